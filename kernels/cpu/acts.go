@@ -1,0 +1,89 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"mtplx/kernels"
+)
+
+// Quantised activations lie in quads of rows, so that a kernel for up to four rows needs one
+// base address and constant offsets:
+//
+//	codes  [quad][group of 64][rows of the quad][64]      int8, or int16 as the tier keeps it
+//	scales [quad][scale group][s of 4 rows, b of 4 rows]  float32
+//
+// The last quad holds MaxRows%4 rows of codes when that is not zero; its scales keep room for
+// four. A row's place does not depend on how many rows a forward has. With scales per 32
+// inputs there are two scale groups to a group of codes.
+//
+// int16 codes are kept as int8 planes [64] high, [64] low by the VNNI tier (q = 256*high+low),
+// as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by plain Go.
+
+// acts is kernels.Acts with its layout worked out.
+type acts struct {
+	k, maxRows int
+	f32        []float32
+	forms      []actsForm
+}
+
+// actsForm is one quantised form of a row.
+type actsForm struct {
+	kind   kernels.Kind
+	tier   tier
+	group  int // inputs that share a scale: 32 or 64
+	groups int // groups of 64 codes
+	sub    int // scale groups in a group of codes: 1 or 2
+	bytes  int // bytes of a row's 64 codes: 64 or 128
+	codes  []byte
+	scales []float32
+	rows   int
+}
+
+func bindActs(a *kernels.Acts) *acts {
+	b := &acts{k: a.K, maxRows: a.MaxRows}
+	for i, f := range a.Forms {
+		if f.Kind == kernels.F32 {
+			b.f32 = kernels.Floats(a.F32)
+			continue
+		}
+		b.forms = append(b.forms, bindForm(f, a.K, a.MaxRows, a.Packed[i].Bytes(), tierOf(a.Packed[i])))
+	}
+	return b
+}
+
+func bindForm(f kernels.Form, k, rows int, mem []byte, tr tier) actsForm {
+	p := actsForm{kind: f.Kind, tier: tr, group: f.Group, groups: (k + 63) / 64, sub: 64 / f.Group, bytes: 64, rows: rows}
+	if f.Kind == kernels.Int16 {
+		p.bytes = 128
+	}
+	n := rows * p.groups * p.bytes
+	p.codes = mem[:n:n]
+	s := (rows + 3) / 4 * p.groups * p.sub * 8
+	p.scales = unsafe.Slice((*float32)(unsafe.Pointer(&mem[n])), s)
+	_ = mem[n+4*s-1]
+	return p
+}
+
+// step is the distance in bytes between a row's codes of one group and the next.
+func (p *actsForm) step(row int) int { return p.bytes * min(4, p.rows-row&^3) }
+
+// at is the offset of a row's first code.
+func (p *actsForm) at(row int) int {
+	return row&^3*p.groups*p.bytes + row&3*p.bytes
+}
+
+// scaleAt is the index of a row's first scale; its b is 4 further, the next group's 8.
+func (p *actsForm) scaleAt(row int) int { return row>>2*p.groups*p.sub*8 + row&3 }
+
+// put writes row `row` (of `rows`) in every form wanted. x holds K values. Several workers may
+// put different rows at once.
+func (a *acts) put(rows, row int, x []float32) {
+	_ = rows
+	x = x[:a.k]
+	if a.f32 != nil {
+		copy(a.f32[row*a.k:(row+1)*a.k], x)
+	}
+	for i := range a.forms {
+		a.forms[i].quantise(row, x)
+	}
+}

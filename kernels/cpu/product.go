@@ -1,0 +1,198 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+
+	"mtplx/kernels"
+	"mtplx/sched/queue"
+)
+
+func init() {
+	register((*kernels.Product)(nil).Kernel(), compileProduct)
+}
+
+// passRows is the most rows that a product kernel takes in one pass over a strip.
+const passRows = 8
+
+// callBytes bounds the weights that one kernel call reads, so that a call stays below 200 us
+// and Go can stop the thread.
+const callBytes = 256 << 10
+
+// tileBytes is how much of a matrix stays in the first-level cache while pass after pass of
+// rows runs over it.
+const tileBytes = 24 << 10
+
+// pass is what a kernel call computes: rows row..row+n-1 of the activations times strips
+// from..to-1 of w, into out, whose first element is output 16*from of the first row.
+type pass struct {
+	w        *weight
+	x        *operand
+	row, n   int
+	from, to int
+	out      []float32
+	stride   int
+	add      bool
+}
+
+// operand is the form of the activations that a weight reads.
+type operand struct {
+	k     int
+	f32   []float32
+	form  *actsForm
+	limit int // rows there is room for
+}
+
+// operandOf finds what w reads in x.
+func operandOf(x *kernels.Acts, w *weight) (*operand, error) {
+	if x.K != w.cols {
+		return nil, fmt.Errorf("input has %d columns, weight has %d", x.K, w.cols)
+	}
+	if x.Index(w.form) < 0 {
+		return nil, fmt.Errorf("input lacks the form %+v that the weight takes", w.form)
+	}
+	a := bindActs(x)
+	o := &operand{k: x.K, limit: x.MaxRows}
+	if w.form.Kind == kernels.F32 {
+		o.f32 = a.f32
+		return o, nil
+	}
+	for i := range a.forms {
+		if f := &a.forms[i]; f.kind == w.form.Kind && f.group == w.form.Group {
+			o.form = f
+		}
+	}
+	return o, nil
+}
+
+// part is one weight of a product.
+type part struct {
+	w   *weight
+	x   *operand
+	col int
+}
+
+// newPart checks a weight against its input and output.
+func newPart(d *Device, x *kernels.Acts, kw kernels.Weight, col, stride int) (part, error) {
+	w, ok := kw.(*weight)
+	if !ok || w.dev != d {
+		return part{}, errors.New("the weight was loaded by another device")
+	}
+	if col < 0 || col+w.rows > stride {
+		return part{}, fmt.Errorf("outputs %d to %d leave the row of %d", col, col+w.rows, stride)
+	}
+	o, err := operandOf(x, w)
+	if err != nil {
+		return part{}, err
+	}
+	return part{w: w, x: o, col: col}, nil
+}
+
+// product is kernels.Product.
+type product struct {
+	s      *kernels.Slots
+	rowMap kernels.RowMap
+	parts  []part
+	total  int // bytes of all parts' strips
+	out    []float32
+	stride int
+	add    bool
+	edge   []edge // by worker
+}
+
+// edge takes a pass over a last strip of fewer than 16 outputs, padded to whole cache lines.
+type edge [passRows * 16]float32
+
+func compileProduct(d *Device, op queue.Op) (step, error) {
+	o := op.(*kernels.Product)
+	p := &product{s: o.S, rowMap: o.Map, out: floats(o.Out), stride: o.Stride, add: o.Add, edge: make([]edge, d.team.n)}
+	if o.S == nil || len(o.Parts) == 0 {
+		return nil, errors.New("slots and at least one part are needed")
+	}
+	for i, q := range o.Parts {
+		pt, err := newPart(d, o.X, q.W, q.Col, o.Stride)
+		if err != nil {
+			return nil, fmt.Errorf("part %d: %w", i, err)
+		}
+		p.parts = append(p.parts, pt)
+		p.total += pt.w.strip * pt.w.strips
+	}
+	return p, nil
+}
+
+func (p *product) run(t, n int) {
+	rows := p.rowMap.Count(p.s)
+	if rows == 0 {
+		return
+	}
+	// A worker's share is a range of bytes of all parts laid end to end; a strip belongs to the
+	// worker in whose range it starts.
+	lo, hi := p.total/n*t, p.total/n*(t+1)
+	if t == n-1 {
+		hi = p.total
+	}
+	base := 0
+	for i := range p.parts {
+		pt := &p.parts[i]
+		w := pt.w
+		from := clamp((lo-base+w.strip-1)/w.strip, w.strips)
+		to := clamp((hi-base+w.strip-1)/w.strip, w.strips)
+		base += w.strip * w.strips
+		if from < to {
+			run := pass{w: w, x: pt.x, n: rows, from: from, to: to, out: p.out[pt.col:], stride: p.stride, add: p.add}
+			run.all(&p.edge[t])
+		}
+	}
+}
+
+func clamp(i, limit int) int { return max(0, min(i, limit)) }
+
+// all computes every row of its pass, which may have more than passRows of them; out begins at
+// output 0 of the weight.
+func (r *pass) all(e *edge) {
+	if r.row+r.n > r.x.limit || (r.n-1)*r.stride+r.w.rows > len(r.out) {
+		panic(fmt.Sprintf("product of %d rows: input holds %d, output %d values at stride %d", r.n, r.x.limit, len(r.out), r.stride))
+	}
+	whole := min(r.to, r.w.rows/16)
+	strips := max(1, callBytes/r.w.strip)
+	if r.n > passRows {
+		strips = max(1, tileBytes/r.w.strip)
+	}
+	p := *r
+	for s := r.from; s < whole; s += strips {
+		p.from, p.to = s, min(s+strips, whole)
+		for i := 0; i < r.n; i += passRows {
+			p.row, p.n = r.row+i, min(passRows, r.n-i)
+			p.out = r.out[i*r.stride+16*s:]
+			p.compute()
+		}
+	}
+	if whole == r.to {
+		return
+	}
+	// The last strip has fewer than 16 outputs: nothing may be written past them.
+	left := r.w.rows - 16*whole
+	p.from, p.to, p.stride, p.add = whole, whole+1, 16, false
+	for i := 0; i < r.n; i += passRows {
+		p.row, p.n = r.row+i, min(passRows, r.n-i)
+		p.out = e[:]
+		p.compute()
+		for m := range p.n {
+			out := r.out[(i+m)*r.stride+16*whole:][:left]
+			for o := range out {
+				if r.add {
+					out[o] += e[16*m+o]
+				} else {
+					out[o] = e[16*m+o]
+				}
+			}
+		}
+	}
+}
+
+// compute runs the best kernel there is for at most passRows rows.
+func (r *pass) compute() {
+	if !r.simd() {
+		r.portable()
+	}
+}

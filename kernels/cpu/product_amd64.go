@@ -1,0 +1,3 @@
+package cpu
+
+func (r *pass) simd() bool { return false }

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package cpu
+
+func (p *actsForm) quantiseSIMD(int, []float32) bool { return false }

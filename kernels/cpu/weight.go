@@ -1,0 +1,272 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"mtplx/kernels"
+)
+
+// packing is how a weight's elements lie. Every packing is a run of strips of 16 outputs, and a
+// strip is one sequential stream.
+type packing uint8
+
+const (
+	// packed4 and packed8 are blocks of 16 outputs by 64 inputs, codes first, then one tail of
+	// scales and biases for each scale group. Output o, input kk of the block:
+	//
+	//	packed4  byte 64*((kk%32)/4) + 4*o + kk%4, low nibble for kk < 32, else high
+	//	packed8  byte 64*(kk/4) + 4*o + kk%4
+	//
+	// A tail holds, for every output, a word of bf16 scale << 16 | bf16 bias; a wide one, for
+	// scales that bfloat16 cannot hold, 16 float32 scales and then 16 biases.
+	packed4 packing = iota
+	packed8
+	// halves is [inputs][16] bfloat16; words is [inputs][16] float32.
+	halves
+	words
+)
+
+// weight is a matrix packed for the device.
+type weight struct {
+	dev        *Device
+	buf        *buffer
+	rows, cols int
+	form       kernels.Form
+	packing    packing
+	wide       bool
+	sub        int // scale groups of a block: 1, or 2 for groups of 32
+	strips     int
+	groups     int // blocks of a strip, or groups of 64 inputs
+	block      int // bytes of a block
+	strip      int // bytes of a strip
+	mem        []byte
+}
+
+func (w *weight) Rows() int          { return w.rows }
+func (w *weight) Cols() int          { return w.cols }
+func (w *weight) Form() kernels.Form { return w.form }
+func (w *weight) Bytes() int64       { return int64(len(w.mem)) }
+func (w *weight) Release()           { w.buf.Release() }
+
+// codeBytes is the size of a block's codes.
+func (w *weight) codeBytes() int {
+	if w.packing == packed4 {
+		return 512
+	}
+	return 1024
+}
+
+// tailBytes is the size of one tail.
+func (w *weight) tailBytes() int {
+	if w.wide {
+		return 128
+	}
+	return 64
+}
+
+// Load packs m, several strips at once on all processors. The matrix's own geometry is checked;
+// its codes are trusted to fit their bits.
+func (d *Device) Load(m kernels.Matrix, mode kernels.Mode, label string) (kernels.Weight, error) {
+	w, err := d.load(m, mode, label)
+	if err != nil {
+		return nil, fmt.Errorf("load weight %s [%d][%d], %d bits, groups of %d: %w", label, m.Rows(), m.Cols(), m.Bits(), m.Group(), err)
+	}
+	return w, nil
+}
+
+func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weight, error) {
+	w := &weight{dev: d, rows: m.Rows(), cols: m.Cols(), sub: 1}
+	if w.rows < 1 || w.cols < 1 {
+		return nil, fmt.Errorf("rows and columns must be positive")
+	}
+	if mode > kernels.Float32 {
+		return nil, fmt.Errorf("numeric mode %d is unknown", mode)
+	}
+	bits := m.Bits()
+	switch bits {
+	case 0:
+	case 2, 3, 4, 5, 6, 8:
+		if g := m.Group(); g != 32 && g != 64 && g != 128 {
+			return nil, fmt.Errorf("groups of %d inputs; expecting 32, 64 or 128", g)
+		}
+	default:
+		return nil, fmt.Errorf("%d bits; expecting 2, 3, 4, 5, 6, 8, or 0 for floats", bits)
+	}
+	w.form = kernels.FormFor(mode, bits, m.Group())
+	w.strips = (w.rows + 15) / 16
+	w.groups = (w.cols + 63) / 64
+	switch {
+	case w.form.Kind == kernels.F32:
+		// Dequantised elements carry 24 bits, so only stored floats can be halves.
+		w.packing, w.block = words, 64
+		if bits == 0 && allRows(m, func(_ int, row []float32) bool { return all(row, isBF16) }) {
+			w.packing, w.block = halves, 32
+		}
+		w.strip = w.block * w.cols
+	default:
+		w.packing = packed8
+		if bits <= 4 {
+			w.packing = packed4
+		}
+		if m.Group() == 32 {
+			w.sub = 2
+		}
+		w.wide = !narrowScales(m)
+		w.block = w.codeBytes() + w.sub*w.tailBytes()
+		w.strip = w.block * w.groups
+	}
+	buf, err := d.alloc(w.strip*w.strips, label)
+	if err != nil {
+		return nil, err
+	}
+	w.buf, w.mem = buf, buf.mem
+	parallel(w.strips, func() func(s int) bool {
+		if w.form.Kind == kernels.F32 {
+			row := make([]float32, w.cols)
+			return func(s int) bool { w.packFloats(m, s, row); return true }
+		}
+		row := make([]uint8, 64*w.groups)
+		return func(s int) bool { w.packCodes(m, s, row); return true }
+	})
+	return w, nil
+}
+
+// packFloats fills strip s.
+func (w *weight) packFloats(m kernels.Matrix, s int, row []float32) {
+	mem := w.mem[s*w.strip : (s+1)*w.strip]
+	for o := range min(16, w.rows-16*s) {
+		m.Floats(row, 16*s+o)
+		if w.packing == halves {
+			dst := view[uint16](mem)
+			for k, v := range row {
+				dst[16*k+o] = uint16(math.Float32bits(v) >> 16)
+			}
+		} else {
+			dst := view[float32](mem)
+			for k, v := range row {
+				dst[16*k+o] = v
+			}
+		}
+	}
+}
+
+// packCodes fills strip s. Codes past the last column stay zero, as do the scales.
+func (w *weight) packCodes(m kernels.Matrix, s int, row []uint8) {
+	perScale := m.Group()
+	for o := range min(16, w.rows-16*s) {
+		n := 16*s + o
+		m.Codes(row[:w.cols], n)
+		clear(row[w.cols:])
+		for g := range w.groups {
+			at := s*w.strip + g*w.block
+			blk := w.mem[at : at+w.block]
+			codes := (*[64]uint8)(row[64*g:])
+			if w.packing == packed4 {
+				for kk := range 32 {
+					blk[64*(kk/4)+4*o+kk%4] = codes[kk]&15 | codes[32+kk]<<4
+				}
+			} else {
+				for kk, c := range codes {
+					blk[64*(kk/4)+4*o+kk%4] = c
+				}
+			}
+			for h := range w.sub {
+				k := 64*g + 32*h
+				if k >= w.cols {
+					break
+				}
+				scale, bias := m.ScaleBias(n, k/perScale)
+				tail := view[uint32](blk[w.codeBytes()+h*w.tailBytes():][:w.tailBytes()])
+				sb, bb := math.Float32bits(scale), math.Float32bits(bias)
+				if w.wide {
+					tail[o], tail[16+o] = sb, bb
+				} else {
+					tail[o] = sb | bb>>16
+				}
+			}
+		}
+	}
+}
+
+// scaleBias reads scale and bias of output o in scale group h of a block.
+func (w *weight) scaleBias(blk []byte, h, o int) (scale, bias float32) {
+	tail := view[uint32](blk[w.codeBytes()+h*w.tailBytes():][:w.tailBytes()])
+	if w.wide {
+		return math.Float32frombits(tail[o]), math.Float32frombits(tail[16+o])
+	}
+	return math.Float32frombits(tail[o] &^ 0xffff), math.Float32frombits(tail[o] << 16)
+}
+
+// code reads the code of output o, input kk of a block.
+func (w *weight) code(blk []byte, o, kk int) uint8 {
+	if w.packing == packed8 {
+		return blk[64*(kk/4)+4*o+kk%4]
+	}
+	return blk[64*(kk%32/4)+4*o+kk%4] >> (kk / 32 * 4) & 15
+}
+
+func isBF16(v float32) bool { return math.Float32bits(v)&0xffff == 0 }
+
+func all(row []float32, ok func(float32) bool) bool {
+	for _, v := range row {
+		if !ok(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// narrowScales tells whether bfloat16 holds every scale and bias of m.
+func narrowScales(m kernels.Matrix) bool {
+	groups := (m.Cols() + m.Group() - 1) / m.Group()
+	return parallel(m.Rows(), func() func(int) bool {
+		return func(n int) bool {
+			for g := range groups {
+				if s, b := m.ScaleBias(n, g); !isBF16(s) || !isBF16(b) {
+					return false
+				}
+			}
+			return true
+		}
+	})
+}
+
+// allRows tells whether ok holds for every row of m in float32.
+func allRows(m kernels.Matrix, ok func(n int, row []float32) bool) bool {
+	return parallel(m.Rows(), func() func(int) bool {
+		row := make([]float32, m.Cols())
+		return func(n int) bool { m.Floats(row, n); return ok(n, row) }
+	})
+}
+
+// parallel calls a function made by `worker`, one a goroutine, for 0..n-1 until one call gives
+// false, and tells whether none did.
+func parallel(n int, worker func() func(i int) bool) bool {
+	var next atomic.Int64
+	var failed atomic.Bool
+	var wg sync.WaitGroup
+	const run = 8
+	for range min(runtime.GOMAXPROCS(0), (n+run-1)/run) {
+		wg.Go(func() {
+			f := worker()
+			for !failed.Load() {
+				from := int(next.Add(run)) - run
+				if from >= n {
+					return
+				}
+				for i := from; i < min(from+run, n); i++ {
+					if !f(i) {
+						failed.Store(true)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return !failed.Load()
+}
