@@ -23,12 +23,12 @@ type experts struct {
 	parts  [][]part // by part and expert
 	out    []float32
 	stride int
-	edge   []edge
+	desks  []desk
 }
 
 func compileExperts(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.ExpertProduct)
-	e := &experts{s: o.S, topK: o.TopK, index: int32s(o.Index), shared: o.Shared, out: floats(o.Out), stride: o.Stride, edge: make([]edge, d.team.n)}
+	e := &experts{s: o.S, topK: o.TopK, index: int32s(o.Index), shared: o.Shared, out: floats(o.Out), stride: o.Stride, desks: make([]desk, d.team.n)}
 	if o.S == nil || o.TopK < 1 || len(o.Parts) == 0 {
 		return nil, errors.New("slots, TopK and at least one part are needed")
 	}
@@ -83,7 +83,7 @@ func (e *experts) run(t, n int) {
 					row = v / e.topK
 				}
 				r := pass{w: pt.w, x: pt.x, row: row, n: 1, from: from, to: to, out: e.out[v*e.stride+pt.col:], stride: e.stride}
-				r.all(&e.edge[t])
+				r.all(&e.desks[t])
 			}
 		}
 	}

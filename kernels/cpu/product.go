@@ -41,6 +41,8 @@ type operand struct {
 	f32   []float32
 	form  *actsForm
 	limit int // rows there is room for
+
+	kernels simdKernels
 }
 
 // operandOf finds what w reads in x.
@@ -52,7 +54,7 @@ func operandOf(x *kernels.Acts, w *weight) (*operand, error) {
 		return nil, fmt.Errorf("input lacks the form %+v that the weight takes", w.form)
 	}
 	a := bindActs(x)
-	o := &operand{k: x.K, limit: x.MaxRows}
+	o := &operand{k: x.K, limit: x.MaxRows, kernels: findKernels(w)}
 	if w.form.Kind == kernels.F32 {
 		o.f32 = a.f32
 		return o, nil
@@ -97,15 +99,20 @@ type product struct {
 	out    []float32
 	stride int
 	add    bool
-	edge   []edge // by worker
+	desks  []desk // by worker
 }
 
-// edge takes a pass over a last strip of fewer than 16 outputs, padded to whole cache lines.
-type edge [passRows * 16]float32
+// desk is a worker's own room to work in: the results of a pass over a last strip of fewer than
+// 16 outputs, and the arguments of kernels.
+type desk struct {
+	edge [passRows * 16]float32
+	args simdArgs
+	_    [border]byte
+}
 
 func compileProduct(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Product)
-	p := &product{s: o.S, rowMap: o.Map, out: floats(o.Out), stride: o.Stride, add: o.Add, edge: make([]edge, d.team.n)}
+	p := &product{s: o.S, rowMap: o.Map, out: floats(o.Out), stride: o.Stride, add: o.Add, desks: make([]desk, d.team.n)}
 	if o.S == nil || len(o.Parts) == 0 {
 		return nil, errors.New("slots and at least one part are needed")
 	}
@@ -140,7 +147,7 @@ func (p *product) run(t, n int) {
 		base += w.strip * w.strips
 		if from < to {
 			run := pass{w: w, x: pt.x, n: rows, from: from, to: to, out: p.out[pt.col:], stride: p.stride, add: p.add}
-			run.all(&p.edge[t])
+			run.all(&p.desks[t])
 		}
 	}
 }
@@ -149,7 +156,7 @@ func clamp(i, limit int) int { return max(0, min(i, limit)) }
 
 // all computes every row of its pass, which may have more than passRows of them; out begins at
 // output 0 of the weight.
-func (r *pass) all(e *edge) {
+func (r *pass) all(d *desk) {
 	if r.row+r.n > r.x.limit || (r.n-1)*r.stride+r.w.rows > len(r.out) {
 		panic(fmt.Sprintf("product of %d rows: input holds %d, output %d values at stride %d", r.n, r.x.limit, len(r.out), r.stride))
 	}
@@ -164,7 +171,7 @@ func (r *pass) all(e *edge) {
 		for i := 0; i < r.n; i += passRows {
 			p.row, p.n = r.row+i, min(passRows, r.n-i)
 			p.out = r.out[i*r.stride+16*s:]
-			p.compute()
+			p.compute(d)
 		}
 	}
 	if whole == r.to {
@@ -175,15 +182,15 @@ func (r *pass) all(e *edge) {
 	p.from, p.to, p.stride, p.add = whole, whole+1, 16, false
 	for i := 0; i < r.n; i += passRows {
 		p.row, p.n = r.row+i, min(passRows, r.n-i)
-		p.out = e[:]
-		p.compute()
+		p.out = d.edge[:]
+		p.compute(d)
 		for m := range p.n {
 			out := r.out[(i+m)*r.stride+16*whole:][:left]
 			for o := range out {
 				if r.add {
-					out[o] += e[16*m+o]
+					out[o] += d.edge[16*m+o]
 				} else {
-					out[o] = e[16*m+o]
+					out[o] = d.edge[16*m+o]
 				}
 			}
 		}
@@ -191,8 +198,8 @@ func (r *pass) all(e *edge) {
 }
 
 // compute runs the best kernel there is for at most passRows rows.
-func (r *pass) compute() {
-	if !r.simd() {
+func (r *pass) compute(d *desk) {
+	if !r.simd(&d.args) {
 		r.portable()
 	}
 }

@@ -19,10 +19,12 @@ type codes [64]int32
 // quantise fills q with the codes of x, at most 64 values, zeros beyond them, and returns s and
 // b of the contract.
 func (q *codes) quantise(x []float32, limit float32) (s, b float32) {
-	var mx float32
+	// As integers, since under that order a NaN is the greatest and reaches the scale.
+	var top uint32
 	for _, v := range x {
-		mx = max(mx, math.Float32frombits(math.Float32bits(v)&^(1<<31)))
+		top = max(top, math.Float32bits(v)&^(1<<31))
 	}
+	mx := math.Float32frombits(top)
 	*q = codes{}
 	if mx < tiny {
 		return 0, 0
@@ -42,14 +44,12 @@ func (q *codes) quantise(x []float32, limit float32) (s, b float32) {
 
 // quantise writes a row of inputs.
 func (p *actsForm) quantise(row int, x []float32) {
-	if p.quantiseSIMD(row, x) {
-		return
-	}
 	limit := p.kind.Max()
-	at, step := p.at(row), p.step(row)
-	sc := p.scaleAt(row)
+	done := p.quantiseSIMD(row, x)
+	at, step := p.at(row)+done*p.step(row), p.step(row)
+	sc := p.scaleAt(row) + done*p.sub*8
 	var q, part codes
-	for g := range p.groups {
+	for g := done; g < p.groups; g++ {
 		in := x[g*64 : min(g*64+64, len(x))]
 		if p.sub == 1 {
 			s, b := q.quantise(in, limit)

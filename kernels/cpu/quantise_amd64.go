@@ -1,3 +1,37 @@
 package cpu
 
-func (p *actsForm) quantiseSIMD(int, []float32) bool { return false }
+import (
+	"unsafe"
+
+	"mtplx/kernels"
+)
+
+// quantArgs is what the assembly reads; gen/quantise.go has the offsets.
+type quantArgs struct {
+	x, codes, scales unsafe.Pointer
+	groups, step     int
+	limit            float32
+}
+
+// quantiseSIMD does the whole groups of 64 inputs at the row's beginning and returns how many.
+func (p *actsForm) quantiseSIMD(row int, x []float32) (groups int) {
+	groups = len(x) / 64
+	if p.tier == tierPortable || p.sub != 1 || groups == 0 {
+		return 0
+	}
+	a := quantArgs{
+		x: unsafe.Pointer(&x[0]), codes: unsafe.Pointer(&p.codes[p.at(row)]), scales: unsafe.Pointer(&p.scales[p.scaleAt(row)]),
+		groups: groups, step: p.step(row), limit: p.kind.Max(),
+	}
+	switch {
+	case p.tier == tierVNNI && p.kind == kernels.Int8:
+		quantise8VNNI(&a)
+	case p.tier == tierVNNI:
+		quantise16VNNI(&a)
+	case p.kind == kernels.Int8:
+		quantise8AVX2(&a)
+	default:
+		quantise16AVX2(&a)
+	}
+	return groups
+}

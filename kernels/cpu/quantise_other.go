@@ -2,4 +2,4 @@
 
 package cpu
 
-func (p *actsForm) quantiseSIMD(int, []float32) bool { return false }
+func (p *actsForm) quantiseSIMD(int, []float32) (groups int) { return 0 }
