@@ -67,7 +67,7 @@ func parseRow(line []byte) (Prompt, error) {
 		return p, fmt.Errorf("got %T, expected a JSON object", tok)
 	}
 	fields := map[string]any{
-		"id": &p.ID, "category": &p.Category, "prompt": &p.Text, "max_tokens": &p.MaxTokens,
+		"id": &p.ID, "category": &p.Category, "prompt": &p.Prompt, "max_tokens": &p.MaxTokens,
 		"notes": &p.Notes, "system": &p.System, "raw": &p.Raw,
 	}
 	seen := map[string]bool{}
@@ -132,7 +132,7 @@ func (p *Prompt) check() error {
 	if strings.TrimSpace(p.Category) == "" {
 		return fmt.Errorf("prompt %q: category is empty; name what the prompt is about", p.ID)
 	}
-	if strings.TrimSpace(p.Text) == "" {
+	if strings.TrimSpace(p.Prompt) == "" {
 		return fmt.Errorf("prompt %q: prompt is empty", p.ID)
 	}
 	if p.MaxTokens < 1 || p.MaxTokens > MaxTokensLimit {

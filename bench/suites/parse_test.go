@@ -16,8 +16,8 @@ func TestParseReadsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Prompt{
-		{ID: "a-1", Category: "c", Text: "p", MaxTokens: 4, Notes: "n", System: "s"},
-		{ID: "0", Category: "c", Text: "é\n", MaxTokens: MaxTokensLimit, Raw: true},
+		{ID: "a-1", Category: "c", Prompt: "p", MaxTokens: 4, Notes: "n", System: "s"},
+		{ID: "0", Category: "c", Prompt: "é\n", MaxTokens: MaxTokensLimit, Raw: true},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("got %+v, want %+v", got, want)
@@ -110,7 +110,7 @@ func FuzzParse(f *testing.F) {
 		ids := map[string]bool{}
 		var again []byte
 		for _, p := range prompts {
-			if ids[p.ID] || p.ID == "" || strings.TrimSpace(p.Text) == "" || !utf8.ValidString(p.Text) ||
+			if ids[p.ID] || p.ID == "" || strings.TrimSpace(p.Prompt) == "" || !utf8.ValidString(p.Prompt) ||
 				p.MaxTokens < 1 || p.MaxTokens > MaxTokensLimit || (p.Raw && p.System != "") {
 				t.Fatalf("accepted %+v", p)
 			}

@@ -55,7 +55,7 @@ func randomSuite() []Prompt {
 		}
 		prompts[i] = Prompt{
 			ID: fmt.Sprintf("words-%02d", i+1), Category: "words",
-			Text: strings.Join(words, " "), MaxTokens: 128, Raw: true,
+			Prompt: strings.Join(words, " "), MaxTokens: 128, Raw: true,
 		}
 	}
 	return prompts

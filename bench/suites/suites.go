@@ -15,15 +15,15 @@ type Prompt struct {
 	ID string `json:"id"`
 	// Category groups prompts in reports.
 	Category string `json:"category"`
-	// Text is the user's message, or with Raw the text to continue.
-	Text string `json:"prompt"`
+	// Prompt is the user's message, or with Raw the text to continue.
+	Prompt string `json:"prompt"`
 	// MaxTokens is how many tokens a run generates at most, 1..MaxTokensLimit.
 	MaxTokens int `json:"max_tokens"`
 	// Notes are for people who read the suite.
 	Notes string `json:"notes,omitempty"`
 	// System is the system message, empty for none and always empty with Raw.
 	System string `json:"system,omitempty"`
-	// Raw says that Text goes to the model as it is, without a chat template.
+	// Raw says that Prompt goes to the model as it is, without a chat template.
 	Raw bool `json:"raw,omitempty"`
 }
 

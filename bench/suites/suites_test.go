@@ -28,13 +28,13 @@ func TestEmbeddedSuitesAreWhatTheDocumentationSays(t *testing.T) {
 			if p.Raw != raw {
 				t.Errorf("%s/%s: raw is %t, want %t", name, p.ID, p.Raw, raw)
 			}
-			if other, ok := texts[p.Text]; ok {
+			if other, ok := texts[p.Prompt]; ok {
 				t.Errorf("%s/%s has the text of %s", name, p.ID, other)
 			}
-			texts[p.Text] = p.ID
+			texts[p.Prompt] = p.ID
 			// The default checkpoint has a context of 4,096 tokens and no text here is denser
 			// than 2.5 bytes a token.
-			if n := len(p.Text)*2/5 + p.MaxTokens; n > 4096 {
+			if n := len(p.Prompt)*2/5 + p.MaxTokens; n > 4096 {
 				t.Errorf("%s/%s needs about %d tokens, the default checkpoint has 4096", name, p.ID, n)
 			}
 		}
@@ -47,7 +47,7 @@ func TestCodePromptsEndInsideABody(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range prompts {
-		lines := strings.Split(strings.TrimRight(p.Text, "\n"), "\n")
+		lines := strings.Split(strings.TrimRight(p.Prompt, "\n"), "\n")
 		if len(lines) < 15 || len(lines) > 60 {
 			t.Errorf("%s has %d lines, want 15 to 60", p.ID, len(lines))
 		}
@@ -63,7 +63,7 @@ func TestProsePromptsHaveTheLengthOfAnOpening(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range prompts {
-		if n := len(strings.Fields(p.Text)); n < 80 || n > 200 {
+		if n := len(strings.Fields(p.Prompt)); n < 80 || n > 200 {
 			t.Errorf("%s has %d words, want 80 to 200", p.ID, n)
 		}
 	}
@@ -104,7 +104,7 @@ func TestLoadFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Prompt{ID: "a", Category: "x", Text: "hello", MaxTokens: 8}); len(prompts) != 1 || prompts[0] != want {
+	if want := (Prompt{ID: "a", Category: "x", Prompt: "hello", MaxTokens: 8}); len(prompts) != 1 || prompts[0] != want {
 		t.Fatalf("got %+v, want %+v", prompts, want)
 	}
 	if _, err := LoadFile(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
