@@ -65,12 +65,23 @@ func (w *weight) lookup(dst []float32, n int) {
 		for k := 0; k < len(dst); k += per {
 			blk := mem[k/64*w.block:][:w.block]
 			scale, bias := w.scaleBias(blk, k%64/per, o)
-			out := dst[k:min(k+per, len(dst))]
-			for i := range out {
-				// An 8-bit code times a scale is exact in float32 when the scale has 16 bits or
-				// fewer; FMA covers the rest too.
-				out[i] = kernels.FMA(float32(w.code(blk, o, k%64+i)), scale, bias)
-			}
+			w.dequantise(dst[k:min(k+per, len(dst))], blk, o, k%64, scale, bias)
 		}
+	}
+}
+
+// dequantise writes fma(code, scale, bias) for output o and inputs from kk on of a block.
+func (w *weight) dequantise(dst []float32, blk []byte, o, kk int, scale, bias float32) {
+	if w.wide || scale >= 0x1p100 || scale <= -0x1p100 {
+		for i := range dst {
+			dst[i] = kernels.FMA(float32(w.code(blk, o, kk+i)), scale, bias)
+		}
+		return
+	}
+	// A code of 8 bits times a scale of 8 significant bits is exact in float32, so the one
+	// rounding is the sum's.
+	for i := range dst {
+		p := float32(float32(w.code(blk, o, kk+i)) * scale)
+		dst[i] = p + bias
 	}
 }

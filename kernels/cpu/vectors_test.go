@@ -103,6 +103,12 @@ func hashWords[T float32 | int16](v []T) uint64 {
 	return h.Sum64()
 }
 
+func hashBytes(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
+}
+
 var productVectors = []struct {
 	bits, n, k   int
 	int8s, int16 uint64
@@ -147,7 +153,7 @@ func newDevice(t testing.TB, tier string, threads int) *Device {
 	return d
 }
 
-// bench is a device with one queue, slots and a program to run by hand.
+// rig is a device with one queue, and slots of one lane.
 type rig struct {
 	t testing.TB
 	d *Device
