@@ -45,7 +45,7 @@ func (e *event) Signal(v uint64) {
 func (e *event) Wait(ctx context.Context, v uint64) error {
 	// A few looks cost less than parking; more of them would hold the processor on which the
 	// queue's goroutine wants to run.
-	for range 16 {
+	for range 8 {
 		if e.value.Load() >= v {
 			return nil
 		}

@@ -13,8 +13,12 @@ import (
 const spinTime = 80 * time.Microsecond
 
 // yieldAfter is the number of looks at a barrier after which a worker lets Go's scheduler run
-// something else, so that a team with more workers than processors still moves.
-const yieldAfter = 2000
+// something else, in case the worker it waits for has no processor. crowdedAfter is the same for
+// a team with more workers than processors, where that is the rule.
+const (
+	yieldAfter   = 2000
+	crowdedAfter = 20
+)
 
 // line is a word on a cache line of its own (two, since cores fetch lines in pairs).
 type line struct {
@@ -31,8 +35,9 @@ const (
 // team is n workers that run the steps of a program side by side. Worker 0 is whichever
 // goroutine calls run; the others stand and wait. One program runs at a time.
 type team struct {
-	n  int
-	mu sync.Mutex // held while a program runs
+	n     int
+	yield int        // yieldAfter or crowdedAfter
+	mu    sync.Mutex // held while a program runs
 
 	// Written by worker 0 before it raises generation.
 	steps  []step
@@ -51,7 +56,10 @@ type team struct {
 }
 
 func newTeam(n int) *team {
-	t := &team{n: n, arrived: make([]line, n), state: make([]line, n), wake: make([]chan struct{}, n)}
+	t := &team{n: n, yield: yieldAfter, arrived: make([]line, n), state: make([]line, n), wake: make([]chan struct{}, n)}
+	if n > runtime.GOMAXPROCS(0) {
+		t.yield = crowdedAfter
+	}
 	for w := 1; w < n; w++ {
 		t.wake[w] = make(chan struct{}, 1)
 		t.done.Add(1)
@@ -119,7 +127,7 @@ func (t *team) await(w int, seen uint32) {
 	begin := time.Now()
 	for i := 1; t.generation.v.Load() == seen; i++ {
 		pause(2)
-		if i&63 != 0 || time.Since(begin) < spinTime {
+		if i&63 != 0 || t.yield == yieldAfter && time.Since(begin) < spinTime {
 			continue
 		}
 		t.state[w].v.Store(parked)
@@ -176,22 +184,22 @@ func (t *team) meet(w int, barrier *uint32, last bool) {
 	if w != 0 {
 		t.arrived[w].v.Store(b)
 		if !last {
-			spinUntil(&t.release.v, b)
+			t.spinUntil(&t.release.v, b)
 		}
 		return
 	}
 	for o := 1; o < t.n; o++ {
-		spinUntil(&t.arrived[o].v, b)
+		t.spinUntil(&t.arrived[o].v, b)
 	}
 	if !last {
 		t.release.v.Store(b)
 	}
 }
 
-func spinUntil(v *atomic.Uint32, want uint32) {
+func (t *team) spinUntil(v *atomic.Uint32, want uint32) {
 	for i := 1; v.Load() != want; i++ {
 		pause(1)
-		if i >= yieldAfter {
+		if i >= t.yield {
 			runtime.Gosched()
 			i = 0
 		}
