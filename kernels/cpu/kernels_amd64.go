@@ -237,6 +237,9 @@ func halvesm4VNNI(a *floatArgs)
 func halvesm4AVX2(a *floatArgs)
 
 //go:noescape
+func halvesm8VNNI(a *floatArgs)
+
+//go:noescape
 func wordsm1VNNI(a *floatArgs)
 
 //go:noescape
@@ -253,6 +256,9 @@ func wordsm4VNNI(a *floatArgs)
 
 //go:noescape
 func wordsm4AVX2(a *floatArgs)
+
+//go:noescape
+func wordsm8VNNI(a *floatArgs)
 
 //go:noescape
 func quantise8VNNI(a *quantArgs)

@@ -57,7 +57,7 @@ type simdArgs struct {
 }
 
 var floatKernels = map[tier]map[packing][passRows + 1]func(*floatArgs){
-	tierVNNI: {halves: {1: halvesm1VNNI, 2: halvesm2VNNI, 4: halvesm4VNNI}, words: {1: wordsm1VNNI, 2: wordsm2VNNI, 4: wordsm4VNNI}},
+	tierVNNI: {halves: {1: halvesm1VNNI, 2: halvesm2VNNI, 4: halvesm4VNNI, 8: halvesm8VNNI}, words: {1: wordsm1VNNI, 2: wordsm2VNNI, 4: wordsm4VNNI, 8: wordsm8VNNI}},
 	tierAVX2: {halves: {1: halvesm1AVX2, 2: halvesm2AVX2, 4: halvesm4AVX2}, words: {1: wordsm1AVX2, 2: wordsm2AVX2, 4: wordsm4AVX2}},
 }
 

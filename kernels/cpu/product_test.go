@@ -197,6 +197,9 @@ func TestProductMatchesContract(t *testing.T) {
 				check(4, 64, shape{40, 128}, false, kernels.Exact, rows)
 				check(8, 64, shape{35, 192}, false, kernels.Fast, rows)
 			}
+			for _, wide := range []bool{false, true} { // more inputs than the widest float kernel takes at once
+				check(0, 64, shape{33, 712}, wide, kernels.Fast, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+			}
 			for _, bits := range []int{0, 2, 3, 4, 5, 6, 8} {
 				for _, group := range []int{32, 64, 128} {
 					for _, wide := range []bool{false, true} {

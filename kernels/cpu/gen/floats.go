@@ -23,6 +23,7 @@ func productsFloat() *asm {
 			a.productFloat(packing, m, true)
 			a.productFloat(packing, m, false)
 		}
+		a.productFloat(packing, 8, true)
 	}
 	return a
 }
@@ -34,7 +35,7 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 		vec, suffix = "Y", "AVX2"
 		bytes, parts = 32, 2
 	}
-	side := 8 / m // groups side by side
+	side := max(8/m, min(4, 16/m)) // groups side by side
 	if !zmm {
 		side = max(1, 8/(2*m))
 	}
@@ -57,7 +58,13 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 	if limit := map[bool]int{true: 32, false: 16}[zmm]; n+parts >= limit {
 		panic("too many registers")
 	}
-	rows := []string{"DI", "R8", "R9", "R10"}
+	// Rows 0..3 are reached from DI, 4..7 from R10, with R8 and R9 one and three rows.
+	in := func(r, at int) string {
+		base := []string{"DI", "R10"}[r/4]
+		index := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[r%4]
+		return fmt.Sprintf("%d(%s)%s", at, base, index)
+	}
+	pointers := []string{"DI", "R10"}[:(m+3)/4]
 	frame := 0
 	if spill {
 		frame = m * parts * bytes
@@ -70,11 +77,12 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 	a.p("MOVQ %d(AX), R12", fargOut)
 	a.p("MOVQ %d(AX), R13", fargStride)
 	a.p("MOVQ %d(AX), BX", fargStrips)
+	a.p("MOVQ %d(AX), R8", fargXStep)
+	a.p("LEAQ (R8)(R8*2), R9")
 	a.label("strip")
 	a.p("MOVQ %d(AX), DI", fargX)
-	for r := 1; r < m; r++ {
-		a.p("MOVQ %s, %s", rows[r-1], rows[r])
-		a.p("ADDQ %d(AX), %s", fargXStep, rows[r])
+	if m > 4 {
+		a.p("LEAQ (DI)(R8*4), R10")
 	}
 	a.p("MOVQ %d(AX), CX", fargCols)
 	zero := func(z string) { a.p("VXORPS %s, %[1]s, %[1]s", z) }
@@ -105,12 +113,12 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 			}
 		}
 		for r := range m {
-			in := fmt.Sprintf("%d(%s)", 4*(64*g+kk), rows[r])
+			at := in(r, 4*(64*g+kk))
 			if zmm {
-				a.p("VFMADD231PS.BCST %s, %s, %s", in, w(0), t(g, r, 0))
+				a.p("VFMADD231PS.BCST %s, %s, %s", at, w(0), t(g, r, 0))
 				continue
 			}
-			a.p("VBROADCASTSS %s, %s", in, x)
+			a.p("VBROADCASTSS %s, %s", at, x)
 			for p := range parts {
 				a.p("VFMADD231PS %s, %s, %s", x, w(p), t(g, r, p))
 			}
@@ -128,8 +136,8 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 	}
 	advance := func(k string, shift int) {
 		a.p("ADDQ $%d, SI", shift*line)
-		for r := range m {
-			a.p("ADDQ $%d, %s", 4*shift, rows[r])
+		for _, r := range pointers {
+			a.p("ADDQ $%d, %s", 4*shift, r)
 		}
 		a.p("SUBQ $%d, %s", shift, k)
 	}
@@ -164,8 +172,8 @@ func (a *asm) productFloat(packing string, m int, zmm bool) {
 		finish(side)
 		// The pointers stand at the end of the first group.
 		a.p("ADDQ $%d, SI", 64*(side-1)*line)
-		for r := range m {
-			a.p("ADDQ $%d, %s", 4*64*(side-1), rows[r])
+		for _, r := range pointers {
+			a.p("ADDQ $%d, %s", 4*64*(side-1), r)
 		}
 		a.p("SUBQ $%d, CX", 64*side)
 		a.p("JMP side")
