@@ -51,7 +51,7 @@ func (t Tensor) Floats() ([]float32, error) {
 // finite checks that the tensor holds readable floats, all finite.
 func (t Tensor) finite() error {
 	if !t.DType.IsFloat() {
-		return t.errorf("dtype %s cannot be used here: F32, F16 or BF16 is needed", t.DType)
+		return t.errorf("dtype %s: %w here: F32, F16 or BF16 is needed", t.DType, ErrUnsupported)
 	}
 	if i := firstNonFinite(t.DType, t.Data); i >= 0 {
 		return t.errorf("element %d is %v: the file is damaged or its conversion overflowed", i, floatAt(t.DType, t.Data, i))

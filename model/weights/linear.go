@@ -29,7 +29,7 @@ func (s *Set) linear(path, name string, q *Quantization, lead []int, in int) ([]
 		return nil, fmt.Errorf("tensor %q is missing", name)
 	}
 	if _, ok := s.tensors[path+".bias"]; ok {
-		return nil, w.errorf("has a bias vector, which this architecture does not: not the expected model")
+		return nil, w.errorf("has a bias vector: %w", ErrUnsupported)
 	}
 	rows := 1
 	for _, d := range lead {
@@ -47,7 +47,7 @@ func (s *Set) linear(path, name string, q *Quantization, lead []int, in int) ([]
 		}
 	} else {
 		if !w.DType.IsFloat() {
-			return nil, w.errorf("dtype %s cannot be used here without scales: F32, F16 or BF16 is needed", w.DType)
+			return nil, w.errorf("dtype %s without scales: %w: F32, F16 or BF16 is needed", w.DType, ErrUnsupported)
 		}
 		if want := append(append([]int{}, lead...), in); !equalShape(w.Shape, want) {
 			return nil, w.errorf("shape is %v, but the configuration asks for %v", w.Shape, want)
@@ -72,7 +72,7 @@ func (s *Set) linear(path, name string, q *Quantization, lead []int, in int) ([]
 func (s *Set) openCodes(m *Matrix, src *source, path string, w, scales Tensor, q *Quantization, lead []int) error {
 	biases, ok := s.tensors[path+".biases"]
 	if !ok {
-		return scales.errorf("there is no %q: only affine quantisation is supported, not mxfp4, nvfp4 or mxfp8", path+".biases")
+		return scales.errorf("there is no %q: %w: only affine quantisation is, not mxfp4, nvfp4 or mxfp8", path+".biases", ErrUnsupported)
 	}
 	if w.DType != U32 {
 		return w.errorf("dtype is %s, but packed codes are U32", w.DType)

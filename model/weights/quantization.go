@@ -7,6 +7,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// ErrUnsupported is wrapped by errors about files that are sound but of a kind that is not
+// implemented, such as 8-bit floats.
+var ErrUnsupported = errors.New("not supported")
+
 // Format is how a module is quantised; the zero Format means "not declared".
 type Format struct {
 	Bits, Group int
@@ -48,7 +52,7 @@ func parseBlock(block gjson.Result) (Quantization, error) {
 		return q, fmt.Errorf("is %s, not an object", clip(block.Raw))
 	}
 	if m := block.Get("quant_method"); m.Exists() && m.Str != "mlx" && m.Str != "affine" {
-		return q, fmt.Errorf("quant_method %s is not supported: use the bf16 checkpoint or an MLX affine one", clip(m.Raw))
+		return q, fmt.Errorf("quant_method %s: %w: use the bf16 checkpoint or an MLX affine one", clip(m.Raw), ErrUnsupported)
 	}
 	var err error
 	if q.Default, err = ParseFormat(block); err != nil {
@@ -132,7 +136,7 @@ func (q *Quantization) check(path string, bits, group int) error {
 	}
 	switch {
 	case f.Mode != "" && f.Mode != "affine":
-		return fmt.Errorf("quantisation mode %q is not supported: use an affine or a bf16 checkpoint", clip(f.Mode))
+		return fmt.Errorf("quantisation mode %q: %w: use an affine or a bf16 checkpoint", clip(f.Mode), ErrUnsupported)
 	case f.Bits != 0 && f.Bits != bits:
 		return fmt.Errorf("the configuration says %d bits, but the shapes hold %d", f.Bits, bits)
 	case f.Group != 0 && f.Group != group:
