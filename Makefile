@@ -32,37 +32,39 @@ SHELL       := /bin/bash
 .ONESHELL:
 
 .DEFAULT_GOAL := build
-.PHONY: build test race vet lint fmt fuzz bench bench-diff generate check-generate cross tools clean
+.PHONY: build test race vet lint fmt fuzz bench bench-diff generate check-generate cross tools clean help
 
-build:
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+build: ## bin/mtplx for this machine
 	$(BUILD) -o bin/mtplx ./cmd/mtplx
 
-# All tests, within 8 minutes on 2 cores.
-test:
+test: ## all tests, within 8 minutes on 2 cores
 	$(GO) test -timeout 8m ./...
 
 # All tests under the race detector, the one thing here that needs cgo (and so a C compiler).
-race:
+race: ## all tests under the race detector (needs a C compiler)
 	@pkgs=$$($(GO) list ./... | grep -vxF -e '' $(RACE_EXCLUDE:%=-e mtplx/%))
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $(TESTFLAGS) $$pkgs
 
 # Every platform's view: it type-checks the NEON and Metal code that no machine here runs.
-vet:
+vet: ## vet as linux/amd64, linux/arm64 and darwin/arm64
 	$(GO) vet ./...
 	GOARCH=arm64 $(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 
-lint: $(GOLANGCI_LINT)
+lint: $(GOLANGCI_LINT) ## golangci-lint with .golangci.yml
 	$(GOLANGCI_LINT) run ./...
 
-fmt: $(GOFUMPT)
+fmt: $(GOFUMPT) ## gofumpt on every Go file
 	$(GOFUMPT) -w .
 
 # Every fuzz target for FUZZTIME, found by its text so that a new one cannot be forgotten.
 #
 # The end of -fuzztime may fall on a busy worker; the go command then reports "context deadline exceeded" and
 # no failing input. That is no finding, and such a run is repeated once.
-fuzz:
+fuzz: ## every fuzz target for FUZZTIME
 	@status=0
 	targets=$$(grep -rEo --include='*_test.go' --exclude-dir=testdata '^func Fuzz[A-Za-z0-9_]+' . | sort)
 	[ -n "$$targets" ] || { echo "no fuzz target found"; exit 1; }
@@ -81,16 +83,16 @@ fuzz:
 	exit $$status
 
 # Go benchmarks in benchstat's format; `make bench-diff BASE=file` compares with an earlier run.
-bench:
+bench: ## Go benchmarks into outputs/bench.txt
 	@mkdir -p $(OUT)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) -timeout 60m ./... | tee $(OUT)/bench.txt
 
-bench-diff: $(BENCHSTAT)
+bench-diff: $(BENCHSTAT) ## compare BASE=file with outputs/bench.txt
 	@[ -n "$(BASE)" ] || { echo "usage: make bench-diff BASE=earlier-bench.txt"; exit 2; }
 	$(BENCHSTAT) "$(BASE)" $(OUT)/bench.txt
 
 # Kernel assembly from its generators, by the //go:generate lines under kernels.
-generate:
+generate: ## kernel assembly from its generators
 	@grep -rqs --include='*.go' '^//go:generate' kernels ||
 	  { echo "no file under kernels has a //go:generate line: the generators would rot unseen"; exit 1; }
 	if grep -rqs --include='*.go' 'clang' kernels; then
@@ -100,7 +102,7 @@ generate:
 
 # Are the committed generated files what the generator writes today? It runs in a copy, in which every
 # generated file first gets one more line: a file that the generator no longer writes keeps that line and shows.
-check-generate:
+check-generate: ## are the committed generated files current?
 	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT
 	git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
 	  if [ -e "$$f" ]; then printf '%s\0' "$$f"; fi
@@ -115,13 +117,13 @@ check-generate:
 	}
 	echo "generated files are up to date"
 
-cross:
+cross: ## all platforms into dist/
 	@for p in $(PLATFORMS); do
 	  echo "build $$p"
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/mtplx-$${p%/*}-$${p#*/} ./cmd/mtplx
 	done
 
-tools: $(GOLANGCI_LINT) $(GOFUMPT) $(BENCHSTAT)
+tools: $(GOLANGCI_LINT) $(GOFUMPT) $(BENCHSTAT) ## install the pinned tools into bin/
 
 # The version is in the file name, so that raising it builds the new one.
 $(GOLANGCI_LINT):
@@ -137,5 +139,5 @@ GOBIN="$$new" $(GO) install $1
 mkdir -p $(BIN); mv "$$new"/* $@
 endef
 
-clean:
+clean: ## remove bin, dist and outputs
 	rm -rf bin dist $(OUT)
