@@ -21,5 +21,6 @@
 // rows nor workers can change a bit.
 //
 // Model packages get a Device from New and use it through package kernels alone. Close all
-// queues, then the device; release weights and buffers last or first, as suits.
+// queues, then the device. Weights and buffers may be released before or after that, once no
+// program that names them will run.
 package cpu

@@ -74,7 +74,7 @@ func (w *weight) lookup(dst []float32, n int) {
 func (w *weight) dequantise(dst []float32, blk []byte, o, kk int, scale, bias float32) {
 	if w.wide || scale >= 0x1p100 || scale <= -0x1p100 {
 		for i := range dst {
-			dst[i] = kernels.FMA(float32(w.code(blk, o, kk+i)), scale, bias)
+			dst[i] = fma(float32(w.code(blk, o, kk+i)), scale, bias)
 		}
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"mtplx/sched/queue"
 )
 
+//go:generate go run ./gen
+
 func init() {
 	register((*kernels.Product)(nil).Kernel(), compileProduct)
 }

@@ -6,8 +6,6 @@ import (
 	"mtplx/kernels"
 )
 
-//go:generate go run ./gen
-
 // codeKernel is the key of a product kernel of quantised weights.
 type codeKernel struct {
 	tier    tier

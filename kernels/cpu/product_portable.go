@@ -56,8 +56,8 @@ func (r *pass) codeStrip(s int, f *[passRows][16]float32) {
 				}
 				fm := &f[m]
 				for o := range fm {
-					v := kernels.FMA(float32(t[o]), float32(scale[o]*a), fm[o])
-					fm[o] = kernels.FMA(bias[o], b, v)
+					v := fma(float32(t[o]), float32(scale[o]*a), fm[o])
+					fm[o] = fma(bias[o], b, v)
 				}
 			}
 		}
@@ -104,7 +104,7 @@ func (r *pass) floatStrip(s int, f *[passRows][16]float32) {
 					copy(wt[:], v[16*kk:])
 				}
 				for o := range t {
-					t[o] = kernels.FMA(wt[o], x[kk], t[o])
+					t[o] = fma(wt[o], x[kk], t[o])
 				}
 			}
 			for o := range t {
