@@ -174,10 +174,11 @@ func (h *MTPHead) gains() [][]float32 {
 	}
 }
 
-// storedShifted tells whether the stored gains are 1+w. A declaration wins, when its
-// word is a known one; words of other tools are passed over. Without one the gains are raw iff both the attention gains and the smallest of the others look so: a raw q or k gain
-// averages about 0.7 and a shifted one above 1.25 in published models, but one trained from scratch
-// may come near, and pre_fc_norm_* may be far from 1 either way. All gains follow one verdict.
+// storedShifted tells whether the stored gains are 1+w. A declaration wins when its word is known;
+// words of other tools are passed over. Undeclared, the gains are raw iff both the attention gains
+// and the smallest of the others look so: a raw q or k gain averages about 0.7 and a shifted one
+// above 1.25 in published models, but one trained from scratch may come near, and pre_fc_norm_* may
+// be far from 1 either way. All gains follow one verdict.
 func (h *MTPHead) storedShifted(root gjson.Result) (bool, error) {
 	for _, key := range []string{
 		"mtplx_mtp_norm_encoding", "mtp_norm_encoding",
