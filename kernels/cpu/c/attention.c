@@ -1,0 +1,177 @@
+// Attention of up to four queries over one split of 128 positions (two pages); see
+// kernels.Attention for the arithmetic and kernels.AttnDims for the layout of pages.
+#include "vec.h"
+
+struct attend {
+  const void *k[2], *v[2]; // a head's keys and values in the two pages
+  const float *q[4];
+  float *o[4];     // [hd] each
+  float *ml;       // m and l of each query
+  float *p;        // scratch [4][128]
+  long count[4];   // positions of the split that each query sees, 1..128
+  long queries, hd;
+};
+
+typedef const float *fp;
+typedef const u16 *hp;
+
+INLINE v16 low(u16 x) { return (v16)(x << 16); }
+INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
+
+// scores of T tiles of 16 tokens for Q queries, over bfloat16 or float32 keys
+#define SCORES(name, T, Q, F32)                                                           \
+  INLINE void name(const struct attend *a, const char *k, long first) {                   \
+    v16 s[T][Q];                                                                          \
+    for (int t = 0; t < T; t++)                                                           \
+      for (int j = 0; j < Q; j++) s[t][j] = splat(0);                                     \
+    const long hd = a->hd;                                                                \
+    for (long i = 0; i < hd; i += 2)                                                      \
+      for (int t = 0; t < T; t++) {                                                       \
+        v16 x0, x1;                                                                       \
+        if (F32) {                                                                        \
+          fp f = (fp)k + (t * hd + i) * 16;                                               \
+          x0 = load(f), x1 = load(f + 16);                                                \
+        } else {                                                                          \
+          u16 h = *(hp)(k + (t * hd + i) * 32);                                           \
+          x0 = low(h), x1 = high(h);                                                      \
+        }                                                                                 \
+        for (int j = 0; j < Q; j++) {                                                     \
+          s[t][j] = fma16(x0, splat(a->q[j][i]), s[t][j]);                                \
+          s[t][j] = fma16(x1, splat(a->q[j][i + 1]), s[t][j]);                            \
+        }                                                                                 \
+      }                                                                                   \
+    for (int t = 0; t < T; t++)                                                           \
+      for (int j = 0; j < Q; j++) store(a->p + 128 * j + first + 16 * t, s[t][j]);        \
+  }
+
+// values of T tiles of 16 dims for Q queries
+#define VALUES(name, T, Q, F32)                                                           \
+  INLINE void name(const struct attend *a, long d) {                                      \
+    v16 o[T][Q];                                                                          \
+    for (int t = 0; t < T; t++)                                                           \
+      for (int j = 0; j < Q; j++) o[t][j] = splat(0);                                     \
+    long least = a->count[0], most = a->count[0];                                         \
+    for (int j = 1; j < Q; j++) {                                                         \
+      if (a->count[j] < least) least = a->count[j];                                       \
+      if (a->count[j] > most) most = a->count[j];                                         \
+    }                                                                                     \
+    for (long n = 0; n < most; n += 2) {                                                  \
+      const char *v = (const char *)a->v[n >> 6];                                         \
+      for (int t = 0; t < T; t++) {                                                       \
+        v16 x0, x1;                                                                       \
+        long at = ((d / 16 + t) * 64 + (n & 63)) * 16;                                    \
+        if (F32) {                                                                        \
+          x0 = load((fp)v + at), x1 = load((fp)v + at + 16);                              \
+        } else {                                                                          \
+          u16 h = *(hp)(v + 2 * at);                                                      \
+          x0 = low(h), x1 = high(h);                                                      \
+        }                                                                                 \
+        for (int j = 0; j < Q; j++) {                                                     \
+          const float *p = a->p + 128 * j + n;                                            \
+          if (n + 2 <= least) {                                                           \
+            o[t][j] = fma16(x0, splat(p[0]), o[t][j]);                                    \
+            o[t][j] = fma16(x1, splat(p[1]), o[t][j]);                                    \
+          } else {                                                                        \
+            if (n < a->count[j]) o[t][j] = fma16(x0, splat(p[0]), o[t][j]);               \
+            if (n + 1 < a->count[j]) o[t][j] = fma16(x1, splat(p[1]), o[t][j]);           \
+          }                                                                               \
+        }                                                                                 \
+      }                                                                                   \
+    }                                                                                     \
+    for (int t = 0; t < T; t++)                                                           \
+      for (int j = 0; j < Q; j++) store(a->o[j] + d + 16 * t, o[t][j]);                   \
+  }
+
+// softmax turns a query's scores into p and finds m and l.
+INLINE void soften(const struct attend *a, int j) {
+  float *p = a->p + 128 * j;
+  long n = a->count[j];
+  v16 m = splat(-__builtin_inff());
+  for (long i = n; i < ((n + 15) & ~15l); i++) p[i] = -__builtin_inff();
+  for (long i = 0; i < n; i += 16) {
+    v16 s = load(p + i);
+    m = pick(s > m, s, m);
+  }
+  float top = __builtin_reduce_max(m);
+  v8 l = {0, 0, 0, 0, 0, 0, 0, 0};
+  for (long i = 0; i < n; i += 16) {
+    v16 e = exp16(load(p + i) - splat(top));
+    if (i + 16 > n)
+      for (long t = n - i; t < 16; t++) e[t] = 0;
+    store(p + i, e);
+    l += __builtin_shufflevector(e, e, 0, 1, 2, 3, 4, 5, 6, 7);
+    l += __builtin_shufflevector(e, e, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+  a->ml[2 * j] = top;
+  a->ml[2 * j + 1] = ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]));
+}
+
+#define ATTEND(F, Q, TS, TV, F32)                                                         \
+  SCORES(scores##F##Q, TS, Q, F32)                                                        \
+  SCORES(score##F##Q, 1, Q, F32)                                                          \
+  VALUES(values##F##Q, TV, Q, F32)                                                        \
+  VALUES(value##F##Q, 1, Q, F32)                                                          \
+  INLINE void attend##F##Q(const struct attend *a) {                                      \
+    long most = a->count[0];                                                              \
+    for (int j = 1; j < Q; j++)                                                           \
+      if (a->count[j] > most) most = a->count[j];                                         \
+    const long size = F32 ? 4 : 2;                                                        \
+    for (long n = 0; n < most;) {                                                         \
+      const char *k = (const char *)a->k[n >> 6] + (n & 63) * a->hd * size;               \
+      if ((n & 63) + 16 * TS <= 64 && n + 16 * (TS - 1) < most) {                         \
+        scores##F##Q(a, k, n);                                                            \
+        n += 16 * TS;                                                                     \
+      } else {                                                                            \
+        score##F##Q(a, k, n);                                                             \
+        n += 16;                                                                          \
+      }                                                                                   \
+    }                                                                                     \
+    for (int j = 0; j < Q; j++) soften(a, j);                                             \
+    long d = 0;                                                                           \
+    for (; d + 16 * TV <= a->hd; d += 16 * TV) values##F##Q(a, d);                        \
+    for (; d < a->hd; d += 16) value##F##Q(a, d);                                         \
+  }
+
+ATTEND(b, 1, 4, 4, 0)
+ATTEND(b, 2, 2, 4, 0)
+ATTEND(b, 3, 2, 2, 0)
+ATTEND(b, 4, 1, 2, 0)
+ATTEND(f, 1, 4, 4, 1)
+ATTEND(f, 2, 2, 4, 1)
+ATTEND(f, 3, 2, 2, 1)
+ATTEND(f, 4, 1, 2, 1)
+
+void attendhalf(const struct attend *a) {
+  switch (a->queries) {
+  case 1: attendb1(a); break;
+  case 2: attendb2(a); break;
+  case 3: attendb3(a); break;
+  default: attendb4(a);
+  }
+}
+
+void attendfloat(const struct attend *a) {
+  switch (a->queries) {
+  case 1: attendf1(a); break;
+  case 2: attendf2(a); break;
+  case 3: attendf3(a); break;
+  default: attendf4(a);
+  }
+}
+
+struct merge {
+  float *o, *ml;              // running
+  const float *o2;            // the next split's
+  const float *ml2;
+  long hd;
+};
+
+// Joins the next split's result to the running one.
+void merge(const struct merge *a) {
+  float m = a->ml[0], m2 = a->ml2[0];
+  float top = m2 > m ? m2 : m;
+  v16 e = exp16(splat(m - top)), e2 = exp16(splat(m2 - top));
+  a->ml[1] = a->ml[1] * e[0] + a->ml2[1] * e2[0];
+  a->ml[0] = top;
+  for (long d = 0; d < a->hd; d += 16) store(a->o + d, fma16(load(a->o2 + d), e2, load(a->o + d) * e));
+}

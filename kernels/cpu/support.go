@@ -1,0 +1,174 @@
+package cpu
+
+import (
+	"slices"
+
+	"mtplx/kernels"
+	"mtplx/sched/queue"
+)
+
+func init() { register((*kernels.Support)(nil).Kernel(), compileSupport) }
+
+// chunkEntries is the catalogue's chunk of a row of logits.
+const chunkEntries = 4096
+
+// support is kernels.Support in two steps: every chunk of every row for itself, then every row. The first
+// keeps the greatest of each 16 entries; the k-th greatest of those bounds the k-th best entry from below, so
+// that the second looks into few of them.
+type support struct {
+	*kernels.Support
+	tier   tier
+	logits []float32
+	out    []float32
+	ids    []int32
+	chunks int // of a row
+	strips int // of a row
+	max, z []float32
+	top    []float32 // [rows][strips]
+	args   []chunkArgs
+	work   []candidates
+}
+
+// candidates is a worker's scratch.
+type candidates struct {
+	bounds []float32
+	found  []candidate
+}
+
+type candidate struct {
+	logit float32
+	id    int32
+}
+
+func compileSupport(d *Device, op queue.Op) (step, error) {
+	o := op.(*kernels.Support)
+	rows := o.S.Dims.Logits
+	s := &support{
+		Support: o, tier: d.tier, logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
+		chunks: (o.Vocab + chunkEntries - 1) / chunkEntries, strips: (o.Vocab + 15) / 16,
+		args: make([]chunkArgs, d.Threads()), work: make([]candidates, d.Threads()),
+	}
+	s.max, s.z = make([]float32, rows*s.chunks), make([]float32, rows*s.chunks)
+	s.top = make([]float32, rows*s.strips)
+	for i := range s.work {
+		s.work[i] = candidates{make([]float32, s.strips), make([]candidate, 0, 16*s.strips)}
+	}
+	return sequence{s, (*supportRows)(s)}, nil
+}
+
+func (s *support) run(t, n int) {
+	from, to := share(s.S.Logits()*s.chunks, t, n)
+	for u := from; u < to; u++ {
+		row, c := u/s.chunks, u%s.chunks
+		a := &s.args[t]
+		lo := c * chunkEntries
+		a.n = min(chunkEntries, s.Vocab-lo)
+		a.x, a.strips = &s.logits[row*s.Stride+lo], &s.top[row*s.strips+lo/16]
+		a.invT = s.S.InvT[row]
+		a.run(s.tier)
+		s.max[u], s.z[u] = a.max, a.z
+	}
+}
+
+// supportRows is the second step.
+type supportRows support
+
+func (s *supportRows) run(t, n int) {
+	from, to := share(s.S.Logits(), t, n)
+	for row := from; row < to; row++ {
+		at := row * kernels.SupportWords
+		out, ids := s.out[at:at+kernels.SupportWords], s.ids[at:at+kernels.SupportWords]
+		out[0], out[1] = s.normaliser(row)
+		best := s.best(row, &s.work[t])
+		ids[2] = int32(len(best))
+		for i, c := range best {
+			ids[4+i], out[4+kernels.SupportTop+i] = c.id, c.logit
+		}
+	}
+}
+
+// normaliser merges the chunks of a row.
+func (s *supportRows) normaliser(row int) (m, z float32) {
+	invT := s.S.InvT[row]
+	for c := range s.chunks {
+		mc, zc := s.max[row*s.chunks+c], s.z[row*s.chunks+c]
+		if c == 0 {
+			m, z = mc, zc
+			continue
+		}
+		top := m
+		if mc > top {
+			top = mc
+		}
+		a, b := m-top, mc-top
+		a *= invT
+		b *= invT
+		z1 := z * kernels.Exp(a)
+		z2 := zc * kernels.Exp(b)
+		z = z1 + z2
+		m = top
+	}
+	return m, z
+}
+
+// best finds the row's SupportTop best entries, in order.
+func (s *supportRows) best(row int, w *candidates) []candidate {
+	tops := s.top[row*s.strips : (row+1)*s.strips]
+	logits := s.logits[row*s.Stride:][:s.Vocab]
+	w.found = w.found[:0]
+	bound := lowerBound(w.bounds[:copy(w.bounds, tops)], kernels.SupportTop)
+	for i, m := range tops {
+		if m < bound {
+			continue
+		}
+		for j := 16 * i; j < min(16*i+16, len(logits)); j++ {
+			if logits[j] >= bound {
+				w.found = append(w.found, candidate{logits[j], int32(j)})
+			}
+		}
+	}
+	slices.SortFunc(w.found, func(a, b candidate) int {
+		switch {
+		case a.logit > b.logit:
+			return -1
+		case a.logit < b.logit:
+			return 1
+		}
+		return int(a.id - b.id)
+	})
+	return w.found[:min(len(w.found), kernels.SupportTop)]
+}
+
+// lowerBound is the k-th greatest of x, or the least when there are fewer. It reorders x.
+func lowerBound(x []float32, k int) float32 {
+	if len(x) <= k {
+		return slices.Min(x)
+	}
+	lo, hi := 0, len(x)-1
+	for k--; lo < hi; {
+		p := x[(lo+hi)/2]
+		i, j := lo, hi
+		for i <= j {
+			for x[i] > p {
+				i++
+			}
+			for x[j] < p {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return x[k]
+		}
+	}
+	return x[k]
+}

@@ -1,0 +1,167 @@
+package qwen
+
+import (
+	"fmt"
+
+	"mtplx/kernels"
+	"mtplx/sched/page"
+	"mtplx/sched/queue"
+)
+
+// Forward is one recorded forward, of the trunk or of the MTP head, with the slots and buffers it
+// works on. Use: Begin, Add for every lane, Submit; when the done point is reached, read Top and
+// Logits. It belongs to one goroutine and is in flight at most once.
+type Forward struct {
+	m      *Model
+	head   bool
+	slots  *kernels.Slots
+	rows   int
+	lanes  int
+	wanted int
+
+	program queue.Program
+	queue   queue.Queue
+	logits  queue.Buffer
+	support queue.Buffer
+	held    []interface{ Release() }
+}
+
+// Begin empties the forward for a new batch.
+func (f *Forward) Begin() {
+	f.rows, f.lanes, f.wanted = 0, 0, 0
+}
+
+// Rows is how many rows were added since Begin.
+func (f *Forward) Rows() int { return f.rows }
+
+// Add gives the next lane its rows. It reports a span that does not fit the forward's bounds;
+// nothing is added then.
+func (f *Forward) Add(span *page.Span) error {
+	s, d := f.slots, f.slots.Dims
+	n := len(span.Tokens)
+	switch {
+	case n == 0:
+		return fmt.Errorf("add lane: a span needs at least one token")
+	case f.rows+n > d.Rows:
+		return fmt.Errorf("add lane of %d rows: %d rows are taken of %d", n, f.rows, d.Rows)
+	case f.lanes == d.Lanes:
+		return fmt.Errorf("add lane: all %d lanes are taken", d.Lanes)
+	case span.Logits > n || f.wanted+span.Logits > d.Logits:
+		return fmt.Errorf("add lane with logits of %d rows: %d are taken of %d", span.Logits, f.wanted, d.Logits)
+	case len(span.State.Pages())*page.Tokens < span.Base+n:
+		return fmt.Errorf("add lane of %d rows at %d: its pages hold %d positions; extend the state first", n, span.Base, len(span.State.Pages())*page.Tokens)
+	case len(span.State.Pages()) > d.Pages:
+		return fmt.Errorf("add lane: %d pages exceed the context of %d tokens", len(span.State.Pages()), d.Pages*page.Tokens)
+	}
+	for _, id := range span.Tokens {
+		if id < 0 || int(id) >= f.m.cfg.VocabSize {
+			return fmt.Errorf("add lane: token %d is outside the vocabulary of %d", id, f.m.cfg.VocabSize)
+		}
+	}
+	l := f.lanes
+	f.lanes++
+	s.First[l], s.Count[l], s.Base[l] = int32(f.rows), int32(n), int32(span.Base)
+	copy(s.Pages[l*d.Pages:(l+1)*d.Pages], span.State.Pages())
+	if !f.head {
+		in, out, fold := span.State.Tapes()
+		if n-span.Certain > f.m.opt.Depth {
+			f.lanes--
+			return fmt.Errorf("add lane: %d rows beyond the %d certain ones exceed the depth limit %d", n-span.Certain, span.Certain, f.m.opt.Depth)
+		}
+		s.Certain[l], s.Fold[l], s.State[l] = int32(span.Certain), int32(fold), span.State.Slot()
+		s.TapeIn[l], s.TapeOut[l] = in, out
+	}
+	pool := f.m.hiddenRow(span.State.Slot())
+	rot := d.Rotary
+	for i, id := range span.Tokens {
+		r := f.rows + i
+		s.ID[r], s.Lane[r] = id, int32(l)
+		switch {
+		case !f.head:
+			s.Out[r] = pool.trunk(i)
+		case span.Chain:
+			s.In[r], s.Out[r] = pool.last(), pool.last()
+		default:
+			s.In[r], s.Out[r] = pool.trunk(span.Hidden+i), pool.head(i)
+			if i == n-1 {
+				s.Out[r] = pool.last()
+			}
+		}
+		f.m.angles.fill(span.Base+i, s.Cos[r*rot:(r+1)*rot], s.Sin[r*rot:(r+1)*rot])
+	}
+	invT := float32(1)
+	if span.Temperature > 0 {
+		invT = float32(1 / span.Temperature)
+	}
+	for i := range span.Logits {
+		s.Logit[f.wanted] = int32(f.rows + n - span.Logits + i)
+		s.InvT[f.wanted] = invT
+		f.wanted++
+	}
+	f.rows += n
+	return nil
+}
+
+// Submit runs the forward on q.
+func (f *Forward) Submit(q queue.Queue, after, done queue.Point) error {
+	f.slots.Head[kernels.HeadRows] = int32(f.rows)
+	f.slots.Head[kernels.HeadLanes] = int32(f.lanes)
+	f.slots.Head[kernels.HeadLogits] = int32(f.wanted)
+	f.queue = q
+	return q.Submit(f.program, after, done)
+}
+
+// Top returns what sampling needs of the i-th row whose logits were wanted, in the order of Add:
+// the best candidates (logit descending, id ascending), the greatest logit, and the sum of
+// exp((logit-max)/temperature) over the vocabulary. The slices are views, valid until Begin.
+func (f *Forward) Top(i int) (ids []int32, logits []float32, maxLogit, z float32) {
+	at := i * kernels.SupportWords
+	w, x := kernels.Int32s(f.support)[at:], kernels.Floats(f.support)[at:]
+	n := int(w[2])
+	return w[4 : 4+n], x[4+kernels.SupportTop : 4+kernels.SupportTop+n], x[0], x[1]
+}
+
+// Logits returns the whole i-th wanted row, vocabulary entries only. A view, valid until Begin.
+func (f *Forward) Logits(i int) []float32 {
+	v := f.m.cfg.VocabSize
+	return kernels.Floats(f.logits)[i*v : (i+1)*v]
+}
+
+// Hidden returns the final-norm output of row i of the last forward that `state` took part in: of
+// the trunk, or of the head's history (whose last row is also where chains go on). A view.
+func (f *Forward) Hidden(state *page.State, i int) []float32 {
+	pool := f.m.hiddenRow(state.Slot())
+	r := pool.trunk(i)
+	if f.head {
+		r = pool.head(i)
+		if i < 0 {
+			r = pool.last()
+		}
+	}
+	h := f.m.cfg.HiddenSize
+	return kernels.Floats(f.m.hidden)[int(r)*h : (int(r)+1)*h]
+}
+
+// Close releases the forward's program and buffers.
+func (f *Forward) Close() {
+	if f.program != nil {
+		f.program.Release()
+	}
+	for i := len(f.held) - 1; i >= 0; i-- {
+		f.held[i].Release()
+	}
+	f.held = nil
+}
+
+// hiddenPool is one session's rows of the hidden pool: Rows of the trunk, Rows of the head, and
+// the head's last.
+type hiddenPool struct{ base, rows int32 }
+
+func (p hiddenPool) trunk(i int) int32 { return p.base + int32(i) }
+func (p hiddenPool) head(i int) int32  { return p.base + p.rows + int32(i) }
+func (p hiddenPool) last() int32       { return p.base + 2*p.rows }
+
+func (m *Model) hiddenRow(slot int32) hiddenPool {
+	r := int32(m.opt.Rows)
+	return hiddenPool{base: slot * (2*r + 1), rows: r}
+}

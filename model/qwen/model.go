@@ -1,0 +1,261 @@
+package qwen
+
+import (
+	"fmt"
+
+	"mtplx/kernels"
+	"mtplx/model/weights"
+	"mtplx/sched/page"
+	"mtplx/sched/queue"
+)
+
+// Options bound what a model on a device can carry and choose its arithmetic.
+type Options struct {
+	Mode kernels.Mode
+	// Rows is the most rows of one forward (default 256): the largest prompt chunk.
+	Rows int
+	// Lanes is the most lanes of one forward, Sessions the most states alive (both default 1).
+	Lanes, Sessions int
+	// Depth is the most drafts a verify may carry (default 8).
+	Depth int
+	// Logits is the most rows of logits of one forward (default Lanes*(Depth+1)).
+	Logits int
+	// Context is the most tokens of a session (default: the checkpoint's own limit).
+	Context int
+	// Pages is the number of pages in the pool (default: room for all sessions at full context).
+	Pages int
+	// DraftHeadBits requantises the vocabulary projection for drafting: 0 keeps the target's,
+	// 4 and 3 are the sensible others. Drafts only: q is what was drawn from.
+	DraftHeadBits int
+}
+
+func (o *Options) defaults(c *Config) error {
+	def := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&o.Rows, 256)
+	def(&o.Lanes, 1)
+	def(&o.Sessions, o.Lanes)
+	def(&o.Depth, 8)
+	def(&o.Logits, o.Lanes*(o.Depth+1))
+	def(&o.Context, c.MaxPositions)
+	if o.Context > c.MaxPositions {
+		return fmt.Errorf("open model: context %d exceeds the checkpoint's %d positions", o.Context, c.MaxPositions)
+	}
+	def(&o.Pages, o.Sessions*((o.Context+o.Depth)/page.Tokens+1))
+	for _, x := range []struct {
+		name string
+		v    int
+	}{{"rows", o.Rows}, {"lanes", o.Lanes}, {"sessions", o.Sessions}, {"logits", o.Logits}, {"context", o.Context}, {"pages", o.Pages}} {
+		if x.v < 1 {
+			return fmt.Errorf("open model: %s is %d and must be positive", x.name, x.v)
+		}
+	}
+	if o.Rows < o.Lanes*(o.Depth+1) {
+		o.Rows = o.Lanes * (o.Depth + 1)
+	}
+	return nil
+}
+
+// layer is one decoder layer's weights on the device; attn or delta is set, mlp or moe is set.
+type layer struct {
+	inGain, postGain queue.Buffer
+	attn             *attention
+	delta            *delta
+	mlp              *mlp
+	moe              *moe
+}
+
+type attention struct {
+	index        int // among the layers that own keys and values
+	q, k, v, o   kernels.Weight
+	qGain, kGain queue.Buffer
+}
+
+type delta struct {
+	index             int // among the delta layers
+	qkv, z, b, a, out kernels.Weight
+	conv, dt, expA    queue.Buffer
+	gain              queue.Buffer
+}
+
+type mlp struct{ gate, up, down kernels.Weight }
+
+type moe struct {
+	router, sharedGate kernels.Weight
+	shared             mlp
+	gate, up, down     []kernels.Weight
+}
+
+// mtpHead is the multi-token-prediction layer on the device.
+type mtpHead struct {
+	fc               kernels.Weight
+	embGain, hidGain queue.Buffer
+	gain             queue.Buffer
+	layer            layer
+}
+
+// Model is a checkpoint on a device: weights, the memory of its sessions, and forwards recorded
+// over them. NewTrunk, NewHead and NewState are safe for concurrent use; a Forward is not.
+type Model struct {
+	cfg  Config
+	opt  Options
+	dev  kernels.Device
+	up   uploader
+	pool *page.Pool
+
+	embed, lmHead, draft kernels.Weight
+	finalGain            queue.Buffer
+	layers               []layer
+	head                 *mtpHead
+
+	hidden    queue.Buffer // [sessions][2*Rows+1][hidden]
+	attnDims  kernels.AttnDims
+	deltaDims kernels.DeltaDims
+	angles    *angles
+}
+
+// New loads a checkpoint onto a device. The checkpoint's own memory is not used afterwards.
+func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
+	if err := opt.defaults(&ck.Config); err != nil {
+		return nil, err
+	}
+	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}}
+	if err := m.load(ck); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Model) load(ck *Checkpoint) error {
+	u, c := &m.up, &m.cfg
+	m.embed = u.weight(ck.Embed, "embed_tokens")
+	m.lmHead = m.embed
+	if ck.Head != ck.Embed {
+		m.lmHead = u.weight(ck.Head, "lm_head")
+	}
+	m.finalGain = u.floats(ck.FinalNorm, "norm")
+	var attn, deltas int
+	for i := range ck.Layer {
+		m.layers = append(m.layers, m.loadLayer(&ck.Layer[i], fmt.Sprintf("layers.%d", i), &attn, &deltas))
+	}
+	if h := ck.MTP; h != nil {
+		m.head = &mtpHead{
+			fc:      u.weight(h.FC, "mtp.fc"),
+			embGain: u.floats(h.EmbNorm, "mtp.pre_fc_norm_embedding"),
+			hidGain: u.floats(h.HidNorm, "mtp.pre_fc_norm_hidden"),
+			gain:    u.floats(h.Norm, "mtp.norm"),
+			layer:   m.loadLayer(&h.Layer, "mtp.layers.0", &attn, &deltas),
+		}
+		m.draft = m.lmHead
+		if b := m.opt.DraftHeadBits; b != 0 && u.err == nil && !(ck.Head.Bits != 0 && ck.Head.Bits <= b) {
+			small, err := weights.Requantize(ck.Head, b, 64)
+			if err != nil {
+				return fmt.Errorf("requantise draft head to %d bits: %w", b, err)
+			}
+			m.draft = u.weight(small, "draft lm_head")
+		}
+	}
+	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*(2*m.opt.Rows+1), "hidden rows")
+	if u.err != nil {
+		return u.err
+	}
+	m.attnDims = kernels.AttnDims{
+		Layers: attn, NQ: c.Heads, NKV: c.KVHeads, HeadDim: c.HeadDim, Rotary: c.RotaryDims / 2,
+		Pages: m.opt.Pages, Float32: m.opt.Mode.KVFloat32(),
+	}
+	m.deltaDims = kernels.DeltaDims{
+		Layers: deltas, HK: c.LinearKeyHeads, HV: c.LinearValueHeads,
+		DK: c.LinearKeyDim, DV: c.LinearValueDim, Tape: m.opt.Depth,
+	}
+	m.angles = newAngles(c.RotaryDims, c.RopeTheta)
+	var err error
+	m.pool, err = page.NewPool(m.dev, page.Geometry{
+		Layers: attn, Pages: m.opt.Pages, PageBytes: m.attnDims.PageBytes(),
+		Sessions: m.opt.Sessions, StateBytes: m.deltaDims.StateBytes(), TapeBytes: m.deltaDims.TapeBytes(),
+	})
+	return err
+}
+
+func (m *Model) loadLayer(l *Layer, name string, attn, deltas *int) layer {
+	u := &m.up
+	out := layer{
+		inGain:   u.floats(l.InputNorm, name+".input_layernorm"),
+		postGain: u.floats(l.PostNorm, name+".post_attention_layernorm"),
+	}
+	if a := l.Attn; a != nil {
+		n := name + ".self_attn."
+		out.attn = &attention{
+			index: *attn,
+			q:     u.weight(a.Q, n+"q_proj"), k: u.weight(a.K, n+"k_proj"), v: u.weight(a.V, n+"v_proj"), o: u.weight(a.O, n+"o_proj"),
+			qGain: u.floats(a.QNorm, n+"q_norm"), kGain: u.floats(a.KNorm, n+"k_norm"),
+		}
+		*attn++
+	}
+	if d := l.Delta; d != nil {
+		n := name + ".linear_attn."
+		expA := make([]float32, len(d.ALog))
+		for i, a := range d.ALog {
+			expA[i] = kernels.Exp(a)
+		}
+		out.delta = &delta{
+			index: *deltas,
+			qkv:   u.weight(d.QKV, n+"in_proj_qkv"), z: u.weight(d.Z, n+"in_proj_z"),
+			b: u.weight(d.B, n+"in_proj_b"), a: u.weight(d.A, n+"in_proj_a"), out: u.weight(d.Out, n+"out_proj"),
+			conv: u.floats(d.Conv, n+"conv1d"), dt: u.floats(d.DtBias, n+"dt_bias"),
+			expA: u.floats(expA, n+"A_log"), gain: u.floats(d.Norm, n+"norm"),
+		}
+		*deltas++
+	}
+	if p := l.MLP; p != nil {
+		out.mlp = m.loadMLP(p, name+".mlp.")
+	}
+	if e := l.MoE; e != nil {
+		n := name + ".mlp."
+		out.moe = &moe{
+			router: u.weight(e.Router, n+"gate"), sharedGate: u.weight(e.SharedGate, n+"shared_expert_gate"),
+			shared: *m.loadMLP(&e.Shared, n+"shared_expert."),
+		}
+		for i := range e.Experts {
+			x := m.loadMLP(&e.Experts[i], fmt.Sprintf("%sexperts.%d.", n, i))
+			out.moe.gate = append(out.moe.gate, x.gate)
+			out.moe.up = append(out.moe.up, x.up)
+			out.moe.down = append(out.moe.down, x.down)
+		}
+	}
+	return out
+}
+
+func (m *Model) loadMLP(p *MLP, name string) *mlp {
+	u := &m.up
+	return &mlp{gate: u.weight(p.Gate, name+"gate_proj"), up: u.weight(p.Up, name+"up_proj"), down: u.weight(p.Down, name+"down_proj")}
+}
+
+// Config is the checkpoint's configuration.
+func (m *Model) Config() Config { return m.cfg }
+
+// Options are the bounds in force, defaults filled in.
+func (m *Model) Options() Options { return m.opt }
+
+// HasHead tells whether the checkpoint has an MTP head.
+func (m *Model) HasHead() bool { return m.head != nil }
+
+// WeightBytes is the device memory that weights take.
+func (m *Model) WeightBytes() int64 { return m.up.bytes }
+
+// Pool is the memory of the model's sessions.
+func (m *Model) Pool() *page.Pool { return m.pool }
+
+// NewState opens a session. The error wraps page.ErrFull when all are in use.
+func (m *Model) NewState() (*page.State, error) { return m.pool.NewState() }
+
+// Close releases everything; no forward or state may be used afterwards.
+func (m *Model) Close() {
+	if m.pool != nil {
+		m.pool.Close()
+	}
+	m.up.release()
+}
