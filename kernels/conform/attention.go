@@ -1,0 +1,313 @@
+package conform
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"mtplx/kernels"
+	"mtplx/sched/queue"
+)
+
+// attnShapes have one to four query heads a key head, partial and whole rotation.
+var attnShapes = []kernels.AttnDims{
+	{Layers: 2, NQ: 2, NKV: 1, HeadDim: 16, Rotary: 4},
+	{Layers: 1, NQ: 4, NKV: 4, HeadDim: 16, Rotary: 8},
+	{Layers: 1, NQ: 6, NKV: 2, HeadDim: 48, Rotary: 0},
+	{Layers: 1, NQ: 4, NKV: 1, HeadDim: 64, Rotary: 16},
+	{Layers: 1, NQ: 2, NKV: 1, HeadDim: 256, Rotary: 32},
+}
+
+// AttnPrep checks queries, and keys and values in the pool.
+func AttnPrep(t *testing.T, d kernels.Device) {
+	eachAttention(t, func(t *testing.T, dims kernels.AttnDims, seed uint64) {
+		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
+		rng := rand.New(rand.NewPCG(seed, 5))
+		for range 5 {
+			chunks := []attnChunk{{lane: 2, base: rng.IntN(60), count: 1 + rng.IntN(9)}, {lane: 0, base: rng.IntN(60), count: 1}, {lane: 1, base: 58, count: 1 + rng.IntN(9)}}
+			w.prep(chunks)
+			o.prep(chunks)
+			w.r.Run(w.ops[0])
+			o.r.Run(o.ops[0])
+			n := w.s.Rows()
+			for i, row := range w.q.rows(n) {
+				if at, a, b, differ := firstDifference(row, o.q.rows(n)[i]); differ {
+					t.Fatalf("%+v: queries of row %d, element %d is %s, the oracle has %s", chunks, i, at, a, b)
+				}
+			}
+			if at, a, b, differ := firstDifference(w.poolWords(), o.poolWords()); differ {
+				t.Fatalf("%+v: element %d of the pool is %s, the oracle has %s", chunks, at, a, b)
+			}
+		}
+		w.r.steady(w.ops[0])
+	})
+}
+
+// Attention checks rows at every length around the borders of pages and splits, in any company,
+// appended in any portions, on any pages, beside memory full of NaNs.
+func Attention(t *testing.T, d kernels.Device) {
+	eachAttention(t, func(t *testing.T, dims kernels.AttnDims, seed uint64) {
+		t.Run("lengths", func(t *testing.T) { attentionLengths(t, d, dims, seed) })
+		t.Run("portions", func(t *testing.T) { attentionPortions(t, d, dims, seed) })
+		t.Run("replay", func(t *testing.T) {
+			w := newAttnWorld(NewRig(t, d), dims, seed, 130)
+			w.fill(0, 0, 129)
+			w.prep([]attnChunk{{lane: 0, base: 129, count: 1}})
+			w.r.steady(w.ops...)
+		})
+	})
+}
+
+func eachAttention(t *testing.T, run func(t *testing.T, dims kernels.AttnDims, seed uint64)) {
+	for i, dims := range attnShapes {
+		for _, wide := range []bool{false, true} {
+			dims.Float32 = wide
+			t.Run(fmt.Sprintf("%d on %d heads of %d, float32 %v", dims.NQ, dims.NKV, dims.HeadDim, wide), func(t *testing.T) {
+				run(t, dims, uint64(i+1))
+			})
+		}
+	}
+}
+
+// attnLanes is the number of lanes of a world.
+const attnLanes = 3
+
+// attnWorld is three lanes with fixed token rows on one device. The pages of a lane lie anywhere
+// in the pool, and what no token has written is NaN.
+type attnWorld struct {
+	r      *Rig
+	d      kernels.AttnDims
+	layer  int
+	tokens int
+	stride int
+	s      *kernels.Slots
+	rows   []float32 // [lanes][tokens][stride] of In
+	prefix []float32 // [lanes][tokens][2][NKV*HeadDim]: keys and values that a host may put there
+	angle  []float32 // [tokens][Rotary]
+	in     queue.Buffer
+	pool   queue.Buffer
+	q      outputs
+	probe  *probe
+	ops    []queue.Op
+}
+
+// attnChunk is count rows of a lane from position base on.
+type attnChunk struct{ lane, base, count int }
+
+const attnRows = 40
+
+func newAttnWorld(r *Rig, d kernels.AttnDims, seed uint64, tokens int) *attnWorld {
+	rng := rand.New(rand.NewPCG(seed, 33))
+	pages := (tokens + kernels.PageTokens - 1) / kernels.PageTokens
+	d.Pages = attnLanes*pages + 1
+	w := &attnWorld{r: r, d: d, layer: d.Layers - 1, tokens: tokens}
+	w.s = r.Slots(kernels.SlotDims{Rows: attnRows, Lanes: attnLanes, Logits: 1, Pages: pages, Rotary: d.Rotary + 1})
+	w.layPages(rng.Perm(d.Pages))
+	kv := d.NKV * d.HeadDim
+	v, k, q := 2, 3+kv, 4+2*kv
+	w.stride = q + 2*d.NQ*d.HeadDim + 1
+	w.rows = Normals(rng, attnLanes*tokens*w.stride, 1)
+	w.prefix = Normals(rng, attnLanes*tokens*2*kv, 1)
+	for range tokens * d.Rotary {
+		w.angle = append(w.angle, rng.Float32()*6)
+	}
+	w.in, w.pool = r.Floats(attnRows*w.stride, nan), r.Alloc(d.PoolBytes())
+	w.poison()
+	w.q = r.outputs(attnRows, d.NQ*d.HeadDim)
+	w.probe = newProbe(r, d.NQ*d.HeadDim, attnRows)
+	w.ops = []queue.Op{
+		&kernels.AttnPrep{
+			S: w.s, Dims: d, Layer: w.layer, Eps: 1e-6, In: w.in, Stride: w.stride, Q: q, K: k, V: v,
+			QGain: r.Put(Normals(rng, d.HeadDim, 2)), KGain: r.Put(Normals(rng, d.HeadDim, 2)), Pool: w.pool, QOut: w.q.buf,
+		},
+		&kernels.Attention{S: w.s, Dims: d, Layer: w.layer, Q: w.q.buf, In: w.in, Stride: w.stride, QCol: q, Pool: w.pool, Acts: w.probe.acts},
+	}
+	return w
+}
+
+// layPages gives the lanes the pages of an order, one by one.
+func (w *attnWorld) layPages(order []int) {
+	for i := range w.s.Pages {
+		w.s.Pages[i] = int32(order[i])
+	}
+}
+
+// poison fills the pool with NaNs.
+func (w *attnWorld) poison() {
+	if w.d.Float32 {
+		f := kernels.Floats(w.pool)
+		for i := range f {
+			f[i] = nan
+		}
+		return
+	}
+	h := kernels.Halves(w.pool)
+	for i := range h {
+		h[i] = 0x7fc0
+	}
+}
+
+// poolWords is the pool, an element a word.
+func (w *attnWorld) poolWords() []uint32 {
+	if w.d.Float32 {
+		return words(kernels.Floats(w.pool))
+	}
+	var out []uint32
+	for _, h := range kernels.Halves(w.pool) {
+		if h&0x7fff > 0x7f80 {
+			h = 0x7fc0
+		}
+		out = append(out, uint32(h))
+	}
+	return out
+}
+
+// fill has the host write the lane's own keys and values for positions from..to-1.
+func (w *attnWorld) fill(lane, from, to int) {
+	kv := w.d.NKV * w.d.HeadDim
+	for pos := from; pos < to; pos++ {
+		page := int(w.s.Pages[lane*w.s.Dims.Pages+pos/kernels.PageTokens])
+		for i := range 2 * kv {
+			x := w.prefix[(lane*w.tokens+pos)*2*kv+i]
+			head, dim := i%kv/w.d.HeadDim, i%w.d.HeadDim
+			at := w.d.PageOffset(w.layer, page, head)
+			index := w.d.KeyIndex(pos%kernels.PageTokens, dim)
+			if i >= kv {
+				at += w.d.HalfBytes()
+				index = w.d.ValueIndex(pos%kernels.PageTokens, dim)
+			}
+			if w.d.Float32 {
+				kernels.Floats(w.pool)[at/4+index] = x
+			} else {
+				kernels.Halves(w.pool)[at/2+index] = kernels.BF16(x)
+			}
+		}
+	}
+}
+
+// prep fills the slots and the input for chunks of different lanes. Slot lane i is the world's
+// lane i, whatever the order of chunks.
+func (w *attnWorld) prep(chunks []attnChunk) {
+	s := w.s
+	row := 0
+	s.Head[kernels.HeadLanes] = attnLanes
+	clear(s.Count)
+	in := kernels.Floats(w.in)
+	for _, c := range chunks {
+		s.First[c.lane], s.Count[c.lane], s.Base[c.lane] = int32(row), int32(c.count), int32(c.base)
+		for j := range c.count {
+			s.Lane[row] = int32(c.lane)
+			copy(in[row*w.stride:(row+1)*w.stride], w.rows[(c.lane*w.tokens+c.base+j)*w.stride:])
+			for a := range w.d.Rotary {
+				sin, cos := math.Sincos(float64(w.angle[(c.base+j)*w.d.Rotary+a]))
+				s.Cos[row*s.Dims.Rotary+a], s.Sin[row*s.Dims.Rotary+a] = float32(cos), float32(sin)
+			}
+			row++
+		}
+	}
+	s.Head[kernels.HeadRows] = int32(row)
+	w.q.refill()
+}
+
+// forward runs both operations and gives the attention's rows in the order of the chunks.
+func (w *attnWorld) forward(chunks ...attnChunk) [][]uint32 {
+	w.r.T.Helper()
+	w.prep(chunks)
+	w.r.Run(w.ops...)
+	return w.probe.read(w.s.Rows())
+}
+
+// attentionLengths compares with the oracle at chosen lengths, and on the device alone a row in
+// company with the row by itself.
+func attentionLengths(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+	lengths := []int{1, 2, 8, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 200, 255, 256, 257, 383, 385, 511, 512, 513, 640, 641}
+	if dims.HeadDim > 100 {
+		lengths = []int{1, 17, 64, 65, 128, 129, 257}
+	}
+	most := lengths[len(lengths)-1] + 8
+	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	rng := rand.New(rand.NewPCG(seed, 34))
+	for i, n := range lengths {
+		// The lane under test is at length n with up to 5 rows; the others are elsewhere.
+		chunks := []attnChunk{{lane: 1, base: n - 1, count: 1 + i%5}, {lane: 0, base: lengths[rng.IntN(min(i+1, 10))] - 1, count: 1 + rng.IntN(3)}}
+		if i%2 == 0 {
+			slices.Reverse(chunks)
+		}
+		for _, x := range []*attnWorld{w, o} {
+			x.poison()
+			for _, c := range chunks {
+				x.fill(c.lane, 0, c.base)
+			}
+		}
+		got, want := w.forward(chunks...), o.forward(chunks...)
+		row := 0
+		for _, c := range chunks {
+			for j := range c.count {
+				if at, a, b, differ := firstDifference(got[row], want[row]); differ {
+					t.Fatalf("%+v: position %d of lane %d, word %d is %s, the oracle has %s", chunks, c.base+j, c.lane, at, a, b)
+				}
+				// The keys and values of the whole chunk are there; the row alone must not care.
+				alone := w.forward(attnChunk{lane: c.lane, base: c.base + j, count: 1})
+				if at, a, b, differ := firstDifference(alone[0], got[row]); differ {
+					t.Fatalf("position %d of lane %d alone: word %d is %s, in company %s", c.base+j, c.lane, at, a, b)
+				}
+				row++
+			}
+		}
+	}
+}
+
+// attentionPortions appends a lane's tokens in random portions, moving its pages between
+// forwards, and compares with the oracle's one token at a time.
+func attentionPortions(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+	tokens := 150
+	if dims.HeadDim > 40 {
+		tokens = 70
+	}
+	o := newAttnWorld(oracle(t), dims, seed, tokens)
+	var want [][]uint32
+	for pos := range tokens {
+		want = append(want, o.forward(attnChunk{lane: 0, base: pos, count: 1})[0])
+	}
+	r := NewRig(t, d)
+	for n := range uint64(3) {
+		rng := rand.New(rand.NewPCG(seed, 40+n))
+		w := newAttnWorld(r, dims, seed, tokens)
+		for pos := 0; pos < tokens; {
+			count := min(1+rng.IntN(attnRows), tokens-pos)
+			if n == 0 {
+				count = min(attnRows, tokens-pos)
+			}
+			for j, row := range w.forward(attnChunk{lane: 0, base: pos, count: count}) {
+				if at, a, b, differ := firstDifference(row, want[pos+j]); differ {
+					t.Fatalf("position %d, row %d of %d: word %d is %s, one token at a time it is %s", pos+j, j, count, at, a, b)
+				}
+			}
+			pos += count
+			w.movePages(rng)
+		}
+	}
+}
+
+// movePages copies every page of the lanes to another place, and poisons what is left over.
+func (w *attnWorld) movePages(rng *rand.Rand) {
+	w.r.T.Helper()
+	old := append([]int32(nil), w.s.Pages...)
+	was := w.r.Alloc(w.d.PoolBytes())
+	defer was.Release()
+	if err := w.r.D.Copy(was, 0, w.pool, 0, w.d.PoolBytes()); err != nil {
+		w.r.T.Fatal(err)
+	}
+	w.poison()
+	w.layPages(rng.Perm(w.d.Pages))
+	for layer := range w.d.Layers {
+		for i, from := range old {
+			src, dst := w.d.PageOffset(layer, int(from), 0), w.d.PageOffset(layer, int(w.s.Pages[i]), 0)
+			if err := w.r.D.Copy(w.pool, dst, was, src, w.d.PageBytes()); err != nil {
+				w.r.T.Fatal(err)
+			}
+		}
+	}
+}
