@@ -41,7 +41,7 @@ func (s *attnPrep) run(t, n int) {
 	for u := from; u < to; u++ {
 		row, h := u/heads, u%heads
 		in := s.in[row*s.Stride:][:s.Stride]
-		cos, sin := s.S.Cos[row*d.Rotary:][:d.Rotary], s.S.Sin[row*d.Rotary:][:d.Rotary]
+		cos, sin := s.S.Cos[row*s.S.Dims.Rotary:][:d.Rotary], s.S.Sin[row*s.S.Dims.Rotary:][:d.Rotary]
 		if h < d.NQ {
 			x := s.q[(row*d.NQ+h)*d.HeadDim:][:d.HeadDim]
 			normRow(s.tier, x, in[s.Q+2*h*d.HeadDim:][:d.HeadDim], s.qg, s.Eps)

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"slices"
 
 	"mtplx/kernels"
@@ -139,10 +140,10 @@ func (s *supportRows) best(row int, w *candidates) []candidate {
 	return w.found[:min(len(w.found), kernels.SupportTop)]
 }
 
-// lowerBound is the k-th greatest of x, or the least when there are fewer. It reorders x.
+// lowerBound is the k-th greatest of x, or -Inf when there are fewer. It reorders x.
 func lowerBound(x []float32, k int) float32 {
-	if len(x) <= k {
-		return slices.Min(x)
+	if len(x) < k {
+		return float32(math.Inf(-1)) // fewer strips than candidates: one strip may hold several of the best
 	}
 	lo, hi := 0, len(x)-1
 	for k--; lo < hi; {
