@@ -119,7 +119,7 @@ func Random(rng *rand.Rand, bits, group, n, k int, grain Grain) *Matrix {
 
 // signed is a number of either sign whose magnitude lies between lo and hi.
 func signed(rng *rand.Rand, lo, hi float32) float32 {
-	v := lo + (hi-lo)*rng.Float32()
+	v := lo + float32((hi-lo)*rng.Float32())
 	if rng.IntN(2) == 0 {
 		return -v
 	}

@@ -159,11 +159,11 @@ func mergePlain(a *mergeArgs) {
 		top = ml2[0]
 	}
 	e, e2 := kernels.Exp(ml[0]-top), kernels.Exp(ml2[0]-top)
-	l, l2 := ml[1]*e, ml2[1]*e2
+	l, l2 := float32(ml[1]*e), float32(ml2[1]*e2)
 	ml[0], ml[1] = top, l+l2
 	o, o2 := slice(a.o, a.hd), slice(a.o2, a.hd)
 	for i, x := range o {
-		p := x * e
+		p := float32(x * e)
 		o[i] = kernels.FMA(o2[i], e2, p)
 	}
 }

@@ -68,14 +68,13 @@ func deltaPlain(a *deltaArgs) {
 			if c < a.cols {
 				v = at(a.v, i*a.qs+c)
 			}
-			gu := g * us
-			d := v - gu
-			d *= beta
+			gu := float32(g * us)
+			d := float32(beta * (v - gu))
 			if i >= a.certain {
 				set(a.d, (i-a.certain)*a.ds+c, d)
 			}
 			for r, kr := range k {
-				p := g * src[16*r+c]
+				p := float32(g * src[16*r+c])
 				x := kernels.FMA(kr, d, p)
 				dst[16*r+c] = x
 				o[r&1] = kernels.FMA(x, q[r], o[r&1])

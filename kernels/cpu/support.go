@@ -101,11 +101,9 @@ func (s *supportRows) normaliser(row int) (m, z float32) {
 		if mc > top {
 			top = mc
 		}
-		a, b := m-top, mc-top
-		a *= invT
-		b *= invT
-		z1 := z * kernels.Exp(a)
-		z2 := zc * kernels.Exp(b)
+		a, b := float32((m-top)*invT), float32((mc-top)*invT)
+		z1 := float32(z * kernels.Exp(a))
+		z2 := float32(zc * kernels.Exp(b))
 		z = z1 + z2
 		m = top
 	}

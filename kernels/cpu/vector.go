@@ -10,7 +10,9 @@ import (
 //go:generate go run ./cgen .
 
 // The functions of this file are the plain Go forms of those in c/; vector_amd64.go chooses between
-// them and the generated ones by tier. All follow the catalogue's arithmetic, so all agree to the bit.
+// them and the generated ones by tier. All follow the catalogue's arithmetic, so all agree to the bit. Go may
+// fuse x*y+z across statements where the processor can (arm64); only an explicit conversion of the product
+// forbids it, so every product here has one.
 
 // convArgs, gatesArgs, chunkArgs, deltaArgs, attendArgs and mergeArgs are laid out as in c/. Their pointers
 // lead to device memory outside the Go heap, or to a worker's own scratch.
@@ -43,24 +45,24 @@ func normPlain(y, x, gain []float32, eps float32) {
 	mean := kernels.SumSquares(x) / float32(len(x))
 	r := kernels.InvSqrt(mean + eps)
 	for i, v := range x {
-		p := v * r
-		y[i] = p * gain[i]
+		p := float32(v * r)
+		y[i] = float32(p * gain[i])
 	}
 }
 
 func l2normPlain(y, x []float32, scale float32) {
 	inv := kernels.InvSqrt(kernels.SumSquares(x) + 1e-6)
 	if scale != 1 {
-		inv *= scale
+		inv = float32(inv * scale)
 	}
 	for i, v := range x {
-		y[i] = v * inv
+		y[i] = float32(v * inv)
 	}
 }
 
 func swigluPlain(y, gate, up []float32) {
 	for i, g := range gate {
-		y[i] = kernels.SiLU(g) * up[i]
+		y[i] = float32(kernels.SiLU(g) * up[i])
 	}
 }
 
@@ -68,15 +70,14 @@ func gatedNormPlain(y, o, z, gain []float32, eps float32) {
 	mean := kernels.SumSquares(o) / float32(len(o))
 	r := kernels.InvSqrt(mean + eps)
 	for i, v := range o {
-		p := v * r
-		p *= gain[i]
-		y[i] = p * kernels.SiLU(z[i])
+		p := float32(float32(v*r) * gain[i])
+		y[i] = float32(p * kernels.SiLU(z[i]))
 	}
 }
 
 func gatePlain(y, x, g []float32) {
 	for i, v := range x {
-		y[i] = v * kernels.Sigmoid(g[i])
+		y[i] = float32(v * kernels.Sigmoid(g[i]))
 	}
 }
 
@@ -94,7 +95,7 @@ func convPlain(a *convArgs) {
 func gatesPlain(p *gatesArgs) {
 	for i := range p.n {
 		t := at(p.a, i) + at(p.dt, i)
-		t = at(p.expA, i) * kernels.Softplus(t)
+		t = float32(at(p.expA, i) * kernels.Softplus(t))
 		set(p.g, i, kernels.Exp(-t))
 		set(p.beta, i, kernels.Sigmoid(at(p.b, i)))
 	}
@@ -104,8 +105,7 @@ func ropePlain(x, cos, sin []float32) {
 	n := len(cos)
 	for j, c := range cos {
 		a, b, s := x[j], x[j+n], sin[j]
-		bs := b * s
-		as := a * s
+		bs, as := float32(b*s), float32(a*s)
 		x[j] = kernels.FMA(a, c, -bs)
 		x[j+n] = kernels.FMA(b, c, as)
 	}
@@ -113,7 +113,7 @@ func ropePlain(x, cos, sin []float32) {
 
 func scalePlain(y, x []float32, s float32) {
 	for i, v := range x {
-		y[i] = v * s
+		y[i] = float32(v * s)
 	}
 }
 
@@ -146,9 +146,7 @@ func chunkPlain(p *chunkArgs) {
 	}
 	var acc [16]float32
 	for i, v := range x {
-		d := v - top
-		d *= p.invT
-		acc[i&15] += kernels.Exp(d)
+		acc[i&15] += kernels.Exp(float32((v - top) * p.invT))
 	}
 	p.max, p.z = top, kernels.Tree16(&acc)
 }
