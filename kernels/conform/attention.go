@@ -62,6 +62,9 @@ func Attention(t *testing.T, d kernels.Device) {
 
 func eachAttention(t *testing.T, run func(t *testing.T, dims kernels.AttnDims, seed uint64)) {
 	for i, dims := range attnShapes {
+		if testing.Short() && dims.HeadDim > 100 {
+			continue
+		}
 		for _, wide := range []bool{false, true} {
 			dims.Float32 = wide
 			t.Run(fmt.Sprintf("%d on %d heads of %d, float32 %v", dims.NQ, dims.NKV, dims.HeadDim, wide), func(t *testing.T) {
@@ -223,7 +226,7 @@ func (w *attnWorld) forward(chunks ...attnChunk) [][]uint32 {
 // company with the row by itself.
 func attentionLengths(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	lengths := []int{1, 2, 8, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 200, 255, 256, 257, 383, 385, 511, 512, 513, 640, 641}
-	if dims.HeadDim > 100 {
+	if dims.HeadDim > 100 || testing.Short() {
 		lengths = []int{1, 17, 64, 65, 128, 129, 257}
 	}
 	most := lengths[len(lengths)-1] + 8
@@ -263,7 +266,7 @@ func attentionLengths(t *testing.T, d kernels.Device, dims kernels.AttnDims, see
 // forwards, and compares with the oracle's one token at a time.
 func attentionPortions(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	tokens := 150
-	if dims.HeadDim > 40 {
+	if dims.HeadDim > 40 || testing.Short() {
 		tokens = 70
 	}
 	o := newAttnWorld(oracle(t), dims, seed, tokens)

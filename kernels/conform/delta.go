@@ -27,10 +27,17 @@ func Delta(t *testing.T, d kernels.Device) { deltaSuite(t, d, false) }
 
 func deltaSuite(t *testing.T, d kernels.Device, prep bool) {
 	for i, dims := range deltaShapes {
+		chains := uint64(4)
+		if testing.Short() {
+			chains = 1
+			if dims.DK > 100 {
+				continue
+			}
+		}
 		t.Run(fmt.Sprintf("%d of %d value heads, %dx%d", dims.HK, dims.HV, dims.DK, dims.DV), func(t *testing.T) {
 			seed := uint64(i + 1)
 			t.Run("fold and continue", func(t *testing.T) { foldAndContinue(t, d, dims, prep, seed) })
-			for n := range uint64(4) {
+			for n := range chains {
 				t.Run(fmt.Sprintf("history %d", n), func(t *testing.T) { histories(t, d, dims, prep, seed+10*n) })
 			}
 			t.Run("replay", func(t *testing.T) {

@@ -33,7 +33,8 @@ var suites = []struct {
 	{"queue", Queue},
 }
 
-// Run checks a device. open starts one and arranges for its Close with t.Cleanup; it is called
+// Run checks a device. Under -short, for the race detector and emulators, it leaves out the large shapes
+// and samples long lists of cases. open starts one and arranges for its Close with t.Cleanup; it is called
 // once for every part. A device that can run with several thread counts or instruction sets
 // calls Run for each: equality with the oracle makes them equal to each other.
 func Run(t *testing.T, open func(t *testing.T) kernels.Device) {
@@ -63,11 +64,21 @@ var everyCount = func() (n []int) {
 	return n
 }()
 
+// Under -short a list of more than shortCases cases is sampled, one in shortStep: a prime, so that every
+// value of every nested loop over widths, groups and modes still comes up.
+const (
+	shortCases = 24
+	shortStep  = 7
+)
+
 // rowwise checks operations without state: whatever the number of rows and whatever the order,
 // row i gives the bits that the oracle gives for row i in one run of all rows.
 func rowwise(t *testing.T, d kernels.Device, cases []rowCase) {
 	t.Helper()
 	for i, c := range cases {
+		if testing.Short() && len(cases) > shortCases && i%shortStep != 0 {
+			continue
+		}
 		ok := t.Run(c.name, func(t *testing.T) {
 			seed := uint64(i + 1)
 			want := c.prepare(oracle(t), rand.New(rand.NewPCG(seed, 1)))(ascending(c.rows))

@@ -13,6 +13,9 @@ import (
 func TestConformance(t *testing.T) {
 	for _, tier := range Tiers() {
 		for _, threads := range []int{1, 2} {
+			if testing.Short() && threads == 1 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/%d threads", tier, threads), func(t *testing.T) {
 				conform.Run(t, func(t *testing.T) kernels.Device { return newDevice(t, tier, threads) })
 			})
