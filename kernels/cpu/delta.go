@@ -43,7 +43,7 @@ func deltaPlain(a *deltaArgs) {
 		for r := range a.dk {
 			k := at(a.tk, n*a.tks+r)
 			for c := range 16 {
-				p := g * s[16*r+c]
+				p := float32(g * s[16*r+c])
 				s[16*r+c] = kernels.FMA(k, at(a.td, n*a.tds+c), p)
 			}
 		}
