@@ -270,7 +270,7 @@ func attentionPortions(t *testing.T, d kernels.Device, dims kernels.AttnDims, se
 		tokens = 70
 	}
 	o := newAttnWorld(oracle(t), dims, seed, tokens)
-	var want [][]uint32
+	want := make([][]uint32, 0, tokens)
 	for pos := range tokens {
 		want = append(want, o.forward(attnChunk{lane: 0, base: pos, count: 1})[0])
 	}

@@ -91,7 +91,7 @@ func (o outputs) rows(n int) [][]uint32 {
 	if at := slices.IndexFunc(f[n*o.width:], func(v float32) bool { return v != sentinel }); at >= 0 {
 		o.r.T.Errorf("%d rows: an element %d past the last row was written", n, at)
 	}
-	var rows [][]uint32
+	rows := make([][]uint32, 0, n)
 	for i := range n {
 		rows = append(rows, words(f[i*o.width:(i+1)*o.width]))
 	}

@@ -40,6 +40,9 @@ func deltaSuite(t *testing.T, d kernels.Device, prep bool) {
 			for n := range chains {
 				t.Run(fmt.Sprintf("history %d", n), func(t *testing.T) { histories(t, d, dims, prep, seed+10*n) })
 			}
+			if dims.DK <= 16 {
+				t.Run("prompts", func(t *testing.T) { prompts(t, d, dims, prep, seed) })
+			}
 			t.Run("replay", func(t *testing.T) {
 				w := newDeltaWorld(NewRig(t, d), dims, prep, seed, 1, 1)
 				w.s.Head[kernels.HeadRows], w.s.Count[0], w.s.Certain[0] = 1, 1, 1
@@ -75,6 +78,9 @@ func (w *deltaWorld) b() int   { return 2 + w.d.HV + w.d.ConvDim() }
 func newDeltaWorld(r *Rig, d kernels.DeltaDims, prep bool, seed uint64, lanes, tokens int) *deltaWorld {
 	rng := rand.New(rand.NewPCG(seed, 77))
 	most := lanes * 12
+	if lanes == 1 {
+		most += tokens // a lone lane may bring a prompt
+	}
 	w := &deltaWorld{r: r, d: d, prep: prep, tokens: tokens}
 	w.s = r.Slots(kernels.SlotDims{Rows: most, Lanes: lanes, Logits: 1, Pages: 1})
 	w.stride = 3 + 2*d.HV + d.ConvDim()
@@ -234,7 +240,7 @@ func canonical(t *testing.T, d kernels.DeltaDims, prep bool, seed uint64, lanes,
 	w := newDeltaWorld(oracle(t), d, prep, seed, lanes, tokens)
 	c := canon{make([][][]uint32, lanes), make([][][]uint32, lanes)}
 	for token := range tokens {
-		var spans []span
+		spans := make([]span, 0, lanes)
 		for l := range lanes {
 			spans = append(spans, span{lane: l, base: token, count: 1, certain: 1, rubbish: 1, tape: token % 2})
 		}
@@ -275,11 +281,11 @@ func foldAndContinue(t *testing.T, d kernels.Device, dims kernels.DeltaDims, pre
 	lanes := len(taped)
 	c := canonical(t, dims, prep, seed, lanes, tokens)
 	w := newDeltaWorld(NewRig(t, d), dims, prep, seed, lanes, tokens)
-	run := func(make func(l int) span) {
+	run := func(each func(l int) span) {
 		t.Helper()
-		var spans []span
+		spans := make([]span, 0, lanes)
 		for l := range lanes {
-			spans = append(spans, make(l))
+			spans = append(spans, each(l))
 		}
 		for l, rows := range w.forward(spans) {
 			c.check(t, spans[l], rows)
@@ -368,35 +374,5 @@ func histories(t *testing.T, d kernels.Device, dims kernels.DeltaDims, prep bool
 		if at, a, b, differ := firstDifference(tapes, wantTapes); differ {
 			t.Fatalf("after %+v: word %d of the tapes is %s, the oracle has %s", spans, at, a, b)
 		}
-	}
-}
-
-// DeltaNorm checks the gated norm after the recurrence.
-func DeltaNorm(t *testing.T, d kernels.Device) {
-	var cases []rowCase
-	for _, dims := range []kernels.DeltaDims{{HK: 1, HV: 1, DK: 8, DV: 16}, {HK: 1, HV: 3, DK: 8, DV: 20}, {HK: 1, HV: 1, DK: 8, DV: 128}, {HK: 1, HV: 5, DK: 8, DV: 7}} {
-		cases = append(cases, rowCase{
-			name: fmt.Sprintf("%d heads of %d", dims.HV, dims.DV), rows: 17,
-			prepare: func(r *Rig, rng *rand.Rand) play { return prepareDeltaNorm(r, rng, 17, dims) },
-		})
-	}
-	rowwise(t, d, cases)
-	r := NewRig(t, d)
-	z := r.Alloc(4096)
-	r.steady(&kernels.DeltaNorm{S: r.RowSlots(3, 3), Dims: kernels.DeltaDims{HK: 1, HV: 2, DK: 16, DV: 32}, Eps: 1e-6, O: z, Z: z, ZStride: 64, Gain: z, Acts: newProbe(r, 64, 3).acts})
-}
-
-func prepareDeltaNorm(r *Rig, rng *rand.Rand, rows int, dims kernels.DeltaDims) play {
-	k := dims.HV * dims.DV
-	stride, col := k+9, 4
-	x, z := Rows(rng, rows, k), Normals(rng, rows*stride, 4)
-	s, p := r.RowSlots(rows, rows), newProbe(r, k, rows)
-	op := &kernels.DeltaNorm{S: s, Dims: dims, Eps: 1e-6, O: r.Floats(rows*k, nan), Z: r.Floats(rows*stride, nan), ZStride: stride, ZCol: col, Gain: r.Put(Normals(rng, dims.DV, 1)), Acts: p.acts}
-	return func(order []int) [][]uint32 {
-		s.Head[kernels.HeadRows] = int32(len(order))
-		gather(op.O, x, k, order)
-		gather(op.Z, z, stride, order)
-		r.Run(op)
-		return p.read(len(order))
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Route checks the choice of experts, ties among them included.
 func Route(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 14)
 	for _, c := range []struct{ experts, topK int }{{1, 1}, {4, 4}, {9, 2}, {16, 1}, {33, 8}, {128, 8}, {200, 10}} {
 		for _, normalize := range []bool{false, true} {
 			cases = append(cases, rowCase{
@@ -55,7 +55,7 @@ func tied(rng *rand.Rand, rows, n int) []float32 {
 
 // ExpertProduct checks products whose weight is chosen by the row.
 func ExpertProduct(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 2*len(allModes)*4)
 	for _, bits := range []int{0, 3, 4, 8} {
 		for _, mode := range allModes {
 			for _, shared := range []bool{false, true} {
@@ -75,7 +75,7 @@ func ExpertProduct(t *testing.T, d kernels.Device) {
 func prepareExperts(r *Rig, rng *rand.Rand, rows, bits int, mode kernels.Mode, shared bool) play {
 	const experts, topK, k, stride = 5, 3, 80, 45
 	parts := []kernels.ExpertPart{{Col: 1}, {Col: 22}}
-	var all []kernels.Weight
+	all := make([]kernels.Weight, 0, 2*experts)
 	for i, n := range []int{19, 20} {
 		for range experts {
 			w := r.Load(Random(rng, bits, 32, n, k, BFloat16), mode)
@@ -110,7 +110,7 @@ func prepareExperts(r *Rig, rng *rand.Rand, rows, bits int, mode kernels.Mode, s
 
 // Combine checks the sum of experts with and without a shared one.
 func Combine(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 18)
 	for _, width := range []int{1, 16, 100} {
 		for _, topK := range []int{1, 4, 9} {
 			for _, shared := range []bool{false, true} {

@@ -70,6 +70,7 @@ func (g Grain) round(v float32) float32 {
 	case Float16:
 		u := math.Float32bits(v)
 		return math.Float32frombits((u + 0x0fff + u>>13&1) &^ 0x1fff)
+	case Float32:
 	}
 	return v
 }

@@ -86,7 +86,7 @@ func prepareNorm(r *Rig, rng *rand.Rand, rows, width int, xMap, yMap kernels.Row
 
 // HeadInput checks what the MTP head is fed.
 func HeadInput(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 4)
 	for _, width := range []int{1, 16, 40, 72} {
 		cases = append(cases, rowCase{
 			name: fmt.Sprintf("width %d", width), rows: 9,

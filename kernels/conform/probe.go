@@ -23,7 +23,7 @@ var everyForm = []struct{ bits, group int }{{4, 64}, {8, 64}, {2, 32}, {6, 32}}
 func newProbe(r *Rig, k, maxRows int) *probe {
 	p := &probe{r: r, s: r.RowSlots(maxRows, maxRows)}
 	plain := &Matrix{N: 1, K: k, Plain: make([]float32, k)}
-	weights := []kernels.Weight{r.Load(plain, kernels.Float32)}
+	weights := append(make([]kernels.Weight, 0, 1+len(everyForm)), r.Load(plain, kernels.Float32))
 	for _, f := range everyForm {
 		weights = append(weights, r.Load(unitMatrix(f.bits, f.group, k), kernels.Fast))
 	}

@@ -110,8 +110,8 @@ func extremes(m *Matrix) {
 }
 
 func prepareProduct(r *Rig, rng *rand.Rand, c productCase) play {
-	var weights []kernels.Weight
-	var parts []kernels.Part
+	weights := make([]kernels.Weight, 0, len(c.parts))
+	parts := make([]kernels.Part, 0, len(c.parts))
 	stride := 1 // columns before, between and after parts belong to nobody
 	for _, p := range c.parts {
 		m := Random(rng, p.bits, p.group, p.n, c.k, p.grain)

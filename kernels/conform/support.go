@@ -12,7 +12,7 @@ import (
 // Support checks candidates and partition sums around the borders of chunks, with ties, with a
 // vocabulary smaller than the stride, and with NaNs.
 func Support(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 60)
 	for _, c := range []struct{ vocab, stride int }{
 		{1, 1},
 		{1, 16},
@@ -102,7 +102,7 @@ func prepareSupport(r *Rig, rng *rand.Rand, rows, vocab, stride int, kind string
 		out.refill()
 		r.Run(op)
 		out.rows(len(order))
-		var result [][]uint32
+		result := make([][]uint32, 0, len(order))
 		for i := range order {
 			f := kernels.Floats(out.buf)[i*kernels.SupportWords:][:kernels.SupportWords]
 			n := int(int32(math.Float32bits(f[2])))

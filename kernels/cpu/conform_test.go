@@ -17,7 +17,10 @@ func TestConformance(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/%d threads", tier, threads), func(t *testing.T) {
-				conform.Run(t, func(t *testing.T) kernels.Device { return newDevice(t, tier, threads) })
+				conform.Run(t, func(t *testing.T) kernels.Device {
+					t.Helper()
+					return newDevice(t, tier, threads)
+				})
 			})
 		}
 	}

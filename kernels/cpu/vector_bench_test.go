@@ -50,13 +50,13 @@ func (s *sweepStep) run(t, n int) {
 
 // eachBench runs a benchmark for every tier, one and two workers, and the row counts of plain
 // decoding, of verification and of a prompt.
-func eachBench(b *testing.B, rows []int, run func(b *testing.B, r *conform.Rig, d *Device, rows int)) {
+func eachBench(b *testing.B, rows []int, run func(b *testing.B, r *conform.Rig, rows int)) {
+	b.Helper()
 	for _, tier := range Tiers() {
 		for _, threads := range []int{1, 2} {
 			for _, n := range rows {
 				b.Run(fmt.Sprintf("%s/threads=%d/rows=%d", tier, threads, n), func(b *testing.B) {
-					d := newDevice(b, tier, threads)
-					run(b, conform.NewRig(b, d), d, n)
+					run(b, conform.NewRig(b, newDevice(b, tier, threads)), n)
 				})
 			}
 		}
@@ -107,7 +107,8 @@ func benchActs(r *conform.Rig, rng *rand.Rand, k, rows int) *kernels.Acts {
 // BenchmarkNorm is a forward's norms over the residual stream, each quantised for its product.
 // The rows stay in the first cache, so that no memory ceiling binds it.
 func BenchmarkNorm(b *testing.B) {
-	eachBench(b, []int{1, 4, 128}, func(b *testing.B, r *conform.Rig, _ *Device, rows int) {
+	eachBench(b, []int{1, 4, 128}, func(b *testing.B, r *conform.Rig, rows int) {
+		b.Helper()
 		rng := rand.New(rand.NewPCG(1, 1))
 		var ops []queue.Op
 		s, x := r.RowSlots(rows, rows), r.Put(conform.Normals(rng, rows*benchWidth, 1))
@@ -121,7 +122,8 @@ func BenchmarkNorm(b *testing.B) {
 
 // BenchmarkDelta is a forward's nine recurrences: one certain row, the others to the tape, after a fold of as many. The states are read and written once.
 func BenchmarkDelta(b *testing.B) {
-	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, _ *Device, rows int) {
+	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, rows int) {
+		b.Helper()
 		rng := rand.New(rand.NewPCG(1, 1))
 		d := benchDelta
 		s := r.RowSlots(rows, rows)
@@ -143,7 +145,8 @@ func BenchmarkDelta(b *testing.B) {
 
 // BenchmarkDeltaAround is a forward's convolutions, gates and gated norms, beside its recurrences.
 func BenchmarkDeltaAround(b *testing.B) {
-	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, _ *Device, rows int) {
+	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, rows int) {
+		b.Helper()
 		rng := rand.New(rand.NewPCG(1, 1))
 		d := benchDelta
 		k := d.HV * d.DV
@@ -175,7 +178,8 @@ func BenchmarkDeltaAround(b *testing.B) {
 func BenchmarkAttention(b *testing.B) {
 	for _, position := range []int{500, benchContext - 10} {
 		b.Run(fmt.Sprintf("position=%d", position), func(b *testing.B) {
-			eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, _ *Device, rows int) {
+			eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, rows int) {
+				b.Helper()
 				rng := rand.New(rand.NewPCG(1, 1))
 				d := benchAttn
 				s := r.Slots(kernels.SlotDims{Rows: rows, Lanes: 1, Logits: 1, Pages: d.Pages, Rotary: d.Rotary})
@@ -205,7 +209,8 @@ func BenchmarkAttention(b *testing.B) {
 
 // BenchmarkSupport is the candidates and partition sums of rows of logits, which are read once.
 func BenchmarkSupport(b *testing.B) {
-	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, _ *Device, rows int) {
+	eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, rows int) {
+		b.Helper()
 		s := r.RowSlots(rows, rows)
 		s.Head[kernels.HeadLogits] = int32(rows)
 		for i := range s.InvT {
