@@ -14,12 +14,15 @@ import (
 	"mtplx/stages/accept"
 	"mtplx/stages/commit"
 	"mtplx/stages/draft"
+	"mtplx/stages/sample"
 	"mtplx/stages/verify"
 )
 
 // Env is what an engine needs of a model and its device, as functions, so that the engine is tested
 // without either.
 type Env struct {
+	Vocabulary int // entries of a row of logits
+
 	Context int // tokens of a session
 	Rows    int // rows of a trunk forward
 	Lanes   int // lanes of a forward
@@ -106,8 +109,12 @@ func (e *Engine) Start(r Request) (*Session, error) {
 		ID: e.nextID.Add(1), Prompt: len(r.Prompt),
 		Text:   append(make([]int32, 0, len(r.Prompt)+r.Limits.MaxTokens+e.env.Depth+1), r.Prompt...),
 		Target: r.Target, Draft: r.Draft, Rule: r.Rule, Seed: r.Seed,
+		Constraint: r.Constraint, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 		Speculate: r.Speculate && e.env.NewHead != nil,
 		Out:       commit.NewDecoder(r.Detok, r.Limits, s.sink),
+	}
+	if r.Shape.Active() {
+		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

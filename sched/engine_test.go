@@ -3,6 +3,7 @@ package sched
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func newRig(t *testing.T, change func(*Env)) *rig {
 	}
 	r := &rig{model: m, draft: fake.NewQueue(3 * time.Millisecond), verify: fake.NewQueue(10 * time.Millisecond)}
 	env := Env{
-		Context: 400, Rows: 48, Lanes: 8, Depth: 8,
+		Vocabulary: fake.Vocab, Context: 400, Rows: 48, Lanes: 8, Depth: 8,
 		NewState: m.Pool.NewState, NewTrunk: m.Trunk, NewHead: m.Head,
 		DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
@@ -101,32 +102,139 @@ func read(ctx context.Context, s *Session) (text, finish string, err error) {
 // plain is what the fake model alone writes under a request.
 func plain(r Request) string {
 	text := slices.Clone(r.Prompt)
+	shaper := sample.NewShaper(r.Shape, r.Prompt, fake.Vocab)
+	var masker sample.Masker
 	var out []byte
 	for range r.Limits.MaxTokens {
-		l := fake.Next(text)
-		ids := make([]int32, len(l))
-		for i := range ids {
-			ids[i] = int32(i)
+		scores := shaper.Apply(sample.LogitsOf(fake.Next(text), r.Target.Temperature), r.Target.Temperature)
+		var err error
+		if r.Constraint != nil {
+			mask := make([]uint64, 1)
+			r.Constraint.Mask(mask)
+			if scores, err = masker.Apply(scores, mask, r.Target.Temperature); err != nil {
+				panic(err)
+			}
 		}
-		slices.SortStableFunc(ids, func(a, b int32) int {
-			if l[a] > l[b] {
-				return -1
-			}
-			if l[a] < l[b] {
-				return 1
-			}
-			return 0
-		})
-		scores := sample.LogitsOf(l, r.Target.Temperature)
 		var d sample.Dist
 		if err := r.Target.Filter(&d, scores); err != nil {
 			panic(err)
 		}
 		_, next := r.Rule.Verify(r.Seed, int64(len(text)), nil, nil, []sample.Dist{d})
 		text = append(text, next)
+		shaper.Push(next)
+		if r.Constraint != nil {
+			r.Constraint.Advance(next)
+		}
 		out = letters{}.Append(out, next)
 	}
 	return string(out)
+}
+
+// rising allows only tokens that are greater than the last by at most 9, modulo the vocabulary.
+type rising struct{ text []int32 }
+
+func (c *rising) last() int32 {
+	if len(c.text) == 0 {
+		return 0
+	}
+	return c.text[len(c.text)-1]
+}
+
+func (c *rising) ok(id int32) bool {
+	step := (id - c.last() + fake.Vocab) % fake.Vocab
+	return step >= 1 && step <= 9
+}
+
+func (c *rising) Mask(dst []uint64) {
+	dst[0] = 0
+	for id := range int32(fake.Vocab) {
+		if c.ok(id) {
+			dst[0] |= 1 << id
+		}
+	}
+}
+
+func (c *rising) Advance(id int32) bool {
+	if !c.ok(id) {
+		return false
+	}
+	c.text = append(c.text, id)
+	return true
+}
+
+func (c *rising) Rollback(n int) { c.text = c.text[:len(c.text)-n] }
+
+// Penalties, biases and grammars act on drafts and on what verifies them: they change the text as
+// they change plain decoding, and drafts still stand.
+func TestPenaltiesAndGrammarsActAsInPlainDecoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close(t)
+		accepted := 0
+		for i := range 30 {
+			req := request(6, uint64(i+1))
+			req.Depth = 1 + i%5
+			if i%3 > 0 {
+				req.Shape = sample.Shape{Frequency: 0.6, Presence: 0.3, Repetition: 1.2, Biases: []sample.Bias{{ID: 3, Value: 2}, {ID: 7, Value: -100}}}
+			}
+			if i%2 == 0 {
+				req.Target.Temperature, req.Draft.Temperature = 0, 0
+			}
+			constraint := func() {
+				if i%3 != 1 {
+					req.Constraint = &rising{}
+				}
+			}
+			constraint()
+			want := plain(req)
+			constraint()
+			s, err := r.Start(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _, err := read(t.Context(), s)
+			if err != nil || got != want {
+				t.Fatalf("request %d: %q, error %v; want %q", i, got, err, want)
+			}
+			for _, n := range s.Stats().Accepted {
+				accepted += n
+			}
+		}
+		if accepted < 100 {
+			t.Errorf("only %d drafts stood in 30 texts of 40 tokens", accepted)
+		}
+	})
+}
+
+func TestLogprobsComeWithEachToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close(t)
+		req := request(6, 3)
+		req.Logprobs, req.TopLogprobs = true, 2
+		s, err := r.Start(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := slices.Clone(req.Prompt)
+		var c commit.Chunk
+		for c.Finish == "" {
+			if err := s.Next(t.Context(), &c); err != nil {
+				t.Fatal(err)
+			}
+			if len(c.Logprobs) != len(c.Tokens) || len(c.Heads) != len(c.Tokens) {
+				t.Fatalf("%d tokens came with %d logprobs and %d origins", len(c.Tokens), len(c.Logprobs), len(c.Heads))
+			}
+			for i, id := range c.Tokens {
+				want := sample.LogprobOf(sample.LogitsOf(fake.Next(text), 1), 1, id, 2)
+				got := c.Logprobs[i]
+				if got.ID != id || math.Abs(got.Logprob-want.Logprob) > 1e-5 || len(got.Top) != 2 || got.Top[0].ID != want.Top[0].ID {
+					t.Fatalf("token %d at %d: %+v, want %+v", id, len(text), got, want)
+				}
+				text = append(text, id)
+			}
+		}
+	})
 }
 
 func TestEverySessionWritesWhatItWouldWriteAlone(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -32,6 +33,12 @@ type Request struct {
 	Target, Draft sample.Sampler
 	Rule          sample.Rule
 	Seed          uint64
+	// Shape is penalties and biases. Constraint, where there is one, belongs to the session from Start on.
+	Shape      sample.Shape
+	Constraint stages.Constraint
+	// Logprobs asks for each token's log probability and TopLogprobs (at most 20) alternatives.
+	Logprobs    bool
+	TopLogprobs int
 	// Speculate runs the head; Depth is how many tokens it drafts in a cycle.
 	Speculate bool
 	Depth     int
@@ -61,6 +68,12 @@ func (r *Request) check(e *Env) error {
 	}
 	if err := r.Target.Validate(); err != nil {
 		return fmt.Errorf("start session: %w", err)
+	}
+	if err := r.Shape.Validate(e.Vocabulary); err != nil {
+		return fmt.Errorf("start session: %w", err)
+	}
+	if r.TopLogprobs < 0 || r.TopLogprobs > 20 {
+		return fmt.Errorf("start session: %d alternatives a token were asked for; give 0 to 20", r.TopLogprobs)
 	}
 	if err := r.Draft.Validate(); err != nil {
 		return fmt.Errorf("start session: draft sampler: %w", err)

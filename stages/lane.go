@@ -22,6 +22,12 @@ type Lane struct {
 	Target, Draft sample.Sampler
 	Rule          sample.Rule
 	Seed          uint64
+	// Shaper and Constraint are nil for a lane without penalties, biases and grammar.
+	Shaper     *sample.Shaper
+	Constraint Constraint
+	// Logprobs asks for the log probability of each emitted token, and of TopLogprobs others.
+	Logprobs    bool
+	TopLogprobs int
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 
@@ -38,6 +44,8 @@ type Lane struct {
 	FirstRow int
 	Accepted int
 	Next     int32
+	// Logprob describes the accepted drafts and Next, where asked for.
+	Logprob []sample.Logprob
 
 	// HiddenBase is the position of the session's first trunk hidden row still on the device.
 	HiddenBase int
@@ -52,6 +60,20 @@ type Lane struct {
 	// P and Root are scratch of accept and verify.
 	P    []sample.Dist
 	Root []int32
+
+	masker sample.Masker
+	mask   []uint64
+	tried  int
+}
+
+// Constraint is what a grammar allows at the end of a lane's text. It belongs to whoever holds the lane.
+type Constraint interface {
+	// Mask sets the bit of every token that may come next, and no other; dst has a bit for each token.
+	Mask(dst []uint64)
+	// Advance adds a token to the text; false, and no change, says that it may not come next.
+	Advance(id int32) bool
+	// Rollback takes the last n tokens back.
+	Rollback(n int)
 }
 
 // Delivery is where commit puts a lane's tokens. Deliver must not block.

@@ -27,7 +27,7 @@ type Decoder struct {
 	sink   *Sink
 	count  int    // tokens emitted so far
 	held   []byte // text not given out: it may be the beginning of a stop string
-	cutOff bool   // a stop string has ended the text
+	stop   string // the stop string that has ended the text
 }
 
 // NewDecoder makes the delivery of a session.
@@ -36,7 +36,7 @@ func NewDecoder(d Detokenizer, l Limits, sink *Sink) *Decoder {
 }
 
 // Deliver implements stages.Delivery.
-func (d *Decoder) Deliver(_ *stages.Lane, tokens []int32, drafted int) (emitted int, finished bool) {
+func (d *Decoder) Deliver(l *stages.Lane, tokens []int32, drafted int) (emitted int, finished bool) {
 	finish := ""
 	for _, id := range tokens {
 		emitted++
@@ -58,19 +58,23 @@ func (d *Decoder) Deliver(_ *stages.Lane, tokens []int32, drafted int) (emitted 
 	free := len(d.held)
 	if finish == "" {
 		free -= d.pending()
-	} else if !d.cutOff {
+	} else if d.stop == "" {
 		d.held = d.detok.Flush(d.held)
 		d.cut()
 		free = len(d.held)
 	}
-	d.sink.put(d.held[:free], tokens[:emitted], min(drafted, emitted), finish, nil)
+	p := piece{text: d.held[:free], tokens: tokens[:emitted], drafted: drafted, finish: finish, stop: d.stop}
+	if l.Logprobs {
+		p.logprobs = l.Logprob[:emitted]
+	}
+	d.sink.put(p)
 	d.held = append(d.held[:0], d.held[free:]...)
 	return emitted, finish != ""
 }
 
 // Fail implements stages.Delivery: text held back is given out, then the error.
 func (d *Decoder) Fail(_ *stages.Lane, err error) {
-	d.sink.put(d.detok.Flush(d.held), nil, 0, "error", err)
+	d.sink.put(piece{text: d.detok.Flush(d.held), finish: "error", err: err})
 	d.held = d.held[:0]
 }
 
@@ -82,14 +86,13 @@ func (d *Decoder) cut() bool {
 	first := -1
 	for _, s := range d.limits.Stops {
 		if i := bytes.Index(d.held, []byte(s)); i >= 0 && (first < 0 || i < first) {
-			first = i
+			first, d.stop = i, s
 		}
 	}
 	if first < 0 {
 		return false
 	}
 	d.held = d.held[:first]
-	d.cutOff = true
 	return true
 }
 

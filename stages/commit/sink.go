@@ -3,18 +3,24 @@ package commit
 import (
 	"context"
 	"sync"
+
+	"mtplx/stages/sample"
 )
 
 // Chunk is what a session received since it was last read.
 type Chunk struct {
 	Text   []byte  // whole characters
 	Tokens []int32 // the tokens emitted, which may be ahead of the text
-	// Drafted counts those of the tokens that came from the head.
-	Drafted int
+	// Heads says of each token whether the head proposed it.
+	Heads []bool
+	// Logprobs describes each token, where the request asked for it.
+	Logprobs []sample.Logprob
 	// Finish is "" while the session goes on, else why it ended: "stop", "length" or "error";
 	// with "error", Err says what happened.
 	Finish string
-	Err    error
+	// Stop is the stop string that ended the text, if one did.
+	Stop string
+	Err  error
 }
 
 // Sink is a session's bounded delivery: commit puts tokens in without ever blocking, one reader takes
@@ -42,15 +48,29 @@ func (s *Sink) Full() bool {
 	return len(s.chunk.Tokens) >= s.limit
 }
 
+// piece is what one cycle adds to a chunk.
+type piece struct {
+	text     []byte
+	tokens   []int32
+	drafted  int // of the tokens, the first so many came from the head
+	logprobs []sample.Logprob
+	finish   string
+	stop     string
+	err      error
+}
+
 // put adds to the unread chunk.
-func (s *Sink) put(text []byte, tokens []int32, drafted int, finish string, err error) {
+func (s *Sink) put(p piece) {
 	s.mu.Lock()
 	c := &s.chunk
-	c.Text = append(c.Text, text...)
-	c.Tokens = append(c.Tokens, tokens...)
-	c.Drafted += drafted
+	c.Text = append(c.Text, p.text...)
+	c.Tokens = append(c.Tokens, p.tokens...)
+	for i := range p.tokens {
+		c.Heads = append(c.Heads, i < p.drafted)
+	}
+	c.Logprobs = append(c.Logprobs, p.logprobs...)
 	if c.Finish == "" {
-		c.Finish, c.Err = finish, err
+		c.Finish, c.Stop, c.Err = p.finish, p.stop, p.err
 	}
 	s.mu.Unlock()
 	select {
@@ -69,7 +89,7 @@ func (s *Sink) Next(ctx context.Context, c *Chunk) error {
 	}
 	s.mu.Lock()
 	full := len(s.chunk.Tokens) >= s.limit
-	fresh := Chunk{Text: c.Text[:0], Tokens: c.Tokens[:0]}
+	fresh := Chunk{Text: c.Text[:0], Tokens: c.Tokens[:0], Heads: c.Heads[:0], Logprobs: c.Logprobs[:0]}
 	*c, s.chunk = s.chunk, fresh
 	s.mu.Unlock()
 	if full && s.room != nil {

@@ -45,6 +45,9 @@ func settle(l *stages.Lane) {
 	l.Text = append(append(l.Text, l.Drafts[:l.Accepted]...), l.Next)
 	emitted, finished := l.Out.Deliver(l, l.Text[at:], l.Accepted)
 	l.Text = l.Text[:at+emitted]
+	for _, id := range l.Text[at:] {
+		l.Push(id)
+	}
 	l.State.Commit(&l.Span, max(l.Span.Certain, min(l.Span.Certain+l.Accepted, len(l.Text)-1-base)))
 	l.HiddenBase = base
 	l.Finished = finished

@@ -48,6 +48,9 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 				return err
 			}
 		}
+		for _, l := range c.Lanes {
+			l.Forget()
+		}
 	}
 	c.Times.Draft = time.Since(start)
 	return nil
@@ -169,10 +172,13 @@ func (s *Stage) draw(l *stages.Lane, row int) {
 		l.Q = append(l.Q, sample.Dist{})
 	}
 	q := &l.Q[n]
-	if err := l.Draft.Filter(q, stages.Scores(s.Head, row)); err != nil {
+	if err := l.Distribution(q, s.Head, row, l.Draft); err != nil {
 		l.Err = fmt.Errorf("draft %d of session %d: %w", n+1, l.ID, err)
 		return
 	}
-	position := int64(len(l.Text) + n)
-	l.Drafts = append(l.Drafts, l.Rule.Draft(q, l.Seed, position))
+	d := l.Rule.Draft(q, l.Seed, int64(len(l.Text)+n))
+	l.Drafts = append(l.Drafts, d)
+	if !l.Try(d) {
+		l.Depth = len(l.Drafts) // the grammar ends here
+	}
 }

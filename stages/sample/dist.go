@@ -76,7 +76,7 @@ type cut struct {
 func (c *cut) off(p float64) bool {
 	if c.n == 0 {
 		c.best = p
-	} else if c.s.TopK > 0 && c.n >= c.s.TopK || c.s.TopP < 1 && c.mass >= c.s.TopP || p < c.s.MinP*c.best {
+	} else if c.s.TopK > 0 && c.n >= c.s.TopK || c.s.TopP < 1 && c.mass >= c.s.TopP || p < c.s.MinP*c.best || p == 0 {
 		c.done = true
 		return true
 	}
