@@ -96,10 +96,11 @@ type piece struct {
 	id   int32
 }
 
-// next cuts the first piece off s[from:] and returns the position after it. Search begins at scan, which a token
-// that takes white space on its right leaves behind.
+// split cuts a text at its added tokens and yields what it finds, in order. What a token takes of the white space
+// on its right is searched again, as in the reference, which matters where a token begins with white space.
 func (m *matcher) split(s string, special bool, yield func(piece)) {
 	done, scan := 0, 0 // s[:done] is given out, s[:scan] is searched
+	blankEnd := 0      // where the white space ends that was taken last: no stretch is walked twice
 	for {
 		t, at := m.find(s, scan)
 		if t == nil {
@@ -111,10 +112,14 @@ func (m *matcher) split(s string, special bool, yield func(piece)) {
 			continue
 		}
 		if t.lstrip {
-			at = max(done, len(strings.TrimRightFunc(s[:at], unicode.IsSpace)))
+			at = max(at, done)
+			at = done + len(strings.TrimRightFunc(s[done:at], unicode.IsSpace))
 		}
 		if t.rstrip {
-			end = len(s) - len(strings.TrimLeftFunc(s[end:], unicode.IsSpace))
+			if end >= blankEnd {
+				blankEnd = len(s) - len(strings.TrimLeftFunc(s[end:], unicode.IsSpace))
+			}
+			end = blankEnd
 		}
 		if done < at {
 			yield(piece{s[done:at], -1})

@@ -44,7 +44,7 @@ func (t *Tokenizer) wholeWord(word string) int32 {
 	for i := range len(word) {
 		spelled = utf8.AppendRune(spelled, byteSpelling[word[i]])
 	}
-	id := t.vocab.id(string(spelled))
+	id := t.vocab.idOf(spelled)
 	if id >= 0 && t.addedOnly(id) {
 		return -1
 	}

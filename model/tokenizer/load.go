@@ -13,6 +13,7 @@ import (
 const (
 	maxFile  = 256 << 20
 	maxDepth = 32 // nesting; published files have 7
+	maxParts = 64 // members of an object other than the vocabulary; published files have 14 at most
 )
 
 // Load reads a tokenizer.json. It refuses what it does not implement exactly: models but byte-level BPE,
@@ -57,26 +58,34 @@ func load(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
+const (
+	opens = iota + 1
+	closes
+	quotes
+)
+
+var bracket = [256]uint8{'{': opens, '[': opens, '}': closes, ']': closes, '"': quotes}
+
 // checkJSON refuses what the parser must not be given: it trusts its input and recurses into it.
 func checkJSON(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("the file is not valid UTF-8")
 	}
-	depth, quoted := 0, false
+	depth := 0
 	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+		switch bracket[data[i]] {
+		case opens:
 			if depth++; depth > maxDepth {
 				return fmt.Errorf("the file nests objects and arrays more than %d deep", maxDepth)
 			}
-		case c == '}' || c == ']':
+		case closes:
 			depth--
+		case quotes:
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
 		}
 	}
 	if !gjson.ValidBytes(data) {
@@ -93,8 +102,12 @@ func fields(what string, v gjson.Result) (map[string]gjson.Result, error) {
 	var err error
 	m := map[string]gjson.Result{}
 	v.ForEach(func(key, value gjson.Result) bool {
+		if len(m) == maxParts {
+			err = fmt.Errorf("%s has more than %d members", what, maxParts)
+			return false
+		}
 		if _, twice := m[key.String()]; twice {
-			err = fmt.Errorf("%s has %q twice", what, key.String())
+			err = fmt.Errorf("%s has %q twice", what, clip(key.String()))
 			return false
 		}
 		m[key.String()] = value
@@ -111,10 +124,16 @@ func show(v gjson.Result) string {
 	if !present(v) {
 		return "missing"
 	}
-	if len(v.Raw) > 200 {
-		return strings.ToValidUTF8(v.Raw[:200], "") + "..."
+	return clip(v.Raw)
+}
+
+// clip is a text as an error quotes it.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "..."
 	}
-	return v.Raw
+	return s
 }
 
 // parseID reads a token id.

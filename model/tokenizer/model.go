@@ -14,7 +14,7 @@ func (t *Tokenizer) readModel(v, added gjson.Result) error {
 		return err
 	}
 	if kind != "BPE" {
-		return fmt.Errorf("model: type %q is not supported, want BPE", kind)
+		return fmt.Errorf("model: type %q is not supported, want BPE", clip(kind))
 	}
 	if err := t.readOptions(m); err != nil {
 		return err
@@ -53,9 +53,9 @@ func (t *Tokenizer) readOptions(m map[string]gjson.Result) error {
 }
 
 const (
-	minEntry = len(`"":0,`)                 // the shortest entry of a vocabulary
-	minMerge = len(`"",`)                   // and of the merges
-	minAdded = len(`{"id":0,"content":""}`) // and of the added tokens
+	minAdded  = len(`{"id":0,"content":""}`) // the shortest added token
+	maxAdded  = 256                          // the longest, in bytes: each place of a text is compared with it
+	maxMerges = 2 * maxSize                  // published files have fewer merges than tokens
 )
 
 // readVocab reads the tokens; room is how many more there may be.
@@ -109,36 +109,50 @@ func (t *Tokenizer) addToken(text string, id int32) error {
 	return nil
 }
 
-// readMerges reads the merges in order of rank, each a pair of tokens as an array or as one string with a space
-// between.
+// readMerges reads the merges in order of rank. All are arrays of two tokens, or all are strings of two tokens
+// with a space between.
 func (t *Tokenizer) readMerges(v gjson.Result) error {
 	if !v.IsArray() {
 		return fmt.Errorf("model.merges is %s, want an array", show(v))
 	}
-	n := strings.Count(v.Raw, ",") + 1
-	t.merges = newMergeTable(n)
+	// Room for as many as there can be. An array of pairs has a bracket for each, and one of its own.
+	pairs, n := v.Get("0").IsArray(), strings.Count(v.Raw, ",")+1
+	if pairs {
+		n = strings.Count(v.Raw, "[") - 1
+	}
+	t.merges = newMergeTable(min(n, maxMerges))
 	var (
 		err  error
 		rank uint32
 		both []byte
+		into int32
 	)
 	v.ForEach(func(_, value gjson.Result) bool {
 		var left, right string
-		if left, right, err = mergePair(value); err != nil {
-			err = fmt.Errorf("model.merges[%d]: %w", rank, err)
+		var ok bool
+		if rank == maxMerges {
+			err = fmt.Errorf("model.merges: there are more than the %d supported", maxMerges)
+			return false
+		}
+		if pairs {
+			left, right, ok = pairOfArray(value)
+		} else {
+			left, right, ok = pairOfString(value)
+		}
+		if !ok {
+			err = fmt.Errorf("model.merges[%d]: %s is no pair of tokens like those before", rank, show(value))
 			return false
 		}
 		both = append(append(both[:0], left...), right...)
-		l, r, into := t.vocab.id(left), t.vocab.id(right), t.vocab.id(string(both))
-		for _, p := range []struct {
-			id   int32
-			text string
-		}{{l, left}, {r, right}, {into, string(both)}} {
-			if p.id < 0 {
-				err = fmt.Errorf("model.merges[%d]: %q and %q: %q is not in the vocabulary",
-					rank, clip(left), clip(right), clip(p.text))
-				return false
-			}
+		l, r := t.vocab.id(left), t.vocab.id(right)
+		// Trainers number tokens in the order of the merges that make them.
+		if into++; !t.vocab.has(into) || t.vocab.token(into) != string(both) {
+			into = t.vocab.idOf(both)
+		}
+		if l < 0 || r < 0 || into < 0 {
+			err = fmt.Errorf("model.merges[%d]: of %q, %q and the two together, not all are in the vocabulary",
+				rank, clip(left), clip(right))
+			return false
 		}
 		t.merges.set(l, r, merge{rank, into})
 		rank++
@@ -147,33 +161,62 @@ func (t *Tokenizer) readMerges(v gjson.Result) error {
 	return err
 }
 
-func mergePair(v gjson.Result) (left, right string, err error) {
-	switch {
-	case v.Type == gjson.String:
-		left, right, _ = strings.Cut(v.String(), " ")
-	case v.IsArray():
-		n := 0
-		v.ForEach(func(_, e gjson.Result) bool {
-			if e.Type != gjson.String {
-				n = -1
-				return false
+func pairOfString(v gjson.Result) (left, right string, ok bool) {
+	if v.Type != gjson.String {
+		return "", "", false
+	}
+	left, right, _ = strings.Cut(v.String(), " ")
+	return left, right, left != "" && right != "" && !strings.Contains(right, " ")
+}
+
+func pairOfArray(v gjson.Result) (left, right string, ok bool) {
+	if !v.IsArray() {
+		return "", "", false
+	}
+	if left, right, ok = plainPair(v.Raw); ok {
+		return left, right, true
+	}
+	n := 0
+	v.ForEach(func(_, e gjson.Result) bool {
+		switch {
+		case e.Type != gjson.String:
+			n = -1
+		case n == 0:
+			left = e.String()
+		default:
+			right = e.String()
+		}
+		n++
+		return n == 1
+	})
+	return left, right, n == 2 && v.Get("#").Int() == 2 && left != "" && right != ""
+}
+
+// plainPair is pairOfArray for arrays of the usual form, several times faster: it makes up most of the time that
+// a large file takes.
+func plainPair(raw string) (left, right string, ok bool) {
+	if strings.IndexByte(raw, '\\') >= 0 {
+		return "", "", false
+	}
+	var quotes [4]int
+	n := 0
+	for i := 1; i < len(raw)-1; i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			if n == len(quotes) {
+				return "", "", false
 			}
-			if n == 0 {
-				left = e.String()
-			} else {
-				right = e.String()
-			}
+			quotes[n] = i
 			n++
-			return n <= 2
-		})
-		if n != 2 {
-			left = ""
+		case n&1 == 0 && c != ',' && c > ' ': // not in a string, and neither comma nor white space
+			return "", "", false
 		}
 	}
-	if left == "" || right == "" || v.Type == gjson.String && strings.Contains(right, " ") {
-		return "", "", fmt.Errorf("%s is no pair of tokens", show(v))
+	if n < len(quotes) {
+		return "", "", false
 	}
-	return left, right, nil
+	left, right = raw[quotes[0]+1:quotes[1]], raw[quotes[2]+1:quotes[3]]
+	return left, right, left != "" && right != ""
 }
 
 // readAdded reads the added tokens. Those that the vocabulary has too must have the same id there.
@@ -243,7 +286,10 @@ func parseAdded(v gjson.Result) (addedToken, error) {
 	if content.Type != gjson.String || content.String() == "" {
 		return addedToken{}, fmt.Errorf(`"content" is %s, want a string that is not empty`, show(content))
 	}
-	a := addedToken{content: content.String()}
+	if n := len(content.String()); n > maxAdded {
+		return addedToken{}, fmt.Errorf("token %q has %d bytes, more than the %d allowed", clip(content.String()), n, maxAdded)
+	}
+	a := addedToken{content: strings.Clone(content.String())}
 	if a.id, err = parseID(m["id"]); err != nil {
 		return addedToken{}, fmt.Errorf("token %q: %w", clip(a.content), err)
 	}
@@ -271,12 +317,4 @@ func (t *Tokenizer) spell() {
 		t.spans[id] = span{uint32(off), uint32(len(buf) - off)}
 	}
 	t.bytes = string(buf)
-}
-
-// clip is a token as an error quotes it.
-func clip(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "") + "..."
-	}
-	return s
 }

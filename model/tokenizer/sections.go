@@ -6,7 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxStages bounds the parts of a Sequence. Published files have two.
+// maxStages bounds the parts of a Sequence, and the stages of a pre-tokenizer in all. Published files have two.
 const maxStages = 8
 
 // section returns the members and the type of a part of the pipeline.
@@ -26,9 +26,13 @@ func parts(what, name string, v gjson.Result) ([]gjson.Result, error) {
 	if !v.IsArray() {
 		return nil, fmt.Errorf("%s: %q is %s, want an array", what, name, show(v))
 	}
-	list := v.Array()
+	var list []gjson.Result
+	v.ForEach(func(_, p gjson.Result) bool {
+		list = append(list, p)
+		return len(list) <= maxStages
+	})
 	if len(list) > maxStages {
-		return nil, fmt.Errorf("%s: %q has %d parts, at most %d are supported", what, name, len(list), maxStages)
+		return nil, fmt.Errorf("%s: %q has more than the %d parts supported", what, name, maxStages)
 	}
 	return list, nil
 }
@@ -60,7 +64,7 @@ func readNormalizer(what string, v gjson.Result) (bool, error) {
 		}
 		return composes, nil
 	}
-	return false, fmt.Errorf("%s: type %q is not supported, want NFC or none", what, kind)
+	return false, fmt.Errorf("%s: type %q is not supported, want NFC or none", what, clip(kind))
 }
 
 // readPreTokenizer returns its stages, the last of which is ByteLevel.
@@ -68,6 +72,9 @@ func readPreTokenizer(v gjson.Result) ([]stage, error) {
 	stages, levels, err := appendStages(nil, "pre_tokenizer", v)
 	if err != nil {
 		return nil, err
+	}
+	if len(stages) > maxStages {
+		return nil, fmt.Errorf("pre_tokenizer: it has %d parts, at most %d are supported", len(stages), maxStages)
 	}
 	if levels != 1 {
 		return nil, fmt.Errorf("pre_tokenizer: it has %d ByteLevel parts, want one, at its end", levels)
@@ -106,7 +113,7 @@ func appendStages(stages []stage, what string, v gjson.Result) (_ []stage, level
 		st, err := readByteLevel(what, m)
 		return append(stages, st), 1, err
 	}
-	return nil, 0, fmt.Errorf("%s: type %q is not supported, want Sequence, Split or ByteLevel", what, kind)
+	return nil, 0, fmt.Errorf("%s: type %q is not supported, want Sequence, Split or ByteLevel", what, clip(kind))
 }
 
 func readSplit(what string, m map[string]gjson.Result) (stage, error) {
@@ -131,7 +138,7 @@ func readSplit(what string, m map[string]gjson.Result) (stage, error) {
 	split := splitters[regex.String()]
 	if split == nil {
 		return stage{}, fmt.Errorf("%s: the regex %q is not supported, only those of Qwen2, Qwen3 and Qwen3.5 are",
-			what, regex.String())
+			what, clip(regex.String()))
 	}
 	return stage{split: split}, nil
 }
@@ -171,7 +178,7 @@ func readDecoder(what string, v gjson.Result) error {
 		return readDecoder(what+".decoders[0]", list[0])
 	}
 	if kind != "ByteLevel" {
-		return fmt.Errorf("%s: type %q is not supported, want ByteLevel", what, kind)
+		return fmt.Errorf("%s: type %q is not supported, want ByteLevel", what, clip(kind))
 	}
 	return nil
 }
@@ -201,5 +208,5 @@ func readPostProcessor(what string, v gjson.Result) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%s: type %q is not supported, want ByteLevel or none", what, kind)
+	return fmt.Errorf("%s: type %q is not supported, want ByteLevel or none", what, clip(kind))
 }

@@ -60,6 +60,16 @@ func (v *vocab) id(text string) int32 {
 	return id
 }
 
+// idOf is id for a text that is not a string yet.
+func (v *vocab) idOf(text []byte) int32 {
+	for h := maphash.Bytes(v.seed, text) & v.mask; ; h = (h + 1) & v.mask {
+		id := v.table[h] - 1
+		if id < 0 || v.token(id) == string(text) {
+			return id
+		}
+	}
+}
+
 // token returns the text of an id that is known.
 func (v *vocab) token(id int32) string {
 	s := v.spans[id]
@@ -68,7 +78,8 @@ func (v *vocab) token(id int32) string {
 
 func (v *vocab) has(id int32) bool { return id >= 0 && int(id) < len(v.known) && v.known[id] }
 
-// add enters a token whose id and text are new. It holds at most the number of tokens that newVocab was given.
+// add enters a token whose id and text are new, where slot says. There may be at most as many as newVocab was
+// told.
 func (v *vocab) add(slot uint64, text string, id int32) {
 	for len(v.spans) <= int(id) {
 		v.spans = append(v.spans, span{})
