@@ -12,9 +12,10 @@ import (
 // worker takes tens of microseconds; programs of a busy engine follow one another faster.
 const spinTime = 80 * time.Microsecond
 
-// yieldAfter is the number of looks at a barrier after which a worker lets Go's scheduler run
-// something else, in case the worker it waits for has no processor. crowdedAfter is the same for
-// a team with more workers than processors, where that is the rule.
+// yieldAfter is the number of looks at a barrier after which a worker parks, in case the worker it waits
+// for has no processor: on a machine that others use too, the system may have taken it away for
+// milliseconds, and a worker that goes on looking keeps the one that would bring the other back.
+// crowdedAfter is the same for a team with more workers than processors, where that is the rule.
 const (
 	yieldAfter   = 2000
 	crowdedAfter = 20
@@ -60,8 +61,10 @@ func newTeam(n int) *team {
 	if n > runtime.GOMAXPROCS(0) {
 		t.yield = crowdedAfter
 	}
-	for w := 1; w < n; w++ {
+	for w := range n {
 		t.wake[w] = make(chan struct{}, 1)
+	}
+	for w := 1; w < n; w++ {
 		t.done.Add(1)
 		go t.stand(w)
 	}
@@ -93,10 +96,27 @@ func (t *team) start() {
 	}
 	t.generation.v.Add(1)
 	for w := 1; w < t.n; w++ {
-		if t.state[w].v.CompareAndSwap(parked, running) {
-			t.wake[w] <- struct{}{}
-		}
+		t.rouse(w)
 	}
+}
+
+// rouse wakes worker w if it has parked. Whoever changes what a worker may wait for calls it afterwards.
+func (t *team) rouse(w int) {
+	if s := &t.state[w].v; s.Load() == parked && s.CompareAndSwap(parked, running) {
+		t.wake[w] <- struct{}{}
+	}
+}
+
+// park puts worker w to sleep until it is roused, unless v is want already.
+func (t *team) park(w int, v *atomic.Uint32, want uint32) {
+	s := &t.state[w].v
+	s.Store(parked)
+	// Either the rouser sees the state and sends, or what it changed shows here and the worker takes
+	// the state back; if the rouser was faster, its message must be taken.
+	if v.Load() == want && s.CompareAndSwap(parked, running) {
+		return
+	}
+	<-t.wake[w]
 }
 
 // stop ends the standing workers.
@@ -130,13 +150,7 @@ func (t *team) await(w int, seen uint32) {
 		if i&63 != 0 || t.yield == yieldAfter && time.Since(begin) < spinTime {
 			continue
 		}
-		t.state[w].v.Store(parked)
-		// Either the waker sees the state and sends, or the new generation shows here and the
-		// worker takes the state back; if the waker was faster, its message must be taken.
-		if t.generation.v.Load() != seen && t.state[w].v.CompareAndSwap(parked, running) {
-			return
-		}
-		<-t.wake[w]
+		t.park(w, &t.generation.v, seen+1)
 		begin = time.Now()
 	}
 }
@@ -183,24 +197,28 @@ func (t *team) meet(w int, barrier *uint32, last bool) {
 	b := *barrier
 	if w != 0 {
 		t.arrived[w].v.Store(b)
+		t.rouse(0)
 		if !last {
-			t.spinUntil(&t.release.v, b)
+			t.spinUntil(w, &t.release.v, b)
 		}
 		return
 	}
 	for o := 1; o < t.n; o++ {
-		t.spinUntil(&t.arrived[o].v, b)
+		t.spinUntil(0, &t.arrived[o].v, b)
 	}
 	if !last {
 		t.release.v.Store(b)
+		for o := 1; o < t.n; o++ {
+			t.rouse(o)
+		}
 	}
 }
 
-func (t *team) spinUntil(v *atomic.Uint32, want uint32) {
+func (t *team) spinUntil(w int, v *atomic.Uint32, want uint32) {
 	for i := 1; v.Load() != want; i++ {
 		pause(1)
 		if i >= t.yield {
-			runtime.Gosched()
+			t.park(w, v, want)
 			i = 0
 		}
 	}
