@@ -44,6 +44,7 @@ type Lane struct {
 	FirstRow int
 	Accepted int
 	Next     int32
+	Emitted  int // set by commit: how many of them became text
 	// Logprob describes the accepted drafts and Next, where asked for.
 	Logprob []sample.Logprob
 
@@ -105,13 +106,19 @@ type Stats struct {
 	CommitTime  time.Duration
 }
 
-// Count books a verify: `drafted` tokens were proposed and `accepted` of them stand.
-func (s *Stats) Count(drafted, accepted int) {
+// Count books a cycle: `drafted` tokens were proposed, `accepted` of them stand, and `emitted` tokens
+// became text. Drafts behind the end of a text count as never proposed, so that tokens add up: one a cycle
+// without drafts, else accepted drafts, corrections and bonuses.
+func (s *Stats) Count(drafted, accepted, emitted int) {
 	s.Cycles++
 	if drafted == 0 {
 		return
 	}
 	s.Verifies++
+	ended := emitted <= accepted
+	if ended {
+		drafted, accepted = emitted, emitted
+	}
 	for len(s.Drafted) < drafted {
 		s.Drafted = append(s.Drafted, 0)
 		s.Accepted = append(s.Accepted, 0)
@@ -122,9 +129,11 @@ func (s *Stats) Count(drafted, accepted int) {
 			s.Accepted[i]++
 		}
 	}
-	if accepted == drafted {
+	switch {
+	case ended:
+	case accepted == drafted:
 		s.Bonus++
-	} else {
+	default:
 		s.Corrections++
 	}
 }

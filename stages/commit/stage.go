@@ -44,7 +44,7 @@ func settle(l *stages.Lane) {
 	at := len(l.Text)
 	l.Text = append(append(l.Text, l.Drafts[:l.Accepted]...), l.Next)
 	emitted, finished := l.Out.Deliver(l, l.Text[at:], l.Accepted)
-	l.Text = l.Text[:at+emitted]
+	l.Text, l.Emitted = l.Text[:at+emitted], emitted
 	for _, id := range l.Text[at:] {
 		l.Push(id)
 	}
@@ -66,6 +66,6 @@ func book(l *stages.Lane, c *stages.Cycle) {
 	s.AcceptTime += t.Accept
 	s.CommitTime += t.Commit
 	if l.Err == nil {
-		s.Count(len(l.Drafts), l.Accepted)
+		s.Count(len(l.Drafts), l.Accepted, l.Emitted)
 	}
 }
