@@ -17,7 +17,7 @@ type Options struct {
 	// by the connection's write deadline, which a stream leaves behind: a server that keeps connections
 	// alive sets a deadline of its own for every response.
 	Stall time.Duration
-	Ping time.Duration // silence after which PingFrame is sent; 0: never
+	Ping  time.Duration // silence after which PingFrame is sent; 0: never
 	// PingFrame is a whole frame with its empty line; the default is a comment, which clients skip.
 	PingFrame []byte
 }
