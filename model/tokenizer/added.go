@@ -25,10 +25,10 @@ type matcher struct {
 	lead   int          // the byte that every token begins with, or -1
 }
 
+// newMatcher makes a matcher of tokens with different contents.
 func newMatcher(tokens []addedToken) *matcher {
 	m := &matcher{tokens: slices.Clone(tokens), lead: -1}
-	slices.SortStableFunc(m.tokens, func(a, b addedToken) int { return strings.Compare(a.content, b.content) })
-	m.tokens = slices.CompactFunc(m.tokens, func(a, b addedToken) bool { return a.content == b.content })
+	slices.SortFunc(m.tokens, func(a, b addedToken) int { return strings.Compare(a.content, b.content) })
 	i := 0
 	for b := range 256 {
 		m.first[b] = int32(i)

@@ -234,6 +234,8 @@ func (t *Tokenizer) readAdded(v gjson.Result) error {
 			switch id := t.vocab.id(a.content); {
 			case seen[a.content]:
 				err = fmt.Errorf("token %q is there twice", clip(a.content))
+			case a.normalized && t.normalize && nfc(a.content) != a.content:
+				err = fmt.Errorf("token %q is to be matched in normalised text, but is not in NFC itself", clip(a.content))
 			case id < 0:
 				if err = t.addToken(a.content, a.id); err == nil {
 					t.flags = append(t.flags, make([]flag, len(t.vocab.spans)-len(t.flags))...)
@@ -259,18 +261,11 @@ func (t *Tokenizer) readAdded(v gjson.Result) error {
 		return err
 	}
 	var verbatim, composed []addedToken
-	for _, special := range []bool{true, false} { // of two that are equal once normalised, the special one counts
-		for _, a := range tokens {
-			switch {
-			case a.special != special:
-			case a.normalized:
-				if t.normalize {
-					a.content = nfc(a.content)
-				}
-				composed = append(composed, a)
-			default:
-				verbatim = append(verbatim, a)
-			}
+	for _, a := range tokens {
+		if a.normalized {
+			composed = append(composed, a)
+		} else {
+			verbatim = append(verbatim, a)
 		}
 	}
 	t.verbatim, t.composed = newMatcher(verbatim), newMatcher(composed)
