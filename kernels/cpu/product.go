@@ -163,19 +163,9 @@ func (r *pass) all(d *desk) {
 		panic(fmt.Sprintf("product of %d rows: input holds %d, output %d values at stride %d", r.n, r.x.limit, len(r.out), r.stride))
 	}
 	whole := min(r.to, r.w.rows/16)
-	strips := max(1, callBytes/r.w.strip)
-	if r.n > passRows {
-		strips = max(1, tileBytes/r.w.strip)
-	}
 	p := *r
-	for s := r.from; s < whole; s += strips {
-		p.from, p.to = s, min(s+strips, whole)
-		for i := 0; i < r.n; i += passRows {
-			p.row, p.n = r.row+i, min(passRows, r.n-i)
-			p.out = r.out[i*r.stride+16*s:]
-			p.compute(d)
-		}
-	}
+	p.to = whole
+	p.strips(d)
 	if whole == r.to {
 		return
 	}
@@ -195,6 +185,23 @@ func (r *pass) all(d *desk) {
 					out[o] = d.edge[16*m+o]
 				}
 			}
+		}
+	}
+}
+
+// strips computes every row of whole strips; out begins at output 0 of the weight.
+func (r *pass) strips(d *desk) {
+	step := max(1, callBytes/r.w.strip)
+	if r.n > passRows {
+		step = max(1, tileBytes/r.w.strip)
+	}
+	p := *r
+	for s := r.from; s < r.to; s += step {
+		p.from, p.to = s, min(s+step, r.to)
+		for i := 0; i < r.n; i += passRows {
+			p.row, p.n = r.row+i, min(passRows, r.n-i)
+			p.out = r.out[i*r.stride+16*s:]
+			p.compute(d)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -22,8 +23,9 @@ type support struct {
 	logits []float32
 	out    []float32
 	ids    []int32
-	chunks int // of a row
-	strips int // of a row
+	blocks []int32 // nil: every row has Vocab entries
+	chunks int     // of a row, at most
+	strips int     // of a row, at most
 	max, z []float32
 	top    []float32 // [rows][strips]
 	args   []chunkArgs
@@ -44,10 +46,17 @@ type candidate struct {
 func compileSupport(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Support)
 	rows := o.S.Dims.Logits
+	most := o.Vocab + kernels.BlockOutputs*o.Most
+	if most > o.Stride || o.Blocks == nil && o.Most != 0 {
+		return nil, fmt.Errorf("%d entries and %d blocks do not fit rows of %d", o.Vocab, o.Most, o.Stride)
+	}
 	s := &support{
 		Support: o, tier: d.tier, logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
-		chunks: (o.Vocab + chunkEntries - 1) / chunkEntries, strips: (o.Vocab + 15) / 16,
+		chunks: (most + chunkEntries - 1) / chunkEntries, strips: (most + 15) / 16,
 		args: make([]chunkArgs, d.Threads()), work: make([]candidates, d.Threads()),
+	}
+	if o.Blocks != nil {
+		s.blocks = kernels.Int32s(o.Blocks)[:rows*(1+o.Most)]
 	}
 	s.max, s.z = make([]float32, rows*s.chunks), make([]float32, rows*s.chunks)
 	s.top = make([]float32, rows*s.strips)
@@ -57,13 +66,23 @@ func compileSupport(d *Device, op queue.Op) (step, error) {
 	return sequence{s, (*supportRows)(s)}, nil
 }
 
+// entries is the length of a row.
+func (s *support) entries(row int) int {
+	if s.blocks == nil {
+		return s.Vocab
+	}
+	return s.Vocab + kernels.BlockOutputs*int(s.blocks[row*(1+s.Most)])
+}
+
 func (s *support) run(t, n int) {
 	from, to := share(s.S.Logits()*s.chunks, t, n)
 	for u := from; u < to; u++ {
 		row, c := u/s.chunks, u%s.chunks
 		a := &s.args[t]
 		lo := c * chunkEntries
-		a.n = min(chunkEntries, s.Vocab-lo)
+		if a.n = min(chunkEntries, s.entries(row)-lo); a.n <= 0 {
+			continue
+		}
 		a.x, a.strips = &s.logits[row*s.Stride+lo], &s.top[row*s.strips+lo/16]
 		a.invT = s.S.InvT[row]
 		a.run(s.tier)
@@ -91,7 +110,7 @@ func (s *supportRows) run(t, n int) {
 // normaliser merges the chunks of a row.
 func (s *supportRows) normaliser(row int) (m, z float32) {
 	invT := s.S.InvT[row]
-	for c := range s.chunks {
+	for c := range ((*support)(s).entries(row) + chunkEntries - 1) / chunkEntries {
 		mc, zc := s.max[row*s.chunks+c], s.z[row*s.chunks+c]
 		if c == 0 {
 			m, z = mc, zc
@@ -112,8 +131,9 @@ func (s *supportRows) normaliser(row int) (m, z float32) {
 
 // best finds the row's SupportTop best entries, in order.
 func (s *supportRows) best(row int, w *candidates) []candidate {
-	tops := s.top[row*s.strips : (row+1)*s.strips]
-	logits := s.logits[row*s.Stride:][:s.Vocab]
+	entries := (*support)(s).entries(row)
+	tops := s.top[row*s.strips:][:(entries+15)/16]
+	logits := s.logits[row*s.Stride:][:entries]
 	w.found = w.found[:0]
 	bound := lowerBound(w.bounds[:copy(w.bounds, tops)], kernels.SupportTop)
 	for i, m := range tops {
