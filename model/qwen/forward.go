@@ -14,6 +14,7 @@ import (
 type Forward struct {
 	m      *Model
 	head   bool
+	vocab  int
 	slots  *kernels.Slots
 	rows   int
 	lanes  int
@@ -121,10 +122,9 @@ func (f *Forward) Top(i int) (ids []int32, logits []float32, maxLogit, z float32
 	return w[4 : 4+n], x[4+kernels.SupportTop : 4+kernels.SupportTop+n], x[0], x[1]
 }
 
-// Logits returns the whole i-th wanted row, vocabulary entries only. A view, valid until Begin.
+// Logits returns the whole i-th wanted row, tokens only. A view, valid until Begin.
 func (f *Forward) Logits(i int) []float32 {
-	v := f.m.cfg.VocabSize
-	return kernels.Floats(f.logits)[i*v : (i+1)*v]
+	return kernels.Floats(f.logits)[i*f.m.cfg.VocabSize:][:f.vocab]
 }
 
 // Hidden returns the final-norm output of row i of the last forward that `state` took part in: of

@@ -111,6 +111,7 @@ type Model struct {
 	layers               []layer
 	head                 *mtpHead
 
+	vocab     int          // entries of a row of logits that are tokens
 	hidden    queue.Buffer // [sessions][2*Rows+1][hidden]
 	attnDims  kernels.AttnDims
 	deltaDims kernels.DeltaDims
@@ -122,7 +123,7 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	if err := opt.defaults(&ck.Config); err != nil {
 		return nil, err
 	}
-	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}}
+	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.Config.VocabSize}
 	if err := m.load(ck); err != nil {
 		m.Close()
 		return nil, err
@@ -239,6 +240,13 @@ func (m *Model) Config() Config { return m.cfg }
 
 // Options are the bounds in force, defaults filled in.
 func (m *Model) Options() Options { return m.opt }
+
+// LimitVocabulary says that only the first n entries of a row of logits are tokens: published checkpoints
+// pad their projection, and a padding row must never be sampled. It acts on forwards recorded after it.
+func (m *Model) LimitVocabulary(n int) { m.vocab = min(max(n, 1), m.cfg.VocabSize) }
+
+// Vocabulary is how many entries of a row of logits are tokens.
+func (m *Model) Vocabulary() int { return m.vocab }
 
 // HasHead tells whether the checkpoint has an MTP head.
 func (m *Model) HasHead() bool { return m.head != nil }

@@ -42,7 +42,7 @@ func (m *Model) NewHead(q queue.Queue) (*Forward, error) {
 }
 
 func (m *Model) record(q queue.Queue, head bool, vocab kernels.Weight) (*Forward, error) {
-	f := &Forward{m: m, head: head}
+	f := &Forward{m: m, head: head, vocab: m.vocab}
 	r := &recorder{m: m, f: f, bufs: map[string]queue.Buffer{}, acts: map[actKey]queue.Buffer{}}
 	label := "trunk"
 	if head {
@@ -105,7 +105,7 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	out := r.activations("vocabulary", 1, vocab)
 	r.do(&kernels.Quantize{S: s, X: m.hidden, XMap: kernels.LogitOut, Acts: out})
 	r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: f.logits, Stride: m.cfg.VocabSize})
-	r.do(&kernels.Support{S: s, Vocab: m.cfg.VocabSize, Stride: m.cfg.VocabSize, Logits: f.logits, Out: f.support})
+	r.do(&kernels.Support{S: s, Vocab: m.vocab, Stride: m.cfg.VocabSize, Logits: f.logits, Out: f.support})
 }
 
 // layer records x = x + mixer(norm(x)); x = x + mlp(norm(x)) (architectures: pre-norm residual).
