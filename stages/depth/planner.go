@@ -85,8 +85,8 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	deepest := p.prepare(lanes, max(room, 0), taken)
 	p.best = append(p.best[:0], p.trial...) // as the policies want it, all others 0
 	top := -1.0
-	for cap := 0; cap <= deepest; cap++ {
-		p.climb(lanes, cap, room, &top)
+	for limit := 0; limit <= deepest; limit++ {
+		p.climb(lanes, limit, room, &top)
 	}
 	for i, l := range lanes { // what is in force goes on unless the best is clearly better
 		p.trial[i] = p.best[i]
@@ -164,7 +164,7 @@ func (p *Planner) rows(depths []int) (n int) {
 	return n
 }
 
-// climb adds drafts, the likeliest first, to the depths that policies have fixed, no lane deeper than cap;
+// climb adds drafts, the likeliest first, to the depths that policies have fixed, no lane deeper than limit;
 // the best plan on the way is kept when it beats `top`. The gains of a lane fall with depth, so the order
 // never adds a draft before the one it follows.
 func (p *Planner) climb(lanes []*Lane, limit, room int, top *float64) {

@@ -70,10 +70,11 @@ func (e *event) Wait(ctx context.Context, v uint64) error {
 // ErrFault is what a queue fails with.
 var ErrFault = errors.New("fake device fault")
 
-// Queue runs forwards one after another, each taking Time of the test's clock.
+// Queue runs forwards one after another, each taking Time of the test's clock, and PerRow for each of its
+// rows after the first.
 type Queue struct {
 	queue.Queue
-	Time time.Duration
+	Time, PerRow time.Duration
 	// FailAt is the submission that faults; 0 is never.
 	FailAt int
 
@@ -97,13 +98,13 @@ func NewQueue(d time.Duration) *Queue {
 }
 
 // run queues f, which is the forward's work, and signals done after it.
-func (q *Queue) run(f func(), done queue.Point) error {
+func (q *Queue) run(rows int, f func(), done queue.Point) error {
 	q.mu.Lock()
 	q.count++
 	fail := q.count == q.FailAt
 	q.mu.Unlock()
 	q.work <- func() {
-		time.Sleep(q.Time)
+		time.Sleep(q.Time + time.Duration(rows-1)*q.PerRow)
 		if fail {
 			q.mu.Lock()
 			q.err = ErrFault
