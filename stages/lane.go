@@ -62,6 +62,7 @@ type Lane struct {
 	P    []sample.Dist
 	Root []int32
 
+	recent recent
 	masker sample.Masker
 	mask   []uint64
 	tried  int

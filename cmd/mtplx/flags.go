@@ -13,6 +13,7 @@ type modelFlags struct {
 	Profile     string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
 	Numeric     string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
 	DraftLMHead string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
+	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
 	Threads     int    `placeholder:"N" help:"Worker threads (default: all cores)." group:"Model"`
 	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 }
@@ -26,7 +27,7 @@ func (f *modelFlags) open() (*runtime.Runtime, error) {
 		return nil, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
 	}
 	return runtime.Open(runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
 	})
 }
 

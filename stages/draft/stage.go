@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,9 @@ type Stage struct {
 	Queue queue.Queue
 	Done  queue.Event
 
+	first  int // ids that a narrow head always covers, and how many blocks besides
+	most   int
+	asked  bool
 	ticket uint64
 	lanes  []*stages.Lane // lanes of the forward at hand, in the order of Add
 	wants  []bool         // whether each of them wants a draft
@@ -40,6 +44,10 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 		}
 	}
 	if s.Head != nil {
+		if n, ok := s.Head.(stages.Narrow); ok && !s.asked {
+			s.first, s.most = n.Narrow()
+		}
+		s.asked = true
 		if err := s.history(ctx, c); err != nil {
 			return err
 		}
@@ -70,6 +78,7 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		}
 		if l.Depth > 0 {
 			span.Logits = 1
+			span.Blocks = s.blocks(l)
 		}
 		if err := s.add(ctx, l, span); err != nil {
 			return err
@@ -103,7 +112,7 @@ func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
 		}
 		span := page.Span{
 			State: l.State, Tokens: s.tokens[i : i+1], Base: l.State.Len() - 1 + step, Chain: true,
-			Logits: 1, Temperature: l.Draft.Temperature,
+			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l),
 		}
 		i++
 		if err := s.add(ctx, l, span); err != nil {
@@ -111,6 +120,14 @@ func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
 		}
 	}
 	return s.flush(ctx)
+}
+
+// blocks is what a narrow head covers for a lane besides the first ids.
+func (s *Stage) blocks(l *stages.Lane) []int32 {
+	if s.first == 0 {
+		return nil
+	}
+	return l.Recent(s.first, s.most)
 }
 
 func (s *Stage) begin() {
@@ -172,7 +189,12 @@ func (s *Stage) draw(l *stages.Lane, row int) {
 		l.Q = append(l.Q, sample.Dist{})
 	}
 	q := &l.Q[n]
-	if err := l.Distribution(q, s.Head, row, l.Draft); err != nil {
+	err := l.Distribution(q, s.Head, row, l.Draft)
+	if errors.Is(err, sample.ErrNoneAllowed) {
+		l.Depth = n // nothing that the grammar allows is among what the head covers
+		return
+	}
+	if err != nil {
 		l.Err = fmt.Errorf("draft %d of session %d: %w", n+1, l.ID, err)
 		return
 	}

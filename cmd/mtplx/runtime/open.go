@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"mtplx/kernels"
 	"mtplx/kernels/cpu"
@@ -26,10 +27,13 @@ type Options struct {
 	Profile Profile
 	// DraftHead overrides the profile's draft head: "" (keep), "off", "4" or "3".
 	DraftHead string
-	Mode      string // overrides the profile's numeric mode when set
-	Threads   int    // 0: as many as the machine offers
-	Context   int    // 0: the checkpoint's own limit
-	Sessions  int    // 0: one
+	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary), "all",
+	// or a number.
+	DraftVocab string
+	Mode       string // overrides the profile's numeric mode when set
+	Threads    int    // 0: as many as the machine offers
+	Context    int    // 0: the checkpoint's own limit
+	Sessions   int    // 0: one
 }
 
 // Runtime is an opened model with its engine.
@@ -147,10 +151,28 @@ func modelOptions(o *Options) (qwen.Options, error) {
 	default:
 		return opt, Fail(UsageProblem, fmt.Errorf("unknown draft head %q", o.DraftHead), "--draft-lm-head takes off, 4 or 3")
 	}
+	var err error
+	if opt.DraftVocabulary, err = draftVocabulary(o.DraftVocab); err != nil {
+		return opt, err
+	}
 	if o.Threads < 0 {
 		return opt, Fail(UsageProblem, fmt.Errorf("--threads is %d", o.Threads), "give a positive number, or 0 for all the machine offers")
 	}
 	return opt, nil
+}
+
+func draftVocabulary(value string) (int, error) {
+	switch value {
+	case "", "auto":
+		return qwen.EighthOfVocabulary, nil
+	case "all":
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, Fail(UsageProblem, fmt.Errorf("unknown draft vocabulary %q", value), "--draft-vocab takes auto, all, or how many tokens the head proposes from")
+	}
+	return n, nil
 }
 
 // openText reads what turns text into tokens and back.
