@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tidwall/gjson"
@@ -69,51 +70,50 @@ func readNormalizer(what string, v gjson.Result) (bool, error) {
 
 // readPreTokenizer returns its stages, the last of which is ByteLevel.
 func readPreTokenizer(v gjson.Result) ([]stage, error) {
-	stages, levels, err := appendStages(nil, "pre_tokenizer", v)
+	stages, closed, err := appendStages(nil, "pre_tokenizer", v)
 	if err != nil {
 		return nil, err
 	}
 	if len(stages) > maxStages {
 		return nil, fmt.Errorf("pre_tokenizer: it has %d parts, at most %d are supported", len(stages), maxStages)
 	}
-	if levels != 1 {
-		return nil, fmt.Errorf("pre_tokenizer: it has %d ByteLevel parts, want one, at its end", levels)
+	if !closed {
+		return nil, errors.New("pre_tokenizer: it has no ByteLevel part, want one at its end")
 	}
 	return stages, nil
 }
 
-// appendStages appends the stages of one part and counts the ByteLevel parts among them.
-func appendStages(stages []stage, what string, v gjson.Result) (_ []stage, levels int, err error) {
+// appendStages appends the stages of one part. closed reports whether ByteLevel was among them, after which no
+// part may follow.
+func appendStages(stages []stage, what string, v gjson.Result) (_ []stage, closed bool, err error) {
 	m, kind, err := section(what, v)
 	if err != nil {
-		return nil, 0, err
+		return nil, false, err
 	}
 	switch kind {
 	case "Sequence":
 		list, err := parts(what, "pretokenizers", m["pretokenizers"])
 		if err != nil {
-			return nil, 0, err
+			return nil, false, err
 		}
 		for i, p := range list {
-			if levels > 0 {
-				return nil, 0, fmt.Errorf("%s: a part follows ByteLevel, which must be the last", what)
+			if closed {
+				return nil, false, fmt.Errorf("%s: a part follows ByteLevel, which must be the last", what)
 			}
-			n := 0
-			stages, n, err = appendStages(stages, fmt.Sprintf("%s.pretokenizers[%d]", what, i), p)
+			stages, closed, err = appendStages(stages, fmt.Sprintf("%s.pretokenizers[%d]", what, i), p)
 			if err != nil {
-				return nil, 0, err
+				return nil, false, err
 			}
-			levels += n
 		}
-		return stages, levels, nil
+		return stages, closed, nil
 	case "Split":
 		st, err := readSplit(what, m)
-		return append(stages, st), 0, err
+		return append(stages, st), false, err
 	case "ByteLevel":
 		st, err := readByteLevel(what, m)
-		return append(stages, st), 1, err
+		return append(stages, st), true, err
 	}
-	return nil, 0, fmt.Errorf("%s: type %q is not supported, want Sequence, Split or ByteLevel", what, clip(kind))
+	return nil, false, fmt.Errorf("%s: type %q is not supported, want Sequence, Split or ByteLevel", what, clip(kind))
 }
 
 func readSplit(what string, m map[string]gjson.Result) (stage, error) {

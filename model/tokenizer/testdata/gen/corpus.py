@@ -6,6 +6,7 @@ model/tokenizer/testdata. The ids are those of the reference: pip install tokeni
 
   corpus.jsonl    a text a line, its ids under both tokenizers, and where both patterns split it
   decode.jsonl    ids, whole and broken, and their text
+  classes.jsonl   which characters the reference takes for letters, marks, numbers, white space and unassigned
   variants.jsonl  small tokenizers with the options that the real ones do not use
 """
 
@@ -86,6 +87,23 @@ def pieces(split, text):
     return [len(p.encode()) for p, _ in split.pre_tokenize_str(text)]
 
 
+def ranges(regex):
+    """The characters of a class, as first and last ones in turn."""
+    split = Split(Regex(regex + "+"), "isolated")
+    flat, inside = [], Split(Regex(regex), "removed")
+    step = 1 << 12
+    for start in range(0, 0x110000, step):
+        chars = "".join(chr(c) for c in range(start, start + step) if not 0xD800 <= c <= 0xDFFF)
+        for piece, _ in split.pre_tokenize_str(chars):
+            if inside.pre_tokenize_str(piece[0]):
+                continue  # a run of other characters
+            if flat and flat[-1] == ord(piece[0]) - 1:
+                flat[-1] = ord(piece[-1])
+            else:
+                flat += [ord(piece[0]), ord(piece[-1])]
+    return flat
+
+
 def decodings(rng, tok, other):
     """Ids in random order, which break characters, with special, absent and impossible ones among them."""
     size = tok.get_vocab_size()
@@ -140,6 +158,8 @@ def main():
 
     with open(default_path, encoding="utf-8") as f:
         model = json.load(f)["model"]
+    regexes = {"letter": r"\p{L}", "mark": r"\p{M}", "number": r"\p{N}", "space": r"\s", "unassigned": r"\p{Cn}"}
+    dump(out + "/classes.jsonl", [{"class": name, "ranges": ranges(r)} for name, r in regexes.items()])
     dump(out + "/variants.jsonl", variants(model))
 
 
