@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 	"strings"
 )
@@ -126,7 +127,7 @@ func intOp(op string, x, y int64) (Value, error) {
 		if y == 0 {
 			return Value{}, errDivision
 		}
-		return Float(float64(x) / float64(y)), nil
+		return Float(divideInts(x, y)), nil
 	case "//", "%":
 		if y == 0 {
 			return Value{}, errors.New("integer division or modulo by zero")
@@ -167,6 +168,15 @@ func intOp(op string, x, y int64) (Value, error) {
 		return Value{}, fmt.Errorf("%s of integers: %w", op, errOverflow)
 	}
 	return Int(z), nil
+}
+
+// divideInts rounds once, also where the integers themselves do not fit a float64.
+func divideInts(x, y int64) float64 {
+	if max(magnitude(x), magnitude(y)) <= 1<<53 {
+		return float64(x) / float64(y)
+	}
+	f, _ := new(big.Rat).SetFrac(big.NewInt(x), big.NewInt(y)).Float64()
+	return f
 }
 
 func mulInt(x, y int64) (int64, bool) {

@@ -27,8 +27,11 @@ func (p place) at() int { return int(p) }
 
 type (
 	constExpr struct{ v Value }
-	nameExpr  struct{ name string }
-	listExpr  struct {
+	nameExpr  struct {
+		name string
+		ref  ref
+	}
+	listExpr struct {
 		items []expr
 		tuple bool
 	}
@@ -88,6 +91,7 @@ type callArgs struct {
 // target is what set, for and with assign to: a name, a namespace's attribute, or several.
 type target struct {
 	name  string
+	ref   ref
 	attr  string // not empty: a namespace's attribute
 	parts []target
 	multi bool
@@ -116,7 +120,12 @@ type (
 		body   []node
 		other  []node
 
-		recursive bool
+		recursive  bool
+		loopSlot   int
+		frame      *frame
+		testTarget target
+		testFrame  *frame
+		otherFrame *frame
 	}
 	setNode struct {
 		place
@@ -128,17 +137,20 @@ type (
 		target target
 		filter expr
 		body   []node
+		frame  *frame
 	}
 	withNode struct {
 		place
 		targets []target
 		vals    []expr
 		body    []node
+		frame   *frame
 	}
 	filterNode struct {
 		place
 		filter expr
 		body   []node
+		frame  *frame
 	}
 	macroNode struct {
 		place
@@ -149,15 +161,18 @@ type (
 		varargs  bool
 		kwargs   bool
 		caller   bool
+		ref      ref
+		frame    *frame
+		slots    []int // of params, then of special
 	}
 	callNode struct {
 		place
 		call  *callExpr
 		macro *macroNode
 	}
-	scopeNode struct { // {% generation %}
+	scopeNode struct { // {% generation %}, which Jinja2 sees as a call whose caller writes the body
 		place
-		body []node
+		macro *macroNode
 	}
 	jumpNode struct {
 		place

@@ -191,7 +191,7 @@ func (m *machine) callMacro(c *callable, a *args) (Value, error) {
 	if m.calls++; m.calls > maxCalls {
 		return Value{}, limitError("macros inside macros", maxCalls)
 	}
-	s := &scope{parent: c.scope}
+	s := m.open(n.frame, c.scope)
 	if err := m.bindMacro(c, a, s); err != nil {
 		return Value{}, err
 	}
@@ -203,66 +203,80 @@ func (m *machine) callMacro(c *callable, a *args) (Value, error) {
 	return String(text), nil
 }
 
+// special are the names that a macro's body reads and its call sets beside the parameters.
+func (n *macroNode) special() []string {
+	var out []string
+	for _, s := range [...]struct {
+		name string
+		read bool
+	}{{"caller", n.caller}, {"kwargs", n.kwargs}, {"varargs", n.varargs}} {
+		if s.read && !slices.Contains(n.params, s.name) {
+			out = append(out, s.name)
+		}
+	}
+	return out
+}
+
 // bindMacro sets a macro's parameters and the special names that its body reads.
 func (m *machine) bindMacro(c *callable, a *args, s *scope) error {
 	n := c.macro
 	used := make([]bool, len(a.names))
-	byName := func(name string) (Value, bool) {
+	byName := func(name string) Value {
 		i := slices.Index(a.names, name)
 		if i < 0 || used[i] {
-			return Value{}, false
+			return missing
 		}
 		used[i] = true
-		return a.kw[i], true
+		return a.kw[i]
 	}
-	given := make([]Value, len(n.params))
 	for i, p := range n.params {
 		if i < len(a.pos) {
-			given[i] = a.pos[i]
-		} else if v, ok := byName(p); ok {
-			given[i] = v
+			s.vals[n.slots[i]] = a.pos[i]
 		} else {
-			given[i] = Value{k: kindMissing}
+			s.vals[n.slots[i]] = byName(p)
 		}
 	}
 	for i, p := range n.params {
-		v := given[i]
-		if v.k == kindMissing {
-			v = hint("parameter " + quote(p) + " was not provided")
-			if d := i - (len(n.params) - len(n.defaults)); d >= 0 {
-				var err error
-				if v, err = m.eval(n.defaults[d], s); err != nil {
-					return err
+		at := &s.vals[n.slots[i]]
+		if at.k != kindMissing {
+			continue
+		}
+		v := hint("parameter " + quote(p) + " was not provided")
+		if d := i - (len(n.params) - len(n.defaults)); d >= 0 {
+			var err error
+			if v, err = m.eval(n.defaults[d], s); err != nil {
+				return err
+			}
+		}
+		*at = v
+	}
+	catchesNames, catchesRest := false, false
+	for i, name := range n.special() {
+		var v Value
+		switch name {
+		case "caller":
+			if v = byName(name); v.k == kindMissing {
+				v = hint("No caller defined")
+			}
+		case "kwargs":
+			catchesNames = true
+			d := newDict(len(a.names))
+			for i, name := range a.names {
+				if !used[i] {
+					d.setString(name, a.kw[i])
 				}
 			}
+			v = Value{k: kindDict, p: d}
+		case "varargs":
+			catchesRest = true
+			v = tuple(a.pos[min(len(a.pos), len(n.params)):]...)
 		}
-		s.set(p, v)
+		s.vals[n.slots[len(n.params)+i]] = v
 	}
-	if n.caller && !slices.Contains(n.params, "caller") {
-		v, ok := byName("caller")
-		if !ok {
-			v = hint("No caller defined")
-		}
-		s.set("caller", v)
-	}
-	if n.kwargs && !slices.Contains(n.params, "kwargs") {
-		d := newDict(len(a.names))
-		for i, name := range a.names {
-			if !used[i] {
-				d.setString(name, a.kw[i])
-			}
-		}
-		s.set("kwargs", Value{k: kindDict, p: d})
-	} else if i := slices.Index(used, false); i >= 0 {
+	if i := slices.Index(used, false); i >= 0 && !catchesNames {
 		return fmt.Errorf("macro '%s' takes no keyword argument '%s'", c.name, a.names[i])
 	}
-	if n.varargs && !slices.Contains(n.params, "varargs") {
-		var rest []Value
-		if len(a.pos) > len(n.params) {
-			rest = a.pos[len(n.params):]
-		}
-		s.set("varargs", tuple(rest...))
-	} else if len(a.pos) > len(n.params) {
+	if len(a.pos) > len(n.params) && !catchesRest {
 		return fmt.Errorf("macro '%s' takes not more than %d argument(s)", c.name, len(n.params))
 	}
 	return nil

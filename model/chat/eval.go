@@ -7,7 +7,7 @@ import (
 
 func (x *constExpr) eval(*machine, *scope) (Value, error) { return x.v, nil }
 
-func (x *nameExpr) eval(_ *machine, s *scope) (Value, error) { return s.lookup(x.name), nil }
+func (x *nameExpr) eval(m *machine, s *scope) (Value, error) { return m.lookup(s, x.name, x.ref), nil }
 
 func (x *listExpr) eval(m *machine, s *scope) (Value, error) {
 	if err := m.growItems(len(x.items)); err != nil {

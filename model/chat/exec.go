@@ -43,7 +43,7 @@ func (n *setNode) exec(m *machine, s *scope) (signal, error) {
 }
 
 func (n *setBlockNode) exec(m *machine, s *scope) (signal, error) {
-	inner := &scope{parent: s}
+	inner := m.open(n.frame, s)
 	text, sig, err := m.capture(n.body, inner)
 	if err != nil || sig != goOn {
 		return sig, err
@@ -58,7 +58,7 @@ func (n *setBlockNode) exec(m *machine, s *scope) (signal, error) {
 }
 
 func (n *filterNode) exec(m *machine, s *scope) (signal, error) {
-	inner := &scope{parent: s}
+	inner := m.open(n.frame, s)
 	text, sig, err := m.capture(n.body, inner)
 	if err != nil || sig != goOn {
 		return sig, err
@@ -67,10 +67,10 @@ func (n *filterNode) exec(m *machine, s *scope) (signal, error) {
 	if err != nil {
 		return goOn, err
 	}
-	if text, err = m.text(v); err != nil {
-		return goOn, err
+	if v.k != kindString {
+		return goOn, fmt.Errorf("the filter of a block must give str, not %s", v.typeName())
 	}
-	return goOn, m.write(text)
+	return goOn, m.write(v.s)
 }
 
 // filterText runs filters whose innermost operand is a block's text.
@@ -83,7 +83,7 @@ func (m *machine) filterText(x expr, text Value, s *scope) (Value, error) {
 }
 
 func (n *withNode) exec(m *machine, s *scope) (signal, error) {
-	inner := &scope{parent: s}
+	inner := m.open(n.frame, s)
 	for i, x := range n.vals {
 		v, err := m.eval(x, s)
 		if err == nil {
@@ -97,13 +97,17 @@ func (n *withNode) exec(m *machine, s *scope) (signal, error) {
 }
 
 func (n *scopeNode) exec(m *machine, s *scope) (signal, error) {
-	return m.run(n.body, &scope{parent: s})
+	v, err := m.callMacro(&callable{name: "generation", macro: n.macro, scope: s}, &args{})
+	if err != nil {
+		return goOn, err
+	}
+	return goOn, m.write(v.s)
 }
 
 func (n *jumpNode) exec(*machine, *scope) (signal, error) { return n.signal, nil }
 
-func (n *macroNode) exec(_ *machine, s *scope) (signal, error) {
-	s.set(n.name, Value{k: kindCallable, p: &callable{name: n.name, macro: n, scope: s}})
+func (n *macroNode) exec(m *machine, s *scope) (signal, error) {
+	*m.at(s, n.ref) = (Value{k: kindCallable, p: &callable{name: n.name, macro: n, scope: s}})
 	return goOn, nil
 }
 
@@ -153,7 +157,7 @@ func (m *machine) assign(t target, v Value, s *scope) error {
 		}
 		return nil
 	case t.attr != "":
-		ns := s.lookup(t.name)
+		ns := m.lookup(s, t.name, t.ref)
 		if ns.k != kindNamespace {
 			return errors.New("cannot assign attribute on non-namespace object")
 		}
@@ -163,6 +167,6 @@ func (m *machine) assign(t target, v Value, s *scope) error {
 		ns.dict().setString(t.attr, v)
 		return nil
 	}
-	s.set(t.name, v)
+	*m.at(s, t.ref) = v
 	return nil
 }

@@ -64,11 +64,8 @@ func filterFirst(m *machine, x Value, _ []Value) (Value, error) {
 }
 
 func filterLast(m *machine, x Value, _ []Value) (Value, error) {
-	switch x.k {
-	case kindGenerator:
+	if x.k == kindGenerator {
 		return Value{}, fmt.Errorf("'%s' object is not reversible", x.typeName())
-	case kindUndefined:
-		return Value{}, undefinedError(x)
 	}
 	items, err := m.items(x)
 	if err != nil {

@@ -304,7 +304,7 @@ func (p *jsonPrinter) str(s string) error {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && (c < utf8.RuneSelf || !p.ascii) {
+		if c >= 0x20 && c != '"' && c != '\\' && (c < 0x7f || !p.ascii) {
 			i++
 			continue
 		}

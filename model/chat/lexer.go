@@ -349,6 +349,9 @@ func (l *lexer) num(rest string) error {
 	}
 	n := digits(0, dec)
 	isFloat := false
+	if l.pos > 0 && l.src[l.pos-1] == '.' {
+		return l.integer(rest[:n]) // x.0.1 is two items of x
+	}
 	if n+1 < len(rest) && rest[n] == '.' && dec(rest[n+1]) {
 		n = digits(n+1, dec)
 		isFloat = true

@@ -219,21 +219,21 @@ func (n *forNode) exec(m *machine, s *scope) (signal, error) {
 	if err != nil {
 		return goOn, err
 	}
-	return goOn, n.loop(m, s, v, 0)
+	return n.loop(m, s, v, 0)
 }
 
 // loop runs the body over an iterable, which a recursive loop also does from inside.
-func (n *forNode) loop(m *machine, s *scope, v Value, depth0 int) error {
+func (n *forNode) loop(m *machine, s *scope, v Value, depth0 int) (signal, error) {
 	it, err := m.iterate(v)
 	if err != nil {
-		return err
+		return goOn, err
 	}
 	l := &loop{it: it, n: -1, index0: -1, depth0: depth0, node: n, scope: s}
 	if n.test != nil {
-		inner := &scope{parent: s}
+		inner := m.open(n.testFrame, s)
 		l.it = &iterator{items: it.items, at: it.at, test: func(v Value) (bool, error) {
-			inner.clear()
-			if err := m.assign(n.target, v, inner); err != nil {
+			m.reset(inner)
+			if err := m.assign(n.testTarget, v, inner); err != nil {
 				return false, err
 			}
 			ok, err := m.eval(n.test, inner)
@@ -243,33 +243,35 @@ func (n *forNode) loop(m *machine, s *scope, v Value, depth0 int) error {
 		l.n = len(it.items)
 	}
 	self := Value{k: kindLoop, p: l}
-	body := &scope{parent: s}
+	body := m.open(n.frame, s)
+	completed := false
 	for {
 		v, ok, err := l.next(m)
 		if err != nil {
-			return err
+			return goOn, err
 		}
 		if !ok {
 			break
 		}
-		body.clear()
-		body.set("loop", self)
+		m.reset(body)
+		body.vals[n.loopSlot] = self
 		if err := m.assign(n.target, v, body); err != nil {
-			return err
+			return goOn, err
 		}
 		sig, err := m.run(n.body, body)
 		if err != nil {
-			return err
+			return goOn, err
 		}
 		if sig == doBreak {
 			break
 		}
+		completed = completed || sig == goOn
 	}
-	if l.index0 < 0 && n.other != nil {
-		_, err := m.run(n.other, &scope{parent: s})
-		return err
+	// Jinja2 runs else unless some pass of the body came to its end.
+	if completed || n.other == nil {
+		return goOn, nil
 	}
-	return nil
+	return m.run(n.other, m.open(n.otherFrame, s))
 }
 
 // recurse is loop(items) inside a loop that is marked recursive.
@@ -285,7 +287,7 @@ func (l *loop) recurse(m *machine, a *args) (Value, error) {
 		return Value{}, limitError("calls inside calls", maxCalls)
 	}
 	start := len(m.out)
-	err = l.node.loop(m, l.scope, got[0], l.depth0+1)
+	_, err = l.node.loop(m, l.scope, got[0], l.depth0+1)
 	text := string(m.out[start:])
 	m.out = m.out[:start]
 	m.calls--

@@ -19,7 +19,10 @@ const (
 
 // machine is one render: what it may still use and what it wrote. It belongs to one goroutine.
 type machine struct {
-	t      *Template
+	t *Template
+
+	context []Value // the render's variables, in the order of the template's names
+
 	steps  int // left
 	memory int // left
 	depth  int
@@ -162,14 +165,24 @@ func (t *Template) Render(vars ...Pair) (string, error) {
 
 func (t *Template) render(vars []Pair, now func() time.Time) (string, error) {
 	m := newMachine(t, now)
-	root := &scope{vars: make(map[string]Value, len(t.vars)+len(vars))}
+	given := make(map[string]Value, len(t.vars)+len(vars))
 	for _, p := range t.vars {
-		root.vars[p.Key] = p.Value
+		given[p.Key] = p.Value
 	}
 	for _, p := range vars {
-		root.vars[p.Key] = p.Value
+		given[p.Key] = p.Value
 	}
-	if _, err := m.run(t.body, &scope{parent: root}); err != nil {
+	m.context = make([]Value, len(t.names))
+	for i, name := range t.names {
+		v, ok := given[name]
+		if !ok {
+			if v, ok = globals[name]; !ok {
+				v = missing
+			}
+		}
+		m.context[i] = v
+	}
+	if _, err := m.run(t.body, m.open(t.frame, nil)); err != nil {
 		return "", err
 	}
 	return string(m.out), nil

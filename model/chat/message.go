@@ -57,8 +57,9 @@ var reserved = []string{"messages", "tools", "documents", "add_generation_prompt
 // With returns a copy of the template that sees further variables in every render, such as bos_token and
 // eos_token. A render's own variables of the same names come first.
 func (t *Template) With(vars ...Pair) *Template {
-	c := &Template{source: t.source, body: t.body, vars: slices.Concat(t.vars, vars)}
-	return c
+	c := *t
+	c.vars = slices.Concat(t.vars, vars)
+	return &c
 }
 
 // RenderChat renders a conversation into a prompt, as apply_chat_template in transformers does: tools

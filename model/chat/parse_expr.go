@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,7 @@ func (p *parser) expression() (expr, error) {
 		return nil, err
 	}
 	defer p.leave()
+	unknown := len(p.unknown)
 	x, err := p.or()
 	if err != nil {
 		return nil, err
@@ -29,6 +31,7 @@ func (p *parser) expression() (expr, error) {
 			}
 		}
 		x = c
+		p.unknown = p.unknown[:unknown]
 	}
 	return x, nil
 }
@@ -220,7 +223,7 @@ func (p *parser) primary() (expr, error) {
 			m.kwargs = m.kwargs || t.text == "kwargs"
 			m.caller = m.caller || t.text == "caller"
 		}
-		return &nameExpr{t.text}, nil
+		return &nameExpr{name: t.text}, nil
 	case tokString:
 		text := t.text
 		if p.tok().kind == tokString {
@@ -410,6 +413,9 @@ func (p *parser) args() (*callArgs, error) {
 			a.starstar, err = p.expression()
 		case p.tok().kind == tokName && next.kind == tokOp && next.text == "=":
 			ok = a.starstar == nil
+			if slices.Contains(a.names, p.tok().text) {
+				return nil, p.fail("keyword argument %q is there twice", p.tok().text)
+			}
 			a.names = append(a.names, p.tok().text)
 			p.pos += 2
 			var x expr
@@ -462,13 +468,21 @@ func (p *parser) filter(x expr) (expr, error) {
 	}
 	def := filters[name]
 	if def == nil {
-		return nil, p.failAt(line, "no filter named %q", name)
+		p.miss(line, "filter", name)
 	}
 	f := &filterExpr{x: x, name: name, def: def, args: &callArgs{}}
 	if p.isOp("(") {
 		f.args, err = p.args()
 	}
 	return f, err
+}
+
+// miss notes a filter or test that does not exist. It counts at once unless an if may keep it from being
+// reached, as in templates that ask whether a filter exists before they use it.
+func (p *parser) miss(line int, what, name string) {
+	if p.branches == 0 {
+		p.unknown = append(p.unknown, p.failAt(line, "no %s named %q", what, name))
+	}
 }
 
 func (p *parser) test(x expr) (expr, error) {
@@ -480,7 +494,7 @@ func (p *parser) test(x expr) (expr, error) {
 	}
 	def := tests[name]
 	if def == nil {
-		return nil, p.failAt(t.line, "no test named %q", name)
+		p.miss(t.line, "test", name)
 	}
 	n := &testExpr{x: x, name: name, def: def, args: &callArgs{}}
 	next := p.tok()

@@ -16,7 +16,9 @@ const (
 type Template struct {
 	source string
 	body   []node
-	vars   []Pair // from With
+	frame  *frame
+	names  []string // of the variables that it reads
+	vars   []Pair   // from With
 }
 
 // Parse reads a template as transformers would compile it: Jinja2 with trim_blocks, lstrip_blocks,
@@ -36,20 +38,27 @@ func Parse(source string) (*Template, error) {
 	if err == nil && p.tok().kind != tokEOF {
 		err = p.fail("unexpected %s", p.tok())
 	}
+	if err == nil && len(p.unknown) > 0 {
+		err = p.unknown[0]
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Template{source: source, body: body}, nil
+	t := &Template{source: source, body: body}
+	t.frame, t.names = analyse(body)
+	return t, nil
 }
 
 type parser struct {
-	tokens  []token
-	pos     int
-	source  string
-	depth   int
-	loops   int // enclosing for bodies of this macro
-	macros  []*macroNode
-	parents []string // what closes the enclosing statements, for messages
+	tokens   []token
+	pos      int
+	source   string
+	depth    int
+	loops    int     // enclosing for bodies of this macro
+	fors     int     // enclosing for statements
+	branches int     // enclosing ifs, where an unknown filter counts only if it is reached
+	unknown  []error // filters and tests that do not exist
+	macros   []*macroNode
 }
 
 func (p *parser) tok() token { return p.tokens[p.pos] }
@@ -205,9 +214,9 @@ func (p *parser) statement() ([]node, error) {
 	case "print":
 		return p.printStatement(t.line)
 	case "generation":
-		var body []node
-		body, _, err = p.inMacro(&macroNode{}, "endgeneration")
-		n = &scopeNode{place(t.line), body}
+		g := &macroNode{place: place(t.line)}
+		g.body, _, err = p.inMacro(g, "endgeneration")
+		n = &scopeNode{place(t.line), g}
 	case "break", "continue":
 		if p.loops == 0 {
 			return nil, p.failAt(t.line, "%s outside of a for loop", t.text)
@@ -252,7 +261,9 @@ func (p *parser) ifStatement(line int) (node, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.branches++
 		body, end, err := p.body("elif", "else", "endif")
+		p.branches--
 		if err != nil {
 			return nil, err
 		}
@@ -262,7 +273,10 @@ func (p *parser) ifStatement(line int) (node, error) {
 			continue
 		}
 		if end == "else" {
-			if n.other, _, err = p.body("endif"); err != nil {
+			p.branches++
+			n.other, _, err = p.body("endif")
+			p.branches--
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -272,8 +286,10 @@ func (p *parser) ifStatement(line int) (node, error) {
 
 func (p *parser) forStatement(line int) (node, error) {
 	n := &forNode{place: place(line)}
+	p.fors++
+	defer func() { p.fors-- }()
 	var err error
-	if n.target, err = p.target("in"); err != nil {
+	if n.target, err = p.target(false); err != nil {
 		return nil, err
 	}
 	if !p.skipName("in") {
@@ -304,7 +320,7 @@ func (p *parser) forStatement(line int) (node, error) {
 }
 
 func (p *parser) setStatement(line int) (node, error) {
-	to, err := p.target("")
+	to, err := p.target(true)
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +362,7 @@ func (p *parser) withStatement(line int) (node, error) {
 				return nil, err
 			}
 		}
-		to, err := p.target("")
+		to, err := p.target(false)
 		if err != nil {
 			return nil, err
 		}
@@ -440,15 +456,15 @@ func (p *parser) signature(n *macroNode) error {
 	return nil
 }
 
-// target parses what is assigned to; a tuple may end at the word end.
-func (p *parser) target(end string) (target, error) {
+// target parses what is assigned to; attrs lets in the attributes of namespaces.
+func (p *parser) target(attrs bool) (target, error) {
 	var parts []target
 	multi := false
 	for {
-		if len(parts) > 0 && (p.isOp("=") || p.isOp(")") || end != "" && p.isName(end) || p.tok().kind == tokBlockEnd) {
+		if len(parts) > 0 && (p.isOp(")") || p.tok().kind == tokBlockEnd) {
 			break
 		}
-		one, err := p.oneTarget()
+		one, err := p.oneTarget(attrs)
 		if err != nil {
 			return target{}, err
 		}
@@ -466,14 +482,14 @@ func (p *parser) target(end string) (target, error) {
 
 var errTarget = errors.New("cannot be assigned to")
 
-func (p *parser) oneTarget() (target, error) {
+func (p *parser) oneTarget(attrs bool) (target, error) {
 	if p.isOp("(") {
 		if err := p.enter(); err != nil {
 			return target{}, err
 		}
 		defer p.leave()
 		p.pos++
-		t, err := p.target("")
+		t, err := p.target(attrs)
 		if err != nil {
 			return target{}, err
 		}
@@ -487,8 +503,11 @@ func (p *parser) oneTarget() (target, error) {
 	case "true", "false", "none", "True", "False", "None", "in", "if", "not", "and", "or", "is":
 		return target{}, p.fail("%s %w", t, errTarget)
 	}
+	if t.text == "loop" && p.fors > 0 {
+		return target{}, p.fail("%s %w inside a for loop", t, errTarget)
+	}
 	p.pos++
-	if p.skipOp(".") {
+	if attrs && p.skipOp(".") {
 		attr, err := p.expectName()
 		return target{name: t.text, attr: attr}, err
 	}

@@ -1,48 +1,50 @@
 package chat
 
-// scope holds the names set in one block that has its own: the template, a loop's body, a macro, with,
-// a captured block. Names are few, so they are searched one by one; the outermost scope, which holds the
-// render's variables, is a map.
+// scope holds the names of one entered block. Macros keep the scope that they were written in.
 type scope struct {
 	parent *scope
-	names  []string
+	frame  *frame
 	vals   []Value
-	vars   map[string]Value
 }
 
-func (s *scope) set(name string, v Value) {
-	for i, n := range s.names {
-		if n == name {
-			s.vals[i] = v
-			return
-		}
+var missing = Value{k: kindMissing}
+
+// open enters a block.
+func (m *machine) open(f *frame, parent *scope) *scope {
+	s := &scope{parent: parent, frame: f}
+	if f.size > 0 {
+		s.vals = make([]Value, f.size)
 	}
-	s.names = append(s.names, name)
-	s.vals = append(s.vals, v)
+	m.reset(s)
+	return s
 }
 
-// clear forgets the names, for the next pass of a loop.
-func (s *scope) clear() {
-	s.names = s.names[:0]
-	s.vals = s.vals[:0]
+// reset gives names the values they have on entry; those of parameters the caller sets.
+func (m *machine) reset(s *scope) {
+	for _, l := range s.frame.loads {
+		if l.empty {
+			s.vals[l.slot] = missing
+		} else {
+			s.vals[l.slot] = *m.at(s, l.from)
+		}
+	}
 }
 
-func (s *scope) lookup(name string) Value {
-	for ; s != nil; s = s.parent {
-		if s.vars != nil {
-			if v, ok := s.vars[name]; ok {
-				return v
-			}
-			continue
-		}
-		for i, n := range s.names {
-			if n == name {
-				return s.vals[i]
-			}
-		}
+// at is the place of a name's value.
+func (m *machine) at(s *scope, r ref) *Value {
+	if r.up < 0 {
+		return &m.context[r.slot]
 	}
-	if v, ok := globals[name]; ok {
-		return v
+	for range r.up {
+		s = s.parent
 	}
-	return undefined(name)
+	return &s.vals[r.slot]
+}
+
+func (m *machine) lookup(s *scope, name string, r ref) Value {
+	v := *m.at(s, r)
+	if v.k == kindMissing {
+		return undefined(name)
+	}
+	return v
 }

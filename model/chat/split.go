@@ -46,7 +46,7 @@ func fields(s string, limit int, fromRight bool) []string {
 			break
 		}
 		if len(out) == limit {
-			out = append(out, strip(s, "", true, true, true))
+			out = append(out, s)
 			break
 		}
 		i := strings.IndexFunc(s, isSpace)
