@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"mtplx/sched/bank"
 	"mtplx/sched/page"
 	"mtplx/sched/queue"
 	"mtplx/stages"
 	"mtplx/stages/accept"
 	"mtplx/stages/commit"
+	"mtplx/stages/depth"
 	"mtplx/stages/draft"
 	"mtplx/stages/sample"
 	"mtplx/stages/verify"
@@ -30,35 +31,77 @@ type Env struct {
 	Cycles  int // cycles in flight (default 1)
 	Waiting int // sessions that may wait for admission (default 64)
 
-	NewState func() (*page.State, error)
+	// Pool is the memory of the sessions. With it, a request is admitted only when all it may come to
+	// need is there; without it, sessions take memory as they grow, and wait for each other.
+	Pool     *page.Pool
+	NewState func() (*page.State, error) // default: the pool's
 	// NewTrunk and NewHead record forwards for a queue. NewHead is nil for a model without a head.
 	NewTrunk, NewHead func(queue.Queue) (stages.Forward, error)
 	// DraftQueue and VerifyQueue are two queues of one device; NewEvent makes its events. The
 	// engine closes none of them.
 	DraftQueue, VerifyQueue queue.Queue
 	NewEvent                func() queue.Event
+
+	// Calibrate is how long Open may time forwards, so that the first plans know what rows cost (0: not
+	// at all; what cycles take is measured in any case).
+	Calibrate time.Duration
+	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
+	Acceptance []float64
+	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt
+	// that joins running streams (default 1.8).
+	Stretch float64
+	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
+	HeadStart time.Duration
+
+	// Bank keeps the memory of ended and running sessions for those that begin alike; nil keeps none. The
+	// engine closes it. It needs Pool.
+	Bank *bank.Bank
+	// Interval is how many prompt tokens lie between checkpoints (default 1024).
+	Interval int
+	// Observe, when set, is told of every cycle that has come back, before its lanes go on. It must not
+	// keep the cycle.
+	Observe func(c *stages.Cycle)
+}
+
+func (e *Env) defaults() error {
+	def := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&e.Cycles, 1)
+	def(&e.Waiting, 64)
+	def(&e.Interval, 1024)
+	if e.Stretch == 0 {
+		e.Stretch = 1.8
+	}
+	if e.HeadStart == 0 {
+		e.HeadStart = 10 * time.Second
+	}
+	if e.Pool == nil && (e.NewState == nil || e.Bank != nil) {
+		return errors.New("open engine: Env has no Pool")
+	}
+	if e.NewState == nil {
+		e.NewState = e.Pool.NewState
+	}
+	return nil
 }
 
 // Engine runs sessions. See the package comment.
 type Engine struct {
 	env    Env
-	submit chan *Session
+	line   line
 	wake   chan struct{}
 	stop   context.CancelFunc
 	ended  chan struct{}
 	nextID atomic.Uint64
-
-	mu     sync.Mutex
-	closed error // why Start refuses; nil while running
+	status status
 }
 
 // Open records the forwards and starts the stages. The caller closes the engine.
 func Open(env Env) (*Engine, error) {
-	if env.Cycles == 0 {
-		env.Cycles = 1
-	}
-	if env.Waiting == 0 {
-		env.Waiting = 64
+	if err := env.defaults(); err != nil {
+		return nil, err
 	}
 	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent()}
 	if env.NewHead != nil {
@@ -77,10 +120,15 @@ func Open(env Env) (*Engine, error) {
 		idle[i] = &stages.Cycle{Trunk: trunk}
 	}
 	e := &Engine{
-		env:    env,
-		submit: make(chan *Session, env.Waiting),
-		wake:   make(chan struct{}, 1),
-		ended:  make(chan struct{}),
+		env:   env,
+		line:  line{limit: env.Waiting, head: env.HeadStart, idle: make(chan struct{})},
+		wake:  make(chan struct{}, 1),
+		ended: make(chan struct{}),
+	}
+	b := &board{idle: idle, travelling: map[*stages.Lane]*Session{}, planner: depth.NewPlanner(env.Acceptance, env.Depth)}
+	b.hidden, _ = idle[0].Trunk.(hiddens)
+	if err := e.calibrate(&b.planner.Costs, idle[0].Trunk, d.Head); err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
@@ -93,17 +141,20 @@ func Open(env Env) (*Engine, error) {
 	in, out := make(chan *stages.Cycle, env.Cycles), make(chan *stages.Cycle, env.Cycles)
 	failed := make(chan error, 1)
 	go func() { failed <- pipe.Run(ctx, in, out) }()
-	go e.loop(ctx, idle, in, out, failed)
+	go e.loop(ctx, b, in, out, failed)
 	return e, nil
 }
 
-// Start queues a request. The error wraps ErrBusy, ErrClosed or *TooLongError, or says what is wrong
-// with the request.
+// Start queues a request. The error wraps ErrBusy, ErrDraining, ErrClosed, *TooLongError or *MemoryError, or
+// says what is wrong with the request.
 func (e *Engine) Start(r Request) (*Session, error) {
 	if err := r.check(&e.env); err != nil {
 		return nil, err
 	}
-	s := &Session{engine: e, max: r.Limits.MaxTokens, depth: r.Depth, done: make(chan struct{}), started: time.Now()}
+	s := &Session{
+		engine: e, max: r.Limits.MaxTokens, depth: r.Depth, policy: r.Policy, done: make(chan struct{}), started: time.Now(),
+		priority: r.Priority, deadline: r.Deadline, pages: e.projected(&r), reuse: r.Reuse, cuts: r.cuts(&e.env),
+	}
 	s.sink = commit.NewSink(r.Buffer, e.nudge)
 	s.lane = stages.Lane{
 		ID: e.nextID.Add(1), Prompt: len(r.Prompt),
@@ -116,32 +167,34 @@ func (e *Engine) Start(r Request) (*Session, error) {
 	if r.Shape.Active() {
 		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed != nil {
-		return nil, fmt.Errorf("start session: %w", e.closed)
+	if e.env.Bank != nil && s.reuse.Mode != bank.Off {
+		e.env.Bank.Fetch(s.lane.Text, s.lane.Speculate) // from disk, on the caller's time
 	}
+	if err := e.line.join(s); err != nil {
+		return nil, err
+	}
+	e.nudge()
+	return s, nil
+}
+
+// Drain refuses new sessions and waits until those there are have ended, or ctx ends.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.line.refuse(ErrDraining)
 	select {
-	case e.submit <- s:
-		return s, nil
-	default:
-		return nil, fmt.Errorf("start session: %d sessions wait already: %w", e.env.Waiting, ErrBusy)
+	case <-e.line.idle:
+		return nil
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("drain engine: %d sessions are still running: %w", e.Status().Sessions, ctx.Err())
 	}
 }
 
 // Close ends every session and the engine's goroutines.
 func (e *Engine) Close() {
-	e.refuse(ErrClosed)
+	e.line.refuse(ErrClosed)
 	e.stop()
 	<-e.ended
-}
-
-func (e *Engine) refuse(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed == nil {
-		e.closed = err
-	}
 }
 
 func (e *Engine) nudge() {
@@ -151,25 +204,39 @@ func (e *Engine) nudge() {
 	}
 }
 
-// board is the loop's own view: which sessions wait for memory, are ready for a cycle, or travel.
+// board is the loop's own view: which sessions are ready for a cycle, and which travel.
 type board struct {
-	waiting, ready []*Session
-	travelling     map[*stages.Lane]*Session
-	idle           []*stages.Cycle
-	ids            uint64
+	ready      []*Session
+	travelling map[*stages.Lane]*Session
+	idle       []*stages.Cycle
+	ids        uint64
+	reserved   int // pages that admitted sessions may come to hold
+	prompted   int // prompt rows of the last cycle, which the head reads in the next
+	deadline   time.Time
+	planner    *depth.Planner
+	hidden     hiddens
+
+	picked, streams, prompts []*Session // scratch of form
+	plans                    []*depth.Lane
 }
 
 // loop is the scheduler's goroutine.
-func (e *Engine) loop(ctx context.Context, idle []*stages.Cycle, in chan<- *stages.Cycle, out <-chan *stages.Cycle, failed <-chan error) {
+func (e *Engine) loop(ctx context.Context, b *board, in chan<- *stages.Cycle, out <-chan *stages.Cycle, failed <-chan error) {
 	defer close(e.ended)
-	b := &board{idle: idle, travelling: map[*stages.Lane]*Session{}}
 	var cause error
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
 	for cause == nil {
+		b.deadline = time.Time{}
 		e.admit(b)
 		e.form(b, in)
+		e.publish(b)
+		if b.deadline.IsZero() {
+			alarm.Stop()
+		} else {
+			alarm.Reset(time.Until(b.deadline))
+		}
 		select {
-		case s := <-e.submit:
-			b.waiting = append(b.waiting, s)
 		case c, ok := <-out:
 			if !ok {
 				if cause = <-failed; cause == nil {
@@ -179,117 +246,74 @@ func (e *Engine) loop(ctx context.Context, idle []*stages.Cycle, in chan<- *stag
 			}
 			e.land(b, c)
 		case <-e.wake:
+		case <-alarm.C:
 		case <-ctx.Done():
 			cause = ErrClosed
 		}
 	}
-	e.refuse(errors.Join(ErrClosed, cause))
+	e.line.refuse(errors.Join(ErrClosed, cause))
 	e.stop()
 	close(in)
 	for c := range out { // what had passed commit counts
 		e.land(b, c)
 	}
 	for _, s := range b.travelling {
+		s.reuse.Mode = bank.Off // a forward may have run half way
 		b.ready = append(b.ready, s)
 	}
-	for len(e.submit) > 0 {
-		b.waiting = append(b.waiting, <-e.submit)
+	for s := e.line.first(); s != nil; s = e.line.first() {
+		e.line.remove(s)
+		b.ready = append(b.ready, s)
 	}
-	for _, s := range append(b.ready, b.waiting...) {
-		s.end(cause)
+	for _, s := range b.ready {
+		e.end(b, s, cause)
 	}
-}
-
-// admit gives waiting sessions their memory, first come first served.
-func (e *Engine) admit(b *board) {
-	for len(b.waiting) > 0 {
-		s := b.waiting[0]
-		if !s.cancelled.Load() {
-			st, err := e.env.NewState()
-			if errors.Is(err, page.ErrFull) && len(b.ready)+len(b.travelling) > 0 {
-				return
-			}
-			if err != nil {
-				s.end(err)
-			} else {
-				s.lane.State = st
-				b.ready = append(b.ready, s)
-			}
-		} else {
-			s.end(context.Canceled)
-		}
-		b.waiting = b.waiting[1:]
-	}
-}
-
-// form sends cycles while there are ready lanes and idle cycles.
-func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
-	for len(b.idle) > 0 && len(b.ready) > 0 {
-		c := b.idle[len(b.idle)-1]
-		b.ids++
-		c.Reset(b.ids)
-		rows := e.env.Rows
-		kept := b.ready[:0]
-		for _, s := range b.ready {
-			if s.cancelled.Load() {
-				s.end(context.Canceled)
-				continue
-			}
-			n := 0
-			if len(c.Lanes) < e.env.Lanes && rows > 0 && !s.lane.Out.Full() {
-				n = s.plan(rows, e.env.Context)
-			}
-			if n > 0 {
-				if err := s.lane.State.Extend(n); err != nil {
-					if errors.Is(err, page.ErrFull) && len(c.Lanes)+len(b.travelling) > 0 {
-						n = 0 // others will give pages back
-					} else {
-						s.end(err)
-						continue
-					}
-				}
-			}
-			if n == 0 {
-				kept = append(kept, s)
-				continue
-			}
-			rows -= n
-			c.Lanes = append(c.Lanes, &s.lane)
-			b.travelling[&s.lane] = s
-		}
-		b.ready = kept
-		if len(c.Lanes) == 0 {
-			return
-		}
-		b.idle = b.idle[:len(b.idle)-1]
-		in <- c // never blocks: it has room for every cycle
+	b.ready, b.travelling = nil, nil
+	e.publish(b)
+	if e.env.Bank != nil {
+		e.env.Bank.Close()
 	}
 }
 
 // land takes a cycle's lanes back.
 func (e *Engine) land(b *board, c *stages.Cycle) {
+	e.measure(b, c)
+	if e.env.Observe != nil {
+		e.env.Observe(c)
+	}
 	for _, l := range c.Lanes {
 		s := b.travelling[l]
 		delete(b.travelling, l)
+		e.remember(b, s)
 		if l.Finished {
-			s.leave()
+			e.leave(b, s)
 			continue
 		}
+		s.turn = int64(b.ids) - int64(s.priority) // a step of priority is worth a cycle of waiting
 		b.ready = append(b.ready, s)
 	}
 	b.idle = append(b.idle, c)
 }
 
 // end finishes a session that is not in a cycle.
-func (s *Session) end(err error) {
+func (e *Engine) end(b *board, s *Session, err error) {
 	s.lane.Out.Fail(&s.lane, err)
-	s.leave()
+	if s.cancelled.Load() { // its client may ask again
+		e.keep(b, s)
+	}
+	e.leave(b, s)
 }
 
-func (s *Session) leave() {
+func (e *Engine) leave(b *board, s *Session) {
+	if s.pending != nil {
+		s.pending.Release()
+		s.pending = nil
+	}
 	if s.lane.State != nil {
 		s.lane.State.Release()
 		s.lane.State = nil
+		b.reserved -= s.pages
 	}
+	e.line.left()
 	close(s.done)
 }

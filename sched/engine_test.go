@@ -43,7 +43,7 @@ func newRig(t *testing.T, change func(*Env)) *rig {
 	r := &rig{model: m, draft: fake.NewQueue(3 * time.Millisecond), verify: fake.NewQueue(10 * time.Millisecond)}
 	env := Env{
 		Vocabulary: fake.Vocab, Context: 400, Rows: 48, Lanes: 8, Depth: 8,
-		NewState: m.Pool.NewState, NewTrunk: m.Trunk, NewHead: m.Head,
+		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head,
 		DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
 	if change != nil {
@@ -593,7 +593,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		defer r.close(t)
 		for name, change := range map[string]func(*Request){
 			"empty prompt":    func(q *Request) { q.Prompt = nil },
-			"negative depth":  func(q *Request) { q.Depth = -1 },
+			"negative depth":  func(q *Request) { q.Depth = -2 },
 			"depth too large": func(q *Request) { q.Depth = 9 },
 			"negative budget": func(q *Request) { q.Limits.MaxTokens = -1 },
 			"bad temperature": func(q *Request) { q.Target.Temperature = -2 },

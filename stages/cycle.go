@@ -20,10 +20,12 @@ type Cycle struct {
 	Times Times
 }
 
-// Times is when the cycle entered each stage and what it spent there.
+// Times is when the cycle was formed and entered stages, and what it spent there. History is the part of Draft
+// in which the head read committed rows; the rest of it is further draft steps.
 type Times struct {
-	Start, Submitted              time.Time
+	Formed, Start, Submitted      time.Time
 	Draft, Verify, Accept, Commit time.Duration
+	History                       time.Duration
 }
 
 // Reset empties a cycle for reuse.

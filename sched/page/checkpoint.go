@@ -12,6 +12,7 @@ type Checkpoint struct {
 	pool    *Pool
 	mem     queue.Buffer // recurrent state, then a tape
 	n, fold int
+	refs    int // counted under the pool's lock
 }
 
 // Checkpoint copies the recurrent part of a state that is in no forward.
@@ -63,7 +64,7 @@ func (p *Pool) newCheckpoint(n, fold int) (*Checkpoint, error) {
 			return nil, fmt.Errorf("checkpoint session of %d tokens: allocate %d bytes: %w", n, size, err)
 		}
 	}
-	return &Checkpoint{pool: p, mem: mem, n: n, fold: fold}, nil
+	return &Checkpoint{pool: p, mem: mem, n: n, fold: fold, refs: 1}, nil
 }
 
 // Len is the position of the checkpoint.
@@ -84,11 +85,27 @@ func (c *Checkpoint) Data() []byte {
 	return c.mem.Bytes()[:n]
 }
 
-// Release gives the memory back. The checkpoint must not be used again.
+// Retain holds the checkpoint once more; each hold has its own Release.
+func (c *Checkpoint) Retain() {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	c.refs++
+}
+
+// Release gives up a hold, and with the last one the memory.
 func (c *Checkpoint) Release() {
 	const most = 4 // buffers kept for the next checkpoints
 	p := c.pool
 	p.mu.Lock()
+	c.refs--
+	if c.refs > 0 {
+		p.mu.Unlock()
+		return
+	}
+	if c.refs < 0 {
+		p.mu.Unlock()
+		panic(fmt.Sprintf("page: checkpoint at %d released more often than held", c.n))
+	}
 	keep := len(p.spare) < most && !p.closed
 	if keep {
 		p.spare = append(p.spare, c.mem)

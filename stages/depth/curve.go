@@ -123,6 +123,8 @@ type Costs struct {
 	// First is the head's forward over the committed rows when lanes draft from it, by those lanes; Bare is
 	// the same forward when none does, by all lanes.
 	First, Bare Curve
+	// Prompt is the same forward when prompts are among the lanes, by their rows.
+	Prompt Curve
 	// Chain is one further step of drafts, by lanes.
 	Chain Curve
 	// Rest is everything else, by lanes.

@@ -1,6 +1,9 @@
 package depth
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Policy decides a lane's depth from the lane's own past alone.
 type Policy interface {
@@ -127,4 +130,17 @@ func (t *Threshold) Observe(drafted, accepted int) {
 		}
 		t.Rates[i] += t.Weight * (stood - t.Rates[i])
 	}
+}
+
+// Named finds a policy: "streak" or "threshold"; "" and "expected" are the planner's own choice, nil.
+func Named(name string, most int) (Policy, error) {
+	switch name {
+	case "", "expected":
+		return nil, nil
+	case "streak":
+		return NewStreak(most), nil
+	case "threshold":
+		return NewThreshold(), nil
+	}
+	return nil, fmt.Errorf("unknown depth policy %q; known are expected, streak and threshold", name)
 }

@@ -51,6 +51,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 		if err := s.history(ctx, c); err != nil {
 			return err
 		}
+		c.Times.History = time.Since(start)
 		for step := 1; step < depth; step++ {
 			if err := s.chain(ctx, c, step); err != nil {
 				return err
