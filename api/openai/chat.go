@@ -10,7 +10,7 @@ import (
 
 // ParseChat reads the body of /v1/chat/completions.
 func ParseChat(o *request.Object) (*request.Request, error) {
-	r := &request.Request{N: 1, Parallel: true}
+	r := &request.Request{N: 1, Parallel: true, CallIDs: "call_"}
 	if err := common(o, r); err != nil {
 		return nil, err
 	}

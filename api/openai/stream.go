@@ -156,8 +156,6 @@ func AppendUsage(dst []byte, u *output.Usage) []byte {
 	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), int64(u.Total()), 10)
 	dst = strconv.AppendInt(append(dst, `,"prompt_tokens_details":{"cached_tokens":`...), int64(u.Cached), 10)
 	dst = strconv.AppendInt(append(dst, `},"completion_tokens_details":{"reasoning_tokens":`...), int64(u.Reasoning), 10)
-	dst = strconv.AppendInt(append(dst, `,"accepted_prediction_tokens":`...), int64(u.Accepted), 10)
-	dst = strconv.AppendInt(append(dst, `,"rejected_prediction_tokens":`...), int64(u.Drafted-u.Accepted), 10)
 	return append(dst, `}}`...)
 }
 

@@ -291,3 +291,14 @@ func (o *Object) List(field string, each func(*Object) error) error {
 }
 
 func short(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// EachKey calls each on the keys of a JSON object, in order.
+func EachKey(object string, each func(key string)) {
+	gjson.Parse(object).ForEach(func(k, _ gjson.Result) bool {
+		each(k.Str)
+		return true
+	})
+}
+
+// ValidObject tells whether s is one JSON object.
+func ValidObject(s string) bool { return gjson.Valid(s) && gjson.Parse(s).IsObject() }

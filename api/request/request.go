@@ -95,6 +95,7 @@ type Request struct {
 	ToolMode ToolMode
 	ToolName string // of ToolsNamed
 	Parallel bool   // several calls in one answer are welcome
+	CallIDs  string // what ids of calls begin with
 	Format   Format
 
 	// Thinking switches the template's reasoning on or off; Effort and ThinkingBudget (tokens) shape
