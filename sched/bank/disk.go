@@ -23,9 +23,10 @@ import (
 // written aside and renamed, so that a reader sees whole files or none, whoever is killed when. Any number
 // of processes may share a directory.
 type Disk struct {
-	dir  string
-	most int64
-	log  *slog.Logger
+	dir   string
+	most  int64
+	log   *slog.Logger
+	codec *codec
 
 	jobs  chan func()
 	ended chan struct{}
@@ -67,8 +68,13 @@ func OpenDisk(dir string, budget int64, log *slog.Logger) (*Disk, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	d := &Disk{dir: dir, most: budget, log: log, jobs: make(chan func(), 16), ended: make(chan struct{}), files: map[string]file{}, marks: map[string][]string{}}
+	c, err := newCodec()
+	if err != nil {
+		return nil, fmt.Errorf("open session bank on disk: %w", err)
+	}
+	d := &Disk{dir: dir, codec: c, most: budget, log: log, jobs: make(chan func(), 16), ended: make(chan struct{}), files: map[string]file{}, marks: map[string][]string{}}
 	if err := d.scan(); err != nil {
+		c.close()
 		return nil, fmt.Errorf("open session bank on disk: %w", err)
 	}
 	go func() {
@@ -89,8 +95,9 @@ func (d *Disk) Close() {
 	d.mu.Unlock()
 	if !closed {
 		close(d.jobs)
+		<-d.ended
+		d.codec.close()
 	}
-	<-d.ended
 }
 
 // Flush waits until everything queued is written.
@@ -159,7 +166,7 @@ func (d *Disk) scan() error {
 
 // write stores a payload under a name.
 func (d *Disk) write(name string, payload []byte) error {
-	data := seal(payload)
+	data := d.codec.seal(payload)
 	tmp, err := os.CreateTemp(d.dir, "tmp-*")
 	if err != nil {
 		return err
@@ -252,7 +259,7 @@ func (d *Disk) read(name string, most int) []byte {
 	data, err := readAtMost(path, int64(most)+1<<16)
 	var payload []byte
 	if err == nil {
-		payload, err = unseal(data, most)
+		payload, err = d.codec.unseal(data, most)
 	}
 	if err != nil {
 		d.refuse(name, err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -24,30 +23,39 @@ const (
 // errDamaged is wrapped by every error that says that a file cannot be believed.
 var errDamaged = errors.New("the file is damaged or foreign")
 
-// One encoder and one decoder serve everybody: their one-shot methods are safe for concurrent use.
-var codec = sync.OnceValue(func() (c struct {
+// codec packs and unpacks; its methods are safe for concurrent use.
+type codec struct {
 	w *zstd.Encoder
 	r *zstd.Decoder
-},
-) {
-	c.w, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
-	c.r, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<36))
-	return c
-})
+}
+
+func newCodec() (*codec, error) {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, err
+	}
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<36))
+	return &codec{w, r}, err
+}
+
+func (c *codec) close() {
+	_ = c.w.Close() // only EncodeAll was used: nothing is pending
+	c.r.Close()
+}
 
 // seal makes a file of a payload.
-func seal(payload []byte) []byte {
+func (c *codec) seal(payload []byte) []byte {
 	out := append(make([]byte, 0, headerSize+len(payload)/2), magic...)
 	out = append(out, make([]byte, sha256.Size)...)
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(payload)))
-	out = codec().w.EncodeAll(payload, out)
+	out = c.w.EncodeAll(payload, out)
 	sum := sha256.Sum256(out[len(magic)+sha256.Size:])
 	copy(out[len(magic):], sum[:])
 	return out
 }
 
 // unseal checks a file and returns its payload, which is at most `most` bytes long.
-func unseal(file []byte, most int) ([]byte, error) {
+func (c *codec) unseal(file []byte, most int) ([]byte, error) {
 	if len(file) < headerSize || string(file[:len(magic)]) != magic {
 		return nil, fmt.Errorf("it has no header: %w", errDamaged)
 	}
@@ -59,7 +67,7 @@ func unseal(file []byte, most int) ([]byte, error) {
 	if n > uint64(most) {
 		return nil, fmt.Errorf("it claims %d bytes where at most %d make sense: %w", n, most, errDamaged)
 	}
-	payload, err := codec().r.DecodeAll(rest[8:], make([]byte, 0, n))
+	payload, err := c.r.DecodeAll(rest[8:], make([]byte, 0, n))
 	if err != nil || uint64(len(payload)) != n {
 		return nil, fmt.Errorf("it unpacks to %d bytes of %d (%v): %w", len(payload), n, err, errDamaged)
 	}
