@@ -66,7 +66,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no model", "model is missing", func(f, _ object) { delete(f, "model") }},
 		{"model is a list", "model is [], want an object", func(f, _ object) { f["model"] = []any{} }},
 		{"no model type", `model: "type" is missing`, func(_, m object) { delete(m, "type") }},
-		{"other model", `model: type "Unigram"`, func(_, m object) { m["type"] = "Unigram" }},
+		{"other model", `model: "type" is "Unigram"`, func(_, m object) { m["type"] = "Unigram" }},
 		{"dropout", "dropout 0.1", func(_, m object) { m["dropout"] = 0.1 }},
 		{"dropout of no number", `dropout "x"`, func(_, m object) { m["dropout"] = "x" }},
 		{"subword prefix", `continuing_subword_prefix "##"`, func(_, m object) { m["continuing_subword_prefix"] = "##" }},
@@ -80,7 +80,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"id twice", "id 65 is taken by", func(_, m object) { vocab(m)["new"] = 65 }},
 		{"negative id", `token "new": id -1`, func(_, m object) { vocab(m)["new"] = -1 }},
 		{"broken id", `token "new": id 1.5`, func(_, m object) { vocab(m)["new"] = 1.5 }},
-		{"id of text", `token "new": id "5" is no number`, func(_, m object) { vocab(m)["new"] = "5" }},
+		{"id of text", `token "new": id "5" is no whole number`, func(_, m object) { vocab(m)["new"] = "5" }},
 		{"large id", `token "new": id 1048576 is too large: at most 1048576 tokens`, func(_, m object) { vocab(m)["new"] = maxSize }},
 		{"huge id", `id 18446744073709551615 is too large`, func(_, m object) { vocab(m)["new"] = uint64(math.MaxUint64) }},
 		{"long token", "it has 5000 bytes, more than the 4096", func(_, m object) { vocab(m)[strings.Repeat("x", 5000)] = 5000 }},
@@ -104,7 +104,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"added token of no object", "added_tokens[0]: it is 7", func(f, _ object) { f["added_tokens"] = []int{7} }},
 		{"added token without content", `added_tokens[0]: "content" is missing`, func(f, _ object) { f["added_tokens"] = []object{{"id": 600}} }},
 		{"added token of no text", `added_tokens[0]: "content" is ""`, func(f, _ object) { f["added_tokens"] = []object{addedEntry(600, "")} }},
-		{"added token without id", `added_tokens[0]: token "<m>": id missing is no number`, func(f, _ object) { f["added_tokens"] = []object{{"content": "<m>"}} }},
+		{"added token without id", `added_tokens[0]: token "<m>": it has no id`, func(f, _ object) { f["added_tokens"] = []object{{"content": "<m>"}} }},
 		{"added id too large", `added_tokens[0]: token "<m>": id 9999999 is too large`, func(f, _ object) { f["added_tokens"] = []object{addedEntry(9999999, "<m>")} }},
 		{"added twice", `added_tokens[1]: token "<m>" is there twice`, func(f, _ object) {
 			f["added_tokens"] = []object{addedEntry(600, "<m>"), addedEntry(601, "<m>")}
@@ -196,7 +196,8 @@ func TestLoadRefuses(t *testing.T) {
 func TestLoadRefusesBrokenFiles(t *testing.T) {
 	good := string(smallFile(t, asIs))
 	for _, c := range []struct{ name, data, want string }{
-		{"empty", "", "not valid JSON"},
+		{"empty", "", "the file is empty"},
+		{"blank", " \n", "not valid JSON"},
 		{"null", "null", "the file is missing, want an object"},
 		{"number", "5", "the file is 5, want an object"},
 		{"list", "[]", "the file is [], want an object"},
@@ -207,6 +208,8 @@ func TestLoadRefusesBrokenFiles(t *testing.T) {
 		{"section twice", strings.Replace(good, `{`, `{"model":{},`, 1), `the file has "model" twice`},
 		{"token twice", strings.Replace(good, `"vocab":{`, `"vocab":{"!":900,`, 1), "it is there twice, as id"},
 		{"only brackets", strings.Repeat("[", 1<<20), "more than 32 deep"},
+		{"brackets in the model", `{"model":{"vocab":` + strings.Repeat("[", 1<<20), "more than 32 deep"},
+		{"brackets behind a string", `"" ` + strings.Repeat("[", 1<<20), "not valid JSON"},
 		{"only braces", strings.Repeat(`{"":`, 1<<20), "more than 32 deep"},
 		{"only quotes", strings.Repeat(`"`, 1<<20), "not valid JSON"},
 		{"escape at the end", `{"a\`, "not valid JSON"},

@@ -9,12 +9,12 @@ import (
 
 // readModel reads the vocabulary, the merges and the added tokens.
 func (t *Tokenizer) readModel(v, added gjson.Result) error {
-	m, kind, err := section("model", v)
+	m, err := members("model", v.Raw, "vocab", "merges")
 	if err != nil {
 		return err
 	}
-	if kind != "BPE" {
-		return fmt.Errorf("model: type %q is not supported, want BPE", clip(kind))
+	if kind := m["type"]; kind.Type != gjson.String || kind.String() != "BPE" {
+		return fmt.Errorf(`model: "type" is %s, only "BPE" is supported`, show(kind))
 	}
 	if err := t.readOptions(m); err != nil {
 		return err
@@ -64,19 +64,25 @@ func (t *Tokenizer) readVocab(v gjson.Result, room int) error {
 		return fmt.Errorf("model.vocab is %s, want an object", show(v))
 	}
 	t.vocab = newVocab(min(maxSize, strings.Count(v.Raw, ":")+room), len(v.Raw)/2)
-	var err error
-	v.ForEach(func(key, value gjson.Result) bool {
-		var id int32
-		if id, err = parseID(value); err == nil {
-			err = t.addToken(key.String(), id)
+	r := reader{s: v.Raw}
+	r.take('{')
+	for n := 0; r.more(n, '}'); n++ {
+		token := r.text()
+		r.take(':')
+		raw := r.value()
+		if r.err != nil {
+			break
+		}
+		id, err := parseID(raw)
+		if err == nil {
+			err = t.addToken(token, id)
 		}
 		if err != nil {
-			err = fmt.Errorf("model.vocab: token %q: %w", clip(key.String()), err)
+			return fmt.Errorf("model.vocab: token %q: %w", clip(token), err)
 		}
-		return err == nil
-	})
-	if err != nil {
-		return err
+	}
+	if r.err != nil {
+		return r.err
 	}
 	var missing []string
 	for b := range 256 {
@@ -115,33 +121,28 @@ func (t *Tokenizer) readMerges(v gjson.Result) error {
 	if !v.IsArray() {
 		return fmt.Errorf("model.merges is %s, want an array", show(v))
 	}
+	r := reader{s: v.Raw}
+	r.take('[')
 	// Room for as many as there can be. An array of pairs has a bracket for each, and one of its own.
-	pairs, n := v.Get("0").IsArray(), strings.Count(v.Raw, ",")+1
-	if pairs {
-		n = strings.Count(v.Raw, "[") - 1
+	pair, room := (*reader).pairOfString, strings.Count(v.Raw, ",")+1
+	if r.peek() == '[' {
+		pair, room = (*reader).pairOfArray, strings.Count(v.Raw, "[")-1
 	}
-	t.merges = newMergeTable(min(n, maxMerges))
-	var (
-		err  error
-		rank uint32
-		both []byte
-		into int32
-	)
-	v.ForEach(func(_, value gjson.Result) bool {
-		var left, right string
-		var ok bool
-		if rank == maxMerges {
-			err = fmt.Errorf("model.merges: there are more than the %d supported", maxMerges)
-			return false
+	t.merges = newMergeTable(min(room, maxMerges))
+	var both []byte
+	into := int32(0)
+	for n := 0; r.more(n, ']'); n++ {
+		if n == maxMerges {
+			return fmt.Errorf("model.merges: there are more than the %d supported", maxMerges)
 		}
-		if pairs {
-			left, right, ok = pairOfArray(value)
-		} else {
-			left, right, ok = pairOfString(value)
-		}
-		if !ok {
-			err = fmt.Errorf("model.merges[%d]: %s is no pair of tokens like those before", rank, show(value))
-			return false
+		start := r.i
+		left, right := pair(&r)
+		if left == "" || right == "" {
+			r = reader{s: v.Raw, i: start}
+			if raw := r.value(); gjson.Valid(raw) {
+				return fmt.Errorf("model.merges[%d]: %s is no pair of tokens like those before", n, clip(raw))
+			}
+			return errJSON
 		}
 		both = append(append(both[:0], left...), right...)
 		l, r := t.vocab.id(left), t.vocab.id(right)
@@ -150,73 +151,33 @@ func (t *Tokenizer) readMerges(v gjson.Result) error {
 			into = t.vocab.idOf(both)
 		}
 		if l < 0 || r < 0 || into < 0 {
-			err = fmt.Errorf("model.merges[%d]: of %q, %q and the two together, not all are in the vocabulary",
-				rank, clip(left), clip(right))
-			return false
+			return fmt.Errorf("model.merges[%d]: of %q, %q and the two together, not all are in the vocabulary",
+				n, clip(left), clip(right))
 		}
-		t.merges.set(l, r, merge{rank, into})
-		rank++
-		return true
-	})
-	return err
+		t.merges.set(l, r, merge{uint32(n), into})
+	}
+	return r.err
 }
 
-func pairOfString(v gjson.Result) (left, right string, ok bool) {
-	if v.Type != gjson.String {
-		return "", "", false
+// pairOfString reads a merge; one side is empty where it is none.
+func (r *reader) pairOfString() (left, right string) {
+	left, right, _ = strings.Cut(r.text(), " ")
+	if strings.Contains(right, " ") {
+		return "", ""
 	}
-	left, right, _ = strings.Cut(v.String(), " ")
-	return left, right, left != "" && right != "" && !strings.Contains(right, " ")
+	return left, right
 }
 
-func pairOfArray(v gjson.Result) (left, right string, ok bool) {
-	if !v.IsArray() {
-		return "", "", false
+// pairOfArray reads a merge; one side is empty where it is none.
+func (r *reader) pairOfArray() (left, right string) {
+	r.take('[')
+	left = r.text()
+	r.take(',')
+	right = r.text()
+	if r.take(']'); r.err != nil {
+		return "", ""
 	}
-	if left, right, ok = plainPair(v.Raw); ok {
-		return left, right, true
-	}
-	n := 0
-	v.ForEach(func(_, e gjson.Result) bool {
-		switch {
-		case e.Type != gjson.String:
-			n = -1
-		case n == 0:
-			left = e.String()
-		default:
-			right = e.String()
-		}
-		n++
-		return n == 1
-	})
-	return left, right, n == 2 && v.Get("#").Int() == 2 && left != "" && right != ""
-}
-
-// plainPair is pairOfArray for arrays of the usual form, several times faster: it makes up most of the time that
-// a large file takes.
-func plainPair(raw string) (left, right string, ok bool) {
-	if strings.IndexByte(raw, '\\') >= 0 {
-		return "", "", false
-	}
-	var quotes [4]int
-	n := 0
-	for i := 1; i < len(raw)-1; i++ {
-		switch c := raw[i]; {
-		case c == '"':
-			if n == len(quotes) {
-				return "", "", false
-			}
-			quotes[n] = i
-			n++
-		case n&1 == 0 && c != ',' && c > ' ': // not in a string, and neither comma nor white space
-			return "", "", false
-		}
-	}
-	if n < len(quotes) {
-		return "", "", false
-	}
-	left, right = raw[quotes[0]+1:quotes[1]], raw[quotes[2]+1:quotes[3]]
-	return left, right, left != "" && right != ""
+	return left, right
 }
 
 // readAdded reads the added tokens. Those that the vocabulary has too must have the same id there.
@@ -273,7 +234,7 @@ func (t *Tokenizer) readAdded(v gjson.Result) error {
 }
 
 func parseAdded(v gjson.Result) (addedToken, error) {
-	m, err := fields("it", v)
+	m, err := members("it", v.Raw)
 	if err != nil {
 		return addedToken{}, err
 	}
@@ -285,7 +246,7 @@ func parseAdded(v gjson.Result) (addedToken, error) {
 		return addedToken{}, fmt.Errorf("token %q has %d bytes, more than the %d allowed", clip(content.String()), n, maxAdded)
 	}
 	a := addedToken{content: strings.Clone(content.String())}
-	if a.id, err = parseID(m["id"]); err != nil {
+	if a.id, err = parseID(m["id"].Raw); err != nil {
 		return addedToken{}, fmt.Errorf("token %q: %w", clip(a.content), err)
 	}
 	for name, to := range map[string]*bool{

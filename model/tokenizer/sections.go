@@ -12,7 +12,7 @@ const maxStages = 8
 
 // section returns the members and the type of a part of the pipeline.
 func section(what string, v gjson.Result) (map[string]gjson.Result, string, error) {
-	m, err := fields(what, v)
+	m, err := members(what, v.Raw)
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,7 +127,7 @@ func readSplit(what string, m map[string]gjson.Result) (stage, error) {
 	if invert {
 		return stage{}, fmt.Errorf(`%s: "invert" is true, which is not supported`, what)
 	}
-	pattern, err := fields(what+".pattern", m["pattern"])
+	pattern, err := members(what+".pattern", m["pattern"].Raw)
 	if err != nil {
 		return stage{}, err
 	}
