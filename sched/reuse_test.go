@@ -38,6 +38,7 @@ func (r *rig) say(t *testing.T, q Request) (text string, s *Session) {
 	if err != nil || finish == "error" {
 		t.Fatalf("finish %q, error %v", finish, err)
 	}
+	s.Stats() // until it has left
 	if want := plain(q); text != want {
 		n, _ := s.Reused()
 		t.Fatalf("prompt of %d tokens, %d of them restored: text\n%s\nwant\n%s", len(q.Prompt), n, text, want)
