@@ -6,35 +6,94 @@ import (
 	"unicode/utf8"
 )
 
-// wide holds the characters whose capital form is several characters, as Unicode's SpecialCasing.txt
-// gives it for every language.
-var wide = map[rune]string{'ß': "SS", 'ŉ': "ʼN", 'ǰ': "J̌", 'ΐ': "Ϊ́", 'ΰ': "Ϋ́", 'և': "ԵՒ", 'ẖ': "H̱", 'ẗ': "T̈", 'ẘ': "W̊", 'ẙ': "Y̊", 'ẚ': "Aʾ",
-	'ﬀ': "FF", 'ﬁ': "FI", 'ﬂ': "FL", 'ﬃ': "FFI", 'ﬄ': "FFL", 'ﬅ': "ST", 'ﬆ': "ST"}
-
-func upper(s string) string {
-	if isASCII(s) {
-		return strings.ToUpper(s)
-	}
+// mapCase applies a simple mapping and a table of the characters that become several.
+func mapCase(s string, wide map[rune]string, simple func(rune) rune) string {
 	var b strings.Builder
-	for _, r := range s {
-		if w, ok := wide[r]; ok {
+	for i, r := range s {
+		switch w, ok := wide[r]; {
+		case ok:
 			b.WriteString(w)
-		} else {
-			b.WriteRune(unicode.ToUpper(r))
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
+			b.WriteByte(s[i]) // not UTF-8: left as it is
+		default:
+			b.WriteRune(simple(r))
 		}
 	}
 	return b.String()
 }
 
-func lower(s string) string { return strings.ToLower(s) }
+func upper(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return mapCase(s, wideUpper, unicode.ToUpper)
+}
 
-func casefold(s string) string {
-	return strings.ToLower(strings.ReplaceAll(s, "ß", "ss"))
+var wideLower = map[rune]string{'İ': "i\u0307"}
+
+func lower(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return lowerFrom(s, 0)
+}
+
+// lowerFrom is the lower case of s[from:], where what comes before from still decides about a sigma: at
+// the end of a word it has a form of its own (Unicode, section 3.13, Final_Sigma).
+func lowerFrom(s string, from int) string {
+	out := mapCase(s[from:], wideLower, unicode.ToLower)
+	if !strings.ContainsRune(s[from:], 'Σ') {
+		return out
+	}
+	var b strings.Builder
+	rest := out
+	for i, r := range s[from:] {
+		_, n := utf8.DecodeRuneInString(rest)
+		if w, ok := wideLower[r]; ok {
+			n = len(w)
+		}
+		if r == 'Σ' && endsWord(s, from+i) {
+			b.WriteString("ς")
+		} else {
+			b.WriteString(rest[:n])
+		}
+		rest = rest[n:]
+	}
+	return b.String()
+}
+
+// endsWord reports whether the letter at i follows a cased one and precedes none, passing over
+// characters that do not matter to case.
+func endsWord(s string, i int) bool {
+	before := strings.TrimRightFunc(s[:i], isCaseIgnorable)
+	r, n := utf8.DecodeLastRuneInString(before)
+	if n == 0 || !isCased(r) {
+		return false
+	}
+	after := strings.TrimLeftFunc(s[i+len("Σ"):], isCaseIgnorable)
+	r, n = utf8.DecodeRuneInString(after)
+	return n == 0 || !isCased(r)
+}
+
+func isCaseIgnorable(r rune) bool {
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) ||
+		strings.ContainsRune(":\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a.\u2018\u2019\u2024\ufe52\uff07\uff0e'", r)
+}
+
+// isCased is Unicode's property Cased: letters that have, or are, one of several cases.
+func isCased(r rune) bool { return isUpperRune(r) || isLowerRune(r) || unicode.IsTitle(r) }
+
+func isUpperRune(r rune) bool {
+	return unicode.IsUpper(r) || unicode.Is(unicode.Other_Uppercase, r)
+}
+
+func isLowerRune(r rune) bool {
+	return unicode.IsLower(r) || unicode.Is(unicode.Other_Lowercase, r)
 }
 
 func titleRune(r rune) string {
-	if w, ok := wide[r]; ok {
-		return w[:1] + lower(w[1:])
+	if w, ok := wideTitle[r]; ok {
+		return w
 	}
 	return string(unicode.ToTitle(r))
 }
@@ -44,23 +103,21 @@ func capitalize(s string) string {
 		return s
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	return titleRune(r) + lower(s[n:])
-}
-
-// isCased is Unicode's property Cased: letters that have, or are, one of several cases.
-func isCased(r rune) bool {
-	return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) || unicode.Is(unicode.Other_Lowercase, r) || unicode.Is(unicode.Other_Uppercase, r)
+	return titleRune(r) + lowerFrom(s, n)
 }
 
 // titleMethod is str.title: a capital after every character that has no case.
 func titleMethod(s string) string {
 	var b strings.Builder
 	inWord := false
-	for _, r := range s {
-		if inWord {
-			b.WriteString(lower(string(r)))
-		} else {
+	for i, r := range s {
+		switch {
+		case !inWord:
 			b.WriteString(titleRune(r))
+		case r == 'Σ' && endsWord(s, i):
+			b.WriteString("ς")
+		default:
+			b.WriteString(lower(string(r)))
 		}
 		inWord = isCased(r)
 	}
@@ -92,11 +149,16 @@ func titleFilter(s string) string {
 
 func swapcase(s string) string {
 	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsUpper(r) || unicode.IsTitle(r) {
+	for i, r := range s {
+		switch {
+		case r == 'Σ' && endsWord(s, i):
+			b.WriteString("ς")
+		case isUpperRune(r):
 			b.WriteString(lower(string(r)))
-		} else {
+		case isLowerRune(r):
 			b.WriteString(upper(string(r)))
+		default:
+			b.WriteRune(r)
 		}
 	}
 	return b.String()
@@ -121,23 +183,10 @@ func every(s string, in func(rune) bool) bool {
 	return s != ""
 }
 
-func isAlpha(r rune) bool   { return unicode.IsLetter(r) }
 func isDecimal(r rune) bool { return unicode.Is(unicode.Nd, r) }
-
-// isDigit adds the digits that do not form numbers, such as superscripts.
-func isDigit(r rune) bool {
-	switch {
-	case isDecimal(r), r == 0xb2, r == 0xb3, r == 0xb9, r >= 0x1369 && r <= 0x1371, r == 0x19da, r == 0x2070,
-		r >= 0x2074 && r <= 0x2079, r >= 0x2080 && r <= 0x2089, r >= 0x2460 && r <= 0x2468, r >= 0x2474 && r <= 0x247c,
-		r >= 0x2488 && r <= 0x2490, r == 0x24ea, r >= 0x24f5 && r <= 0x24fd, r == 0x24ff, r >= 0x2776 && r <= 0x277e,
-		r >= 0x2780 && r <= 0x2788, r >= 0x278a && r <= 0x2792:
-		return true
-	}
-	return false
-}
-
-func isNumeric(r rune) bool { return unicode.IsNumber(r) }
-func isAlnum(r rune) bool   { return isAlpha(r) || isNumeric(r) }
+func isDigit(r rune) bool   { return isDecimal(r) || strings.ContainsRune(lonelyDigits, r) }
+func isNumeric(r rune) bool { return unicode.IsNumber(r) || strings.ContainsRune(numberLetters, r) }
+func isAlnum(r rune) bool   { return unicode.IsLetter(r) || isNumeric(r) }
 
 func isPrintable(s string) bool {
 	for _, r := range s {
@@ -149,10 +198,11 @@ func isPrintable(s string) bool {
 }
 
 func isLower(s string) bool {
-	return caseIs(s, func(r rune) bool { return !unicode.IsUpper(r) && !unicode.IsTitle(r) })
+	return caseIs(s, func(r rune) bool { return !isUpperRune(r) && !unicode.IsTitle(r) })
 }
+
 func isUpper(s string) bool {
-	return caseIs(s, func(r rune) bool { return !unicode.IsLower(r) && !unicode.IsTitle(r) })
+	return caseIs(s, func(r rune) bool { return !isLowerRune(r) && !unicode.IsTitle(r) })
 }
 
 // caseIs reports whether all characters pass and at least one has a case.
@@ -171,7 +221,7 @@ func isTitle(s string) bool {
 	cased, inWord := false, false
 	for _, r := range s {
 		switch {
-		case unicode.IsUpper(r) || unicode.IsTitle(r):
+		case isUpperRune(r) || unicode.IsTitle(r):
 			if inWord {
 				return false
 			}

@@ -387,7 +387,7 @@ func filterWordcount(m *machine, x Value, _ []Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	n := len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !isAlnum(r) && !unicode.Is(unicode.Mn, r) }))
+	n := len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !isAlnum(r) }))
 	return Int(int64(n)), m.spend(len(s) >> 3)
 }
 

@@ -22,7 +22,7 @@ func init() {
 // a dict's entries or for undefined ones, so using one is an error.
 var foreignAttrs = map[kind][]string{
 	kindDict:      {"fromkeys"},
-	kindString:    {"encode", "expandtabs", "format_map", "isidentifier", "maketrans", "translate"},
+	kindString:    {"casefold", "encode", "expandtabs", "format_map", "isidentifier", "maketrans", "translate"},
 	kindInt:       intAttrs,
 	kindBool:      intAttrs,
 	kindBig:       intAttrs,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,13 +27,12 @@ func stringIs(f func(string) bool) *filterDef {
 var stringMethods = map[string]*filterDef{
 	"upper":      stringFn(upper),
 	"lower":      stringFn(lower),
-	"casefold":   stringFn(casefold),
 	"capitalize": stringFn(capitalize),
 	"title":      stringFn(titleMethod),
 	"swapcase":   stringFn(swapcase),
 
 	"isalnum":     stringIs(func(s string) bool { return every(s, isAlnum) }),
-	"isalpha":     stringIs(func(s string) bool { return every(s, isAlpha) }),
+	"isalpha":     stringIs(func(s string) bool { return every(s, unicode.IsLetter) }),
 	"isascii":     stringIs(isASCII),
 	"isdecimal":   stringIs(func(s string) bool { return every(s, isDecimal) }),
 	"isdigit":     stringIs(func(s string) bool { return every(s, isDigit) }),
