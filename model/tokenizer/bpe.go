@@ -8,32 +8,33 @@ const shortWord = 64
 
 // appendWord appends the tokens of one word, which must not be empty.
 func (t *Tokenizer) appendWord(dst []int32, word string) []int32 {
-	if len(word) == 1 {
+	switch {
+	case len(word) == 1:
 		return append(dst, t.byteID[word[0]])
-	}
-	if len(word) > shortWord {
-		if t.ignoreMerges {
-			if id := t.wholeWord(word); id >= 0 {
-				return append(dst, id)
-			}
-		}
-		return t.mergeLong(dst, word)
+	case len(word) > shortWord: // such words seldom come twice
+		return t.appendMerged(dst, word)
 	}
 	e, h := t.words.get(word)
 	if e != nil {
 		return append(dst, e.ids...)
 	}
 	base := len(dst)
-	if id := int32(-1); t.ignoreMerges {
-		if id = t.wholeWord(word); id >= 0 {
-			dst = append(dst, id)
-		}
-	}
-	if len(dst) == base {
-		dst = t.mergeShort(dst, word)
-	}
+	dst = t.appendMerged(dst, word)
 	t.words.put(h, word, dst[base:])
 	return dst
+}
+
+// appendMerged is appendWord without the cache.
+func (t *Tokenizer) appendMerged(dst []int32, word string) []int32 {
+	if t.ignoreMerges {
+		if id := t.wholeWord(word); id >= 0 {
+			return append(dst, id)
+		}
+	}
+	if len(word) > shortWord {
+		return t.mergeLong(dst, word)
+	}
+	return t.mergeShort(dst, word)
 }
 
 // wholeWord returns the id of the vocabulary's token that is this very word, or -1. Tokenizers that ignore merges

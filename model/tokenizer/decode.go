@@ -79,29 +79,29 @@ const (
 // firstRune looks at the first character of b, which is not empty. size is its length in bytes, or that of the
 // maximal part of one that is broken.
 func firstRune[T string | []byte](b T) (size int, state runeState) {
+	var need int
 	lo, hi := byte(0x80), byte(0xbf) // what the second byte may be
-	need := 0
 	switch c := b[0]; {
 	case c < 0x80:
 		return 1, whole
-	case c >= 0xc2 && c <= 0xdf:
-		need = 2
-	case c >= 0xe0 && c <= 0xef:
-		need = 3
-		if c == 0xe0 {
-			lo = 0xa0 // below is overlong
-		} else if c == 0xed {
-			hi = 0x9f // above are surrogates
-		}
-	case c >= 0xf0 && c <= 0xf4:
-		need = 4
-		if c == 0xf0 {
-			lo = 0x90
-		} else if c == 0xf4 {
-			hi = 0x8f // above is beyond U+10FFFF
-		}
-	default:
+	case c < 0xc2, c > 0xf4:
 		return 1, broken
+	case c < 0xe0:
+		need = 2
+	case c < 0xf0:
+		need = 3
+	default:
+		need = 4
+	}
+	switch b[0] {
+	case 0xe0:
+		lo = 0xa0 // below is overlong
+	case 0xed:
+		hi = 0x9f // above are surrogates
+	case 0xf0:
+		lo = 0x90 // below is overlong
+	case 0xf4:
+		hi = 0x8f // above is beyond U+10FFFF
 	}
 	for i := 1; i < need; i++ {
 		if i == len(b) {

@@ -107,11 +107,11 @@ func (r *reader) text() string {
 
 // value steps over any value and returns it. Of objects and arrays only the extent is looked at.
 func (r *reader) value() string {
-	switch c := r.peek(); {
-	case c == '"':
+	switch r.peek() {
+	case '"':
 		raw, _ := r.raw()
 		return raw
-	case c == '{' || c == '[':
+	case '{', '[':
 		return r.nested()
 	}
 	start := r.i

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/tidwall/gjson"
 
 	"mtplx/model/demo"
 )
@@ -16,11 +20,20 @@ import (
 // object is a JSON object under construction.
 type object = map[string]any
 
+// baseModel is the model of the variants: the bytes and a few hundred merges.
+var baseModel = sync.OnceValue(func() []byte {
+	data, err := os.ReadFile("testdata/variants.jsonl")
+	if err != nil {
+		panic(err)
+	}
+	return []byte(gjson.GetBytes(data, "models.base").Raw) // of the first line
+})
+
 // smallFile is a valid file with the vocabulary of the variants, changed by edit.
 func smallFile(tb testing.TB, edit func(file, model object)) []byte {
 	tb.Helper()
 	var model object
-	if err := json.Unmarshal(lines[variant](tb, "testdata/variants.jsonl", 1)[0].Models["base"], &model); err != nil {
+	if err := json.Unmarshal(baseModel(), &model); err != nil {
 		tb.Fatal(err)
 	}
 	byteLevel := object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}
