@@ -55,23 +55,34 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 	}
 }
 
-// pick takes the sessions of a cycle out of those that are ready, the longest wait first, and ends those
-// whose time is over.
+// sweep ends the ready sessions whose time is over, so that their memory is free for those that wait.
+func (e *Engine) sweep(b *board) {
+	now, kept := time.Now(), b.ready[:0]
+	for _, s := range b.ready {
+		if err := s.over(now); err != nil {
+			e.end(b, s, err)
+			continue
+		}
+		b.deadline = earlier(b.deadline, s.deadline)
+		kept = append(kept, s)
+	}
+	clear(b.ready[len(kept):])
+	b.ready = kept
+}
+
+// pick takes the sessions of a cycle out of those that are ready, the longest wait first.
 func (e *Engine) pick(b *board) {
 	slices.SortStableFunc(b.ready, func(x, y *Session) int { return cmp.Compare(x.turn, y.turn) })
 	b.picked = b.picked[:0]
-	now, kept := time.Now(), b.ready[:0]
+	kept := b.ready[:0]
 	for _, s := range b.ready {
-		switch err := s.over(now); {
-		case err != nil:
-			e.end(b, s, err)
-		case len(b.picked) < e.env.Lanes && !s.lane.Out.Full():
+		if len(b.picked) < e.env.Lanes && !s.lane.Out.Full() {
 			b.picked = append(b.picked, s)
-		default:
-			b.deadline = earlier(b.deadline, s.deadline)
+		} else {
 			kept = append(kept, s)
 		}
 	}
+	clear(b.ready[len(kept):])
 	b.ready = kept
 }
 
@@ -124,8 +135,14 @@ func (e *Engine) chunk(b *board, most int) int {
 	default:
 		quiet += c.First.At(len(b.plans)) + float64(deepest-1)*c.Chain.At(len(b.plans))
 	}
+	history := func(n int) float64 { // of the head, in the cycle after
+		if c.Prompt.Known() || !c.Verify.Known() {
+			return c.Prompt.At(n)
+		}
+		return c.Bare.At(1) * c.Verify.At(n) / c.Verify.At(1)
+	}
 	n := most
-	for n > leastChunk && (!c.Verify.Known() || quiet+c.Verify.At(rows+n)-c.Verify.At(rows)+c.Prompt.At(n) > e.env.Stretch*quiet) {
+	for n > leastChunk && (!c.Verify.Known() || quiet+c.Verify.At(rows+n)-c.Verify.At(rows)+history(n) > e.env.Stretch*quiet) {
 		n = max(n*7/8, leastChunk)
 	}
 	return n

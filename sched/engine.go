@@ -228,6 +228,7 @@ func (e *Engine) loop(ctx context.Context, b *board, in chan<- *stages.Cycle, ou
 	defer alarm.Stop()
 	for cause == nil {
 		b.deadline = time.Time{}
+		e.sweep(b)
 		e.admit(b)
 		e.form(b, in)
 		e.publish(b)

@@ -46,17 +46,17 @@ func (c *Curve) Observe(size int, seconds float64) {
 	}
 	x := &c.cells[k]
 	if x.n == 0 {
-		*x = cell{size, seconds, 1}
+		*x = cell{size: size, cost: seconds, n: 1}
 		return
 	}
+	ratio := seconds / c.At(size) // to what was expected; the cell's own size may be another
 	if x.n >= 3 {
-		seconds = min(max(seconds, x.cost/outlier), x.cost*outlier)
+		ratio = min(max(ratio, 1/outlier), outlier)
 	}
 	x.n = min(x.n+1, window)
-	before := x.cost
-	x.cost += (seconds - before) / x.n
-	x.size = size
-	drift := math.Sqrt(x.cost / before)
+	change := 1 + (ratio-1)/x.n
+	x.cost *= change
+	drift := math.Sqrt(change)
 	for i := range c.cells {
 		if o := &c.cells[i]; i != k && o.n > 0 {
 			o.cost *= drift
