@@ -129,9 +129,9 @@ func decode(data []byte, root key, g page.Geometry) (*record, error) {
 	data = data[4*words:]
 	r := &record{n: v[0], fold: v[1], head: v[2], headed: v[3]&1 != 0, pinned: v[3]&2 != 0}
 	owner, tail, hidden, state, pageLen := v[4], v[5], v[6], v[7], v[8]
-	wantState := g.StateBytes
-	if r.fold > 0 {
-		wantState += g.TapeBytes
+	wantState := 0
+	if g.StateBytes > 0 {
+		wantState = g.StateBytes + g.TapeBytes
 	}
 	wantPage := 0
 	if tail > 0 {

@@ -26,7 +26,7 @@ func (s *State) Checkpoint() (*Checkpoint, error) {
 	if g.StateBytes > 0 {
 		err = p.dev.Copy(c.mem, 0, p.Recurrent, int(s.slot)*g.StateBytes, g.StateBytes)
 	}
-	if err == nil && s.fold > 0 && g.TapeBytes > 0 {
+	if err == nil && g.TapeBytes > 0 { // even when no row folds: it holds inputs of convolutions as well
 		err = p.dev.Copy(c.mem, g.StateBytes, p.Tapes, int(in)*g.TapeBytes, g.TapeBytes)
 	}
 	if err != nil {
@@ -76,14 +76,8 @@ func (c *Checkpoint) Fold() int { return c.fold }
 // Bytes is the device memory that it takes.
 func (c *Checkpoint) Bytes() int { return c.pool.geo.StateBytes + c.pool.geo.TapeBytes }
 
-// Data is the copied state, and the tape when rows of it count. A view, to be read only.
-func (c *Checkpoint) Data() []byte {
-	n := c.pool.geo.StateBytes
-	if c.fold > 0 {
-		n += c.pool.geo.TapeBytes
-	}
-	return c.mem.Bytes()[:n]
-}
+// Data is the copied state and the tape. A view, to be read only.
+func (c *Checkpoint) Data() []byte { return c.mem.Bytes()[:c.Bytes()] }
 
 // Retain holds the checkpoint once more; each hold has its own Release.
 func (c *Checkpoint) Retain() {
@@ -136,7 +130,7 @@ func (p *Pool) Resume(n, head int, pages []int32, c *Checkpoint) (*State, error)
 		if g.StateBytes > 0 {
 			err = p.dev.Copy(p.Recurrent, int(slot)*g.StateBytes, c.mem, 0, g.StateBytes)
 		}
-		if err == nil && c.fold > 0 && g.TapeBytes > 0 {
+		if err == nil && g.TapeBytes > 0 {
 			err = p.dev.Copy(p.Tapes, int(in)*g.TapeBytes, c.mem, g.StateBytes, g.TapeBytes)
 		}
 		if err != nil {

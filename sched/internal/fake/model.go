@@ -16,7 +16,7 @@ import (
 const Vocab = 24
 
 // Sizes of the fake's memory, in bytes: a position holds the trunk's token and the head's; the recurrent
-// state is a hash of the text; a tape holds tokens.
+// state is a hash of the text; a tape holds the last token that is in the hash, and those that may be.
 const (
 	cellBytes = 8
 	tapeRows  = 32
@@ -183,16 +183,23 @@ func (f *forward) runTrunk(l *lane) {
 		if l.Base > 0 {
 			h = binary.LittleEndian.Uint64(state)
 		}
+		if l.Base > 0 { // as a convolution does, it looks at the row before
+			if got, want := int32(binary.LittleEndian.Uint32(tape(l.in, l.fold)))-1, f.token(l, l.Base-1, 0); got != want {
+				m.breach("rows at %d: the tape says that token %d comes before, the page %d", l.Base, got, want)
+			}
+		}
 		for i := range l.fold {
-			h = mix(h, int32(binary.LittleEndian.Uint32(tape(l.in, i))))
+			h = mix(h, int32(binary.LittleEndian.Uint32(tape(l.in, i+1)))-1)
 		}
 		for _, id := range l.Tokens[:l.Certain] {
 			h = mix(h, id)
 		}
 		binary.LittleEndian.PutUint64(state, h)
-		for i, id := range l.Tokens[l.Certain:] {
-			binary.LittleEndian.PutUint32(tape(l.out, i), uint32(id))
-			h = mix(h, id)
+		for i, id := range l.Tokens[l.Certain-1:] {
+			binary.LittleEndian.PutUint32(tape(l.out, i), uint32(id+1))
+			if i > 0 {
+				h = mix(h, id)
+			}
 		}
 	}
 	for j, id := range l.Tokens {
