@@ -1,7 +1,6 @@
 package constrain
 
 import (
-	"encoding/binary"
 	"slices"
 )
 
@@ -14,14 +13,16 @@ type determinizer struct {
 	g      *Grammar
 	work   int
 
-	index map[string]int32 // of this rule: a set of states to its state
+	index map[uint64]int32 // of this rule: the hash of a set of states to the newest such state
+	older []int32          // by state of this rule: the one before with the same hash, -1 if none
 	sets  [][]int32        // by state of this rule
+	slab  []int32          // memory of sets
 
 	// Scratch.
 	seen   []uint32
 	epoch  uint32
 	stack  []int32
-	key    []byte
+	out    []int32
 	target [256][]int32 // by interval of bytes
 }
 
@@ -62,9 +63,14 @@ func determinize(b *builder, root int32, others []int32, usable *[256]bool, g *G
 // rule appends the states of one rule. The start of a call is the number of its rule until all are done.
 func (d *determinizer) rule(r int32) error {
 	base := int32(len(d.g.states))
-	d.index, d.sets = map[string]int32{}, d.sets[:0]
+	d.index, d.older, d.sets, d.slab = map[uint64]int32{}, d.older[:0], d.sets[:0], nil
 	end := d.b.rules[r].end
-	d.intern(base, d.closure([]int32{d.b.rules[r].start}, end))
+	if set := d.closure([]int32{d.b.rules[r].start}, end); len(set) > 0 {
+		d.intern(base, set)
+	} else { // nothing fits, and other rules may call it all the same
+		d.sets, d.older = append(d.sets, nil), append(d.older, -1)
+		d.g.states = append(d.g.states, dfaState{row: -1})
+	}
 	for i := 0; i < len(d.sets); i++ {
 		if len(d.g.states) > maxStates || d.work > maxWork || len(d.g.rows) > maxRows {
 			return tooLarge(d.b.rules[r].path, "", "the deterministic automaton takes too many states", maxStates,
@@ -77,32 +83,37 @@ func (d *determinizer) rule(r int32) error {
 	return nil
 }
 
-// closure gives the states that matter, sorted: those that take something, and end.
+// closure gives the states that matter, sorted: those that take something, and end. It is valid until the next.
 func (d *determinizer) closure(from []int32, end int32) []int32 {
 	d.epoch++
-	d.stack = append(d.stack[:0], from...)
-	var out []int32
-	for len(d.stack) > 0 {
-		s := d.stack[len(d.stack)-1]
-		d.stack = d.stack[:len(d.stack)-1]
-		if d.seen[s] == d.epoch {
-			continue
-		}
-		d.seen[s] = d.epoch
-		d.work++
-		matters := s == end
-		for e := d.b.heads[s]; e >= 0; e = d.b.edges[e].next {
-			if d.b.edges[e].kind == edgeEmpty {
-				d.stack = append(d.stack, d.b.edges[e].to)
-			} else {
-				matters = true
+	out := d.out[:0]
+	for _, first := range from {
+		d.stack = append(d.stack[:0], first)
+		for len(d.stack) > 0 {
+			s := d.stack[len(d.stack)-1]
+			d.stack = d.stack[:len(d.stack)-1]
+			if d.seen[s] == d.epoch {
+				continue
+			}
+			d.seen[s] = d.epoch
+			d.work++
+			matters := s == end
+			for e := d.b.heads[s]; e >= 0; e = d.b.edges[e].next {
+				if d.b.edges[e].kind == edgeEmpty {
+					d.stack = append(d.stack, d.b.edges[e].to)
+				} else {
+					matters = true
+				}
+			}
+			if matters {
+				out = append(out, s)
 			}
 		}
-		if matters {
-			out = append(out, s)
-		}
 	}
-	slices.Sort(out)
+	if !slices.IsSorted(out) {
+		slices.Sort(out)
+	}
+	d.out = out
 	return out
 }
 
@@ -111,16 +122,31 @@ func (d *determinizer) intern(base int32, set []int32) int32 {
 	if len(set) == 0 {
 		return -1
 	}
-	d.key = d.key[:0]
+	h := uint64(len(set))
 	for _, s := range set {
-		d.key = binary.LittleEndian.AppendUint32(d.key, uint32(s))
+		h = (h ^ uint64(uint32(s))) * 0xff51afd7ed558ccd
+		h ^= h >> 29
 	}
-	if i, ok := d.index[string(d.key)]; ok {
-		return base + i
+	last, ok := d.index[h]
+	if !ok {
+		last = -1
+	}
+	for i := last; i >= 0; i = d.older[i] {
+		d.work++
+		if slices.Equal(d.sets[i], set) {
+			return base + i
+		}
 	}
 	i := int32(len(d.sets))
-	d.index[string(d.key)] = i
-	d.sets = append(d.sets, set)
+	d.index[h] = i
+	d.older = append(d.older, last)
+	if len(d.slab) < len(set) {
+		d.slab = make([]int32, max(4096, len(set)))
+	}
+	own := d.slab[:len(set):len(set)]
+	d.slab = d.slab[len(set):]
+	copy(own, set)
+	d.sets = append(d.sets, own)
 	d.g.states = append(d.g.states, dfaState{row: -1})
 	d.work += len(set)
 	return base + i

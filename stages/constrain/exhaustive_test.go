@@ -48,7 +48,7 @@ func TestEveryTextOfRegex(t *testing.T) {
 // checkRegex compares with package regexp: the whole text for Form Regex, anywhere in it in a string of JSON.
 func checkRegex(t *testing.T, c *Compiler, p string, search bool) {
 	t.Helper()
-	n := 6
+	n := 5
 	if testing.Short() {
 		n = 4
 	}
@@ -110,6 +110,9 @@ func TestEveryTextOfSchema(t *testing.T) {
 		o := newOracle(x.schema)
 		bad := 0
 		every(g, x.alphabet, n, func(text string, got bool) {
+			if !got && !json.Valid([]byte(text)) {
+				return
+			}
 			err := o.valid(text)
 			if got && err != nil {
 				t.Errorf("%s: %s is accepted: %v", x.schema, text, err)
@@ -128,14 +131,18 @@ func TestEveryTextOfSchema(t *testing.T) {
 
 func TestEveryNumberBetweenBounds(t *testing.T) {
 	c := newCompiler(t, everyByte(), Options{})
-	alphabet, n := "-.01359", 6
+	alphabet, n := "-.0159", 6
 	if testing.Short() {
 		n = 5
 	}
 	number := regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$`)
 	integer := regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)$`)
-	values := map[string]*big.Rat{}
 	for _, kind := range []string{"integer", "number"} {
+		shape := number
+		if kind == "integer" {
+			shape = integer
+		}
+		values := map[string]*big.Rat{} // nil for what is no number
 		for _, x := range []struct{ lo, hi, loKey, hiKey string }{
 			{"0", "", "minimum", ""},
 			{"", "0", "", "maximum"},
@@ -167,18 +174,16 @@ func TestEveryNumberBetweenBounds(t *testing.T) {
 				}
 				t.Fatal(err)
 			}
-			shape := number
-			if kind == "integer" {
-				shape = integer
-			}
 			every(g, alphabet, n, func(s string, got bool) {
-				want := false
-				if shape.MatchString(s) {
-					v, ok := values[s]
-					if !ok {
+				v, ok := values[s]
+				if !ok {
+					if shape.MatchString(s) {
 						v, _ = new(big.Rat).SetString(s)
-						values[s] = v
 					}
+					values[s] = v
+				}
+				want := false
+				if v != nil {
 					cmp := func(b string) int { r, _ := new(big.Rat).SetString(b); return v.Cmp(r) }
 					want = !(strings.HasPrefix(s, "-") && v.Sign() == 0)
 					if x.lo != "" {
