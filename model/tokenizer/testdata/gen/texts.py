@@ -74,6 +74,7 @@ CONTRACTIONS = [
     "'s", "'S", "'t", "'re", "'Re", "'rE", "'ve", "'m", "'ll", "'lL", "'d", "'", "''", "'x", "'r", "'v", "'l", "'sky", "'tis", "'really",
     " 's", "a 's b", "l'été d'un", "rock 'n' roll", "o'clock", "'\u017f", "'\u017fe", "x'\u017f", "\u2019s it\u2019s", "'\u212a", "'\u00e9", "'1", "' s", "'\n", "\n's",
     "it's\n'll", "'''s", "\"'s\"", "'re'", "'r e", "'l l", "'s's's",
+    "x'LLy'Lly'lLy'REz'Rez'rEz'VEz'Vez'vEz'Sz'Tz'Mz'Dz", "x'lx'rx'vx",
 ]
 
 SPACES = [

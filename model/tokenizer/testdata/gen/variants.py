@@ -92,6 +92,7 @@ def variants(model):
     variant("empty sequence", normalizer={"type": "Sequence", "normalizers": []}, pre=seq(SPLIT, PLAIN))
     variant("ignore merges", model=extra, pre=seq(SPLIT, PLAIN))
     variant("ignore merges, own pattern", model=extra, pre=GPT2)
+    variant("ignore merges of added tokens", model=extra, pre=GPT2, tokens=[added(last, "rest"), added(last + 1, "tab")])
     variant("merges twice", model=again, pre=seq(SPLIT, PLAIN))
     variant("merges as strings", model=strings, pre=seq(SPLIT, PLAIN))
     for flag in ("single_word", "lstrip", "rstrip", "normalized"):
