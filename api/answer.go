@@ -31,8 +31,6 @@ func (c *call) answer(j *job, enc encoder, ping []byte, body func(choices []outp
 		c.SetConnectionClose()
 		return nil
 	}
-	// The answer may have taken longer than the deadline that the request began with.
-	c.extend()
 	return c.json(body(to.choices, &j.usage))
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"mtplx/api/anthropic"
 	"mtplx/api/openai"
@@ -24,9 +23,6 @@ func (c *call) body() (*request.Object, error) {
 	}
 	return request.Parse(c.PostBody())
 }
-
-// extend gives the response its own time to be written.
-func (c *call) extend() { _ = c.Conn().SetWriteDeadline(time.Now().Add(c.srv.cfg.Stall)) }
 
 // known refuses models that this server has not loaded. "" is what is loaded.
 func (s *Server) known(name string) error {

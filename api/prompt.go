@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
+	"mtplx/api/output"
 	"mtplx/api/request"
 	"mtplx/model/chat"
 )
@@ -103,7 +106,7 @@ func (p *prompter) render(r *request.Request, d *Defaults) (string, error) {
 	}
 	if r.ToolMode != request.ToolsNone {
 		for _, t := range r.Tools {
-			v, err := chat.FromJSON([]byte(p.guard.Replace(t.Raw)))
+			v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(t.Raw)))
 			if err != nil {
 				return "", fmt.Errorf("read tool %q: %w", t.Name, err)
 			}
@@ -111,7 +114,7 @@ func (p *prompter) render(r *request.Request, d *Defaults) (string, error) {
 		}
 	}
 	if r.TemplateArgs != "" {
-		v, err := chat.FromJSON([]byte(p.guard.Replace(r.TemplateArgs)))
+		v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(r.TemplateArgs)))
 		if err != nil {
 			return "", fmt.Errorf("read template arguments: %w", err)
 		}
@@ -150,7 +153,7 @@ func (p *prompter) messages(list []request.Message) []chat.Message {
 			ToolCallID: p.guard.Replace(m.CallID), Name: p.guard.Replace(m.Name),
 		}
 		for _, k := range m.Calls {
-			c.ToolCalls = append(c.ToolCalls, chat.ToolCall{ID: p.guard.Replace(k.ID), Name: p.guard.Replace(k.Name), Arguments: p.guard.Replace(k.Arguments)})
+			c.ToolCalls = append(c.ToolCalls, chat.ToolCall{ID: p.guard.Replace(k.ID), Name: p.guard.Replace(k.Name), Arguments: p.arguments(k.Arguments)})
 		}
 		if n := len(out); n > 0 && m.Role == request.System && out[n-1].Role == string(request.System) {
 			out[n-1].Content += "\n\n" + c.Content
@@ -159,6 +162,46 @@ func (p *prompter) messages(list []request.Message) []chat.Message {
 		out = append(out, c)
 	}
 	return out
+}
+
+// arguments guards a call's arguments. What is no JSON object, such as a call that was cut off, becomes one
+// that holds it.
+func (p *prompter) arguments(raw string) string {
+	if strings.TrimSpace(raw) == "" {
+		return "{}"
+	}
+	if request.TooDeep([]byte(raw)) || !request.ValidObject(raw) {
+		return string(append(output.AppendString([]byte(`{"arguments":`), p.guard.Replace(raw)), '}'))
+	}
+	return string(p.guardJSON(nil, gjson.Parse(raw)))
+}
+
+// guardJSON appends a JSON value with every string in it guarded, however it is escaped.
+func (p *prompter) guardJSON(dst []byte, v gjson.Result) []byte {
+	switch {
+	case v.Type == gjson.String:
+		return output.AppendString(dst, p.guard.Replace(v.Str))
+	case v.IsObject() || v.IsArray():
+		comma, object := false, v.IsObject()
+		dst = append(dst, v.Raw[0])
+		v.ForEach(func(k, item gjson.Result) bool {
+			if comma {
+				dst = append(dst, ',')
+			}
+			comma = true
+			if object {
+				dst = append(output.AppendString(dst, p.guard.Replace(k.Str)), ':')
+			}
+			dst = p.guardJSON(dst, item)
+			return true
+		})
+		if object {
+			return append(dst, '}')
+		}
+		return append(dst, ']')
+	default:
+		return append(dst, v.Raw...)
+	}
 }
 
 // moveSystem gives system messages after the first to the user; false says that there are none.

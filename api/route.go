@@ -107,8 +107,6 @@ func (s *Server) find(path string) (*route, string) {
 
 // handle is the handler of every request.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	// fasthttp sets this deadline for a fixed time only, which would end long streams.
-	_ = ctx.Conn().SetWriteDeadline(time.Now().Add(s.cfg.Stall))
 	path := string(ctx.Path())
 	c := &call{RequestCtx: ctx, srv: s, dialect: dialectOf(path), id: "req_" + s.cfg.NewID(), started: s.cfg.Now()}
 	ctx.Response.Header.Set("X-Request-Id", c.id)
@@ -124,6 +122,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			s.cfg.Log.Error("panic", "request", c.id, "path", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			s.refuse(ctx, c.dialect, internal())
 		}
+		// The response's own time to be written. fasthttp's would count from the request, and end streams.
+		_ = ctx.Conn().SetWriteDeadline(time.Now().Add(s.cfg.Stall))
 		status := ctx.Response.StatusCode()
 		s.metrics.request(name, status)
 		if r == nil || !r.quiet || status >= 500 {
@@ -186,8 +186,11 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, d dialect, e *request.Error) {
 	ctx.SetBody(openai.AppendError(nil, e))
 }
 
-// json answers with a JSON body.
+// json answers with a JSON body, ended by a line break for those who read it in a terminal.
 func (c *call) json(body []byte) error {
+	if len(body) == 0 || body[len(body)-1] != '\n' {
+		body = append(body, '\n')
+	}
 	c.SetContentType("application/json")
 	c.SetBody(body)
 	c.compress()

@@ -40,6 +40,9 @@ func Parse(body []byte) (*Object, error) {
 	return read("", v)
 }
 
+// TooDeep tells whether JSON nests deeper than MaxNesting. Reading it would take a deep stack.
+func TooDeep(data []byte) bool { return nesting(data) > MaxNesting }
+
 // nesting is the greatest depth of brackets outside strings, and MaxNesting+1 as soon as it passes that.
 func nesting(body []byte) int {
 	depth, deepest := 0, 0
