@@ -230,6 +230,7 @@ func TestLoadRefusesBrokenFiles(t *testing.T) {
 		{"comma last", strings.Replace(good, `"merges":[`, `"merges":[["i","n"],],"x":[`, 1), "not valid JSON"},
 		{"merge cut", strings.Replace(good, `"merges":[`, `"merges":[["i","n"],["i"`, 1), "not valid JSON"},
 		{"wrong end", strings.Replace(good, `"merges":[`, `"merges":[["i","n"]},"x":[`, 1), "not valid JSON"},
+		{"merges without end", strings.Replace(good, `"merges":[`, `"merges":[`+strings.Repeat(`"i n",`, maxMerges)+`"i n"],"x":[`, 1), "more than the 2097152"},
 		{"only brackets", strings.Repeat("[", 1<<20), "more than 32 deep"},
 		{"brackets in the model", `{"model":{"vocab":` + strings.Repeat("[", 1<<20), "more than 32 deep"},
 		{"brackets behind a string", `"" ` + strings.Repeat("[", 1<<20), "not valid JSON"},
@@ -255,8 +256,8 @@ func TestLoadBoundsMemory(t *testing.T) {
 		"largest id":       smallFile(t, func(_, m object) { m["vocab"].(object)["new"] = maxSize - 1 }),
 		"largest added id": smallFile(t, func(f, _ object) { f["added_tokens"] = []object{addedEntry(maxSize-1, "<m>")} }),
 		"colons":           smallFile(t, func(_, m object) { m["vocab"] = object{strings.Repeat(":", 1<<20): 1} }),
-		"brackets":         smallFile(t, func(_, m object) { m["merges"] = [][]string{{"i", strings.Repeat("[", 1<<20)}} }),
-		"commas":           smallFile(t, func(_, m object) { m["merges"] = []string{strings.Repeat(",", 1<<20)} }),
+		"brackets":         smallFile(t, func(_, m object) { m["merges"] = [][]string{{"i", strings.Repeat("[", 1<<23)}} }),
+		"commas":           smallFile(t, func(_, m object) { m["merges"] = []string{strings.Repeat(",", 1<<23)} }),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
