@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"mtplx/api/request"
 	"mtplx/model/chat"
 	"mtplx/sched"
+	"mtplx/sched/bank"
 	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
@@ -19,7 +19,9 @@ import (
 type Session interface {
 	Next(ctx context.Context, c *commit.Chunk) error
 	Cancel()
+	// Stats and Reused wait until the session has left the engine.
 	Stats() stages.Stats
+	Reused() (tokens int, reason bank.Reason)
 }
 
 // Engine starts sessions. Errors wrap sched.ErrBusy, sched.ErrClosed or *sched.TooLongError, or say what
@@ -45,21 +47,6 @@ type Template interface {
 	RenderChat(messages []chat.Message, o chat.Options) (string, error)
 }
 
-// Grammars compiles what an answer must look like. An error is the client's fault.
-type Grammars interface {
-	Compile(f Grammar) (stages.Constraint, error)
-}
-
-// Grammar is what an answer must look like: a format, or calls of tools.
-type Grammar struct {
-	Format request.Format
-	// Tools are the tools of which one must be called, or several where Parallel is set; nil for a format.
-	Tools    []request.Tool
-	Parallel bool
-	// Thoughts says that thoughts come first, which are free.
-	Thoughts bool
-}
-
 // Model is a loaded model.
 type Model struct {
 	Name      string
@@ -76,14 +63,15 @@ type Model struct {
 	// DraftSampler is what the checkpoint recommends, or nil.
 	DraftSampler *sample.Sampler
 	Engine       Engine
-	Grammars     Grammars    // nil: structured output is refused
-	Load         func() Load // nil: memory is not shown
+	// Vocabulary is the width of a row of logits (default: the tokenizer's size).
+	Vocabulary int
+	Load       func() Load // nil: memory is not shown
 }
 
 // Defaults are what a request gets that does not say.
 type Defaults struct {
 	Sampler   sample.Sampler
-	Depth     int
+	Depth     int // drafts of a cycle, or sched.Auto
 	Speculate bool
 	Thinking  *bool // nil leaves it to the template
 	MaxTokens int   // 0: as many as fit
@@ -152,6 +140,7 @@ func (c *Config) complete() error {
 	if m.Created.IsZero() {
 		m.Created = c.Now()
 	}
+	setDefault(&m.Vocabulary, tokenizerSize(m.Tokenizer))
 	switch {
 	case m.Engine == nil || m.Tokenizer == nil || m.NewDetok == nil || m.Template == nil:
 		return errors.New("make server: the model has no engine, tokenizer, detokenizer or template")
@@ -169,6 +158,13 @@ func (c *Config) complete() error {
 		return fmt.Errorf("make server: defaults: %w", err)
 	}
 	return nil
+}
+
+func tokenizerSize(t Tokenizer) int {
+	if t == nil {
+		return 0
+	}
+	return t.Size()
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"mtplx/api/request"
 	"mtplx/sched"
@@ -62,6 +63,8 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 	if !q.Speculate {
 		q.Depth = 0
 	}
+	// What the server chose for itself must fit the model too.
+	q.Depth = min(q.Depth, m.Depth)
 	q.Limits = commit.Limits{MaxTokens: r.MaxTokens, Stops: r.Stops}
 	if !r.IgnoreEOS {
 		q.Limits.StopTokens = append(append([]int32(nil), m.StopTokens...), r.StopTokens...)
@@ -73,20 +76,30 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 			q.Limits.MaxTokens = limit
 		}
 	}
+	q.Priority = r.Priority
+	if r.Deadline > 0 {
+		q.Deadline = time.Now().Add(r.Deadline)
+	}
+	q.Reuse = sched.Reuse{Mode: r.Reuse, Session: r.Session}
 	var err error
-	q.Constraint, err = s.constraint(r)
-	return q, err
+	if q.Constraint, err = s.grammars.constraint(r, p); err != nil {
+		return q, err
+	}
+	return q, nil
 }
 
 // engineError translates what an engine says.
 func engineError(err error) error {
 	var long *sched.TooLongError
+	var memory *sched.MemoryError
 	switch {
 	case errors.As(err, &long):
 		return tooLong(long.Prompt, long.Context)
 	case errors.Is(err, sched.ErrBusy):
 		return &request.Error{Kind: request.Overloaded, RetryAfter: 1, Message: "the engine's queue is full; try again"}
-	case errors.Is(err, sched.ErrClosed):
+	case errors.As(err, &memory):
+		return &request.Error{Kind: request.Invalid, Field: "max_tokens", Code: "insufficient_memory", Message: memory.Error()}
+	case errors.Is(err, sched.ErrDraining), errors.Is(err, sched.ErrClosed):
 		return &request.Error{Kind: request.Draining, RetryAfter: 5, Message: "the engine has stopped"}
 	}
 	return fmt.Errorf("start session: %w", err)

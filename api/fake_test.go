@@ -10,6 +10,7 @@ import (
 
 	"mtplx/model/chat"
 	"mtplx/sched"
+	"mtplx/sched/bank"
 	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
@@ -101,6 +102,7 @@ type fakeEngine struct {
 	mu       sync.Mutex
 	requests []sched.Request
 	live     int
+	cached   int           // tokens of each prompt that count as restored
 	refuse   error         // Start returns it
 	ended    chan struct{} // one for each session that has left
 }
@@ -207,6 +209,11 @@ func (s *fakeSession) Next(ctx context.Context, c *commit.Chunk) error {
 }
 
 func (s *fakeSession) Cancel() { s.leave() }
+
+func (s *fakeSession) Reused() (int, bank.Reason) {
+	<-s.left
+	return s.engine.cached, bank.Hit
+}
 
 func (s *fakeSession) Stats() stages.Stats {
 	<-s.left

@@ -24,7 +24,9 @@ func FuzzBodies(f *testing.F) {
 		Name: "tiny", Context: 2000, Depth: 8, HasHead: true, Tokenizer: tok, Template: mustParse(chatml),
 		NewDetok: func() commit.Detokenizer { return &bytesDetok{t: tok} },
 	}}}
+	s.cfg.Model.Vocabulary, s.cfg.Model.StopTokens = tok.Size(), []int32{imEnd}
 	s.prompts = newPrompter(&s.cfg.Model)
+	s.grammars = newGrammars(&s.cfg.Model)
 	readers := []func(*request.Object) (*request.Request, error){
 		openai.ParseChat, openai.ParseCompletion, openai.ParseResponse, anthropic.Parse, anthropic.ParseCount,
 	}

@@ -10,6 +10,7 @@ import (
 	"mtplx/api/openai"
 	"mtplx/api/output"
 	"mtplx/api/request"
+	"mtplx/sched/bank"
 )
 
 // body reads the request's JSON object.
@@ -46,17 +47,22 @@ func (s *Server) names() []string {
 	return names
 }
 
-// sessionOf is which conversation a request belongs to, by the places where clients say so.
-func (s *Server) sessionOf(c *call, r *request.Request) string {
-	for _, h := range []string{"X-Mtplx-Session-Id", "X-Session-Id", "X-Openwebui-Chat-Id", "X-Openwebui-User-Id"} {
-		if v := c.Request.Header.Peek(h); len(v) > 0 && len(v) <= 256 {
-			return string(v)
+// headers reads what a request's headers say of its session and of the session bank.
+func (c *call) headers(r *request.Request) {
+	get := func(name string) string { return strings.TrimSpace(string(c.Request.Header.Peek(name))) }
+	for _, h := range []string{"X-Mtplx-Session-Id", "X-Openwebui-Chat-Id", "X-Openwebui-User-Id", "X-Session-Id"} {
+		if v := get(h); v != "" {
+			r.Session = v
+			break
 		}
 	}
-	if len(r.Session) > 256 {
-		return r.Session[:256]
+	r.Session = strings.ToValidUTF8(r.Session[:min(len(r.Session), 256)], "")
+	switch {
+	case request.CacheOff(get("X-Mtplx-Cache-Mode")):
+		r.Reuse = bank.Off
+	case get("X-Mtplx-Restore-Mode") == "clone" && r.Reuse == bank.Share:
+		r.Reuse = bank.Clone
 	}
-	return r.Session
 }
 
 func (s *Server) meta(r *request.Request, id string) output.Meta {

@@ -9,6 +9,7 @@ import (
 	"mtplx/api/output"
 	"mtplx/api/request"
 	"mtplx/api/sse"
+	"mtplx/sched"
 	"mtplx/stages/commit"
 )
 
@@ -53,13 +54,14 @@ func (s *Server) start(c *call, r *request.Request, id string) (*job, error) {
 	if err := s.known(r.Model); err != nil {
 		return nil, err
 	}
+	c.headers(r)
 	prompts, err := s.prompts.prompts(r, &s.cfg.Defaults)
 	if err != nil {
 		return nil, err
 	}
 	j := &job{srv: s, req: r, started: c.started}
 	j.flight = &flight{
-		ID: id, Request: c.id, Route: string(c.Path()), Key: c.key, Session: s.sessionOf(c, r),
+		ID: id, Request: c.id, Route: string(c.Path()), Key: c.key, Session: r.Session,
 		Started: c.started, Sessions: len(prompts) * r.N, Stream: r.Stream, cancel: func(error) {},
 	}
 	for i := range prompts {
@@ -159,6 +161,7 @@ func (j *job) run(ctx context.Context, to receiver) error {
 		}
 	}
 	j.usage.Elapsed = j.srv.cfg.Now().Sub(j.started)
+	j.usage.Cached = min(j.usage.Cached, j.usage.Prompt) // choices share a prompt, which counts once
 	j.srv.queue.leave(j.flight, j.usage.Elapsed)
 	j.srv.metrics.done(j, first)
 	j.log(first)
@@ -200,6 +203,9 @@ func (j *job) read(ctx context.Context, i int, to receiver) error {
 		switch chunk.Finish {
 		case "":
 		case "error":
+			if errors.Is(chunk.Err, sched.ErrDeadline) {
+				return j.end(to, i, output.Finish{Reason: "length", Stop: "deadline"})
+			}
 			return chunk.Err
 		default:
 			return j.end(to, i, output.Finish{Reason: chunk.Finish, Stop: chunk.Stop})
@@ -219,8 +225,10 @@ func (j *job) end(to receiver, i int, f output.Finish) error {
 		f.Reason = "tool_calls"
 	}
 	stats := c.session.Stats()
+	cached, _ := c.session.Reused()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.usage.Cached += cached
 	for d := range stats.Drafted {
 		j.usage.Drafted += stats.Drafted[d]
 		j.usage.Accepted += stats.Accepted[d]

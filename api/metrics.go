@@ -13,15 +13,15 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"google.golang.org/protobuf/proto"
 
+	"mtplx/sched/bank"
 	"mtplx/stages"
 )
 
 // Load is what an engine's memory looks like.
 type Load struct {
-	Pages, FreePages int // of keys and values
-	PageTokens       int // tokens of a page
-	// PrefixQueries and PrefixHits count prompt tokens that were looked for in the session bank, and found.
-	PrefixQueries, PrefixHits uint64
+	Pages, FreePages int         // of keys and values
+	PageTokens       int         // tokens of a page
+	Bank             *bank.Stats // nil: there is no session bank
 }
 
 // aliases are names of other servers under which routers and dashboards look for the same numbers.
@@ -53,6 +53,7 @@ type metrics struct {
 	failures                        *prometheus.CounterVec
 	first, inter, whole             prometheus.Histogram
 	prompt, generated               prometheus.Counter
+	looked, found                   prometheus.Counter
 	verifies, drafted, accepted     prometheus.Counter
 	draftedByDepth, acceptedByDepth *prometheus.CounterVec
 }
@@ -84,6 +85,8 @@ func newMetrics(s *Server) *metrics {
 	m.first = histogram("mtplx_first_token_seconds", "From a request to its first token.", prometheus.ExponentialBucketsRange(0.001, 120, 24))
 	m.inter = histogram("mtplx_inter_token_seconds", "Between tokens after the first.", prometheus.ExponentialBucketsRange(0.0001, 5, 24))
 	m.whole = histogram("mtplx_answer_seconds", "From a request to the end of its answer.", prometheus.ExponentialBucketsRange(0.005, 600, 24))
+	m.looked = counter("mtplx_prefix_query_tokens_total", "Prompt tokens that were looked for in the session bank.")
+	m.found = counter("mtplx_prefix_hit_tokens_total", "Prompt tokens that were found in the session bank.")
 	m.prompt = counter("mtplx_prompt_tokens_total", "Tokens of prompts.")
 	m.generated = counter("mtplx_generated_tokens_total", "Tokens written.")
 	m.verifies = counter("mtplx_verifies_total", "Forwards that verified drafts.")
@@ -110,9 +113,7 @@ func newMetrics(s *Server) *metrics {
 			ConstLabels: prometheus.Labels{"block_size": itoa(l.PageTokens), "num_gpu_blocks": itoa(l.Pages)},
 		})
 		info.Set(1)
-		r.MustRegister(info,
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "mtplx_prefix_query_tokens_total", Help: "Prompt tokens looked for in the session bank."}, func() float64 { return float64(load().PrefixQueries) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "mtplx_prefix_hit_tokens_total", Help: "Prompt tokens found in the session bank."}, func() float64 { return float64(load().PrefixHits) }))
+		r.MustRegister(info)
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -147,6 +148,8 @@ func (m *metrics) finished(reason string, s *stages.Stats) {
 // done books a request's end.
 func (m *metrics) done(j *job, err error) {
 	m.prompt.Add(float64(j.usage.Prompt))
+	m.looked.Add(float64(j.usage.Prompt))
+	m.found.Add(float64(j.usage.Cached))
 	if err != nil {
 		m.failures.WithLabelValues(causeOf(err)).Inc()
 		return

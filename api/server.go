@@ -20,15 +20,16 @@ var ErrShutdown = errors.New("the server is shutting down")
 
 // Server serves one model.
 type Server struct {
-	cfg     Config
-	http    *fasthttp.Server
-	routes  map[string]*route
-	keys    keyring
-	rates   *limiter
-	queue   *admission
-	prompts *prompter
-	metrics *metrics
-	started time.Time
+	cfg      Config
+	http     *fasthttp.Server
+	routes   map[string]*route
+	keys     keyring
+	rates    *limiter
+	queue    *admission
+	prompts  *prompter
+	grammars *grammars
+	metrics  *metrics
+	started  time.Time
 
 	draining atomic.Bool
 	// Every answer's context comes from base, so that abort ends them all.
@@ -46,6 +47,7 @@ func New(c Config) (*Server, error) {
 	s.rates = newLimiter(c.Rate, c.Now)
 	s.queue = newAdmission(c.Running, c.Waiting)
 	s.prompts = newPrompter(&s.cfg.Model)
+	s.grammars = newGrammars(&s.cfg.Model)
 	s.metrics = newMetrics(s)
 	s.routes = s.table()
 	s.base, s.abort = context.WithCancelCause(context.Background())

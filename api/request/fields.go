@@ -4,6 +4,9 @@ import (
 	"strconv"
 
 	"github.com/tidwall/gjson"
+
+	"mtplx/sched"
+	"mtplx/sched/bank"
 )
 
 // Bounds of what a request may ask for.
@@ -60,7 +63,14 @@ func (r *Request) Sampling(o *Object) error {
 			Set(&p, &r.Depth, func() (*int, error) { return integer(o, name, 0, 8) })
 		}
 	}
-	Set(&p, &r.Priority, func() (int, error) { return whole(o, "priority", -1000, 1000) })
+	Set(&p, &r.Priority, func() (int, error) { return whole(o, "priority", -sched.MaxPriority, sched.MaxPriority) })
+	Set(&p, &r.Reuse, func() (bank.Mode, error) {
+		on, err := o.Bool("cache_prompt", true)
+		if err != nil || on {
+			return bank.Share, err
+		}
+		return bank.Off, nil
+	})
 	Set(&p, &r.IgnoreEOS, func() (bool, error) { return o.Bool("ignore_eos", false) })
 	Set(&p, &r.ReturnTokens, func() (bool, error) { return o.Bool("return_token_ids", false) })
 	Set(&p, &r.Timings, func() (bool, error) { return o.Bool("timings_per_token", false) })
@@ -83,6 +93,9 @@ func (r *Request) session(o *Object) error {
 		return err
 	}
 	if meta, err := o.Object("metadata"); err == nil && meta != nil {
+		if v, ok := meta.Raw("cache_mode"); ok && CacheOff(v.Str) {
+			r.Reuse = bank.Off
+		}
 		for _, name := range []string{"session_id", "mtplx_session_id", "chat_id", "conversation_id"} {
 			if v, ok := meta.Raw(name); ok && v.Type == gjson.String && r.Session == "" {
 				r.Session = v.Str
@@ -96,6 +109,9 @@ func (r *Request) session(o *Object) error {
 	}
 	return nil
 }
+
+// CacheOff tells whether a cache mode asks to be left out of the session bank.
+func CacheOff(mode string) bool { return mode == "bypass" || mode == "stateless" || mode == "off" }
 
 // TokenLimit reads the first of some names of the same limit that is there.
 func TokenLimit(o *Object, least int64, names ...string) (int, error) {

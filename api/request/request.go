@@ -1,6 +1,10 @@
 package request
 
-import "time"
+import (
+	"time"
+
+	"mtplx/sched/bank"
+)
 
 // Role is who speaks.
 type Role string
@@ -130,6 +134,7 @@ type Request struct {
 	// How the engine works on it. Depth and Speculate override the server's choice.
 	Depth     *int
 	Speculate *bool
+	Reuse     bank.Mode
 	Session   string // which conversation it belongs to, "" when the client does not say
 	CacheKey  string // a hint which prefixes it shares
 	Priority  int
