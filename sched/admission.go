@@ -61,11 +61,16 @@ func (e *Engine) admit(b *board) {
 	}
 }
 
-// extend makes room for a lane's rows; what the bank holds gives way.
+// extend makes room for a lane's rows; what the bank holds gives way, as much as it takes.
 func (e *Engine) extend(s *Session, rows int) error {
-	err := s.lane.State.Extend(rows)
-	if errors.Is(err, page.ErrFull) && e.env.Bank != nil && e.env.Bank.Reclaim(pagesFor(rows, page.Tokens)+1) {
-		err = s.lane.State.Extend(rows)
+	for {
+		err := s.lane.State.Extend(rows)
+		if !errors.Is(err, page.ErrFull) || e.env.Bank == nil {
+			return err
+		}
+		free, _ := e.env.Pool.Free()
+		if !e.env.Bank.Reclaim(free + 1) {
+			return err
+		}
 	}
-	return err
 }

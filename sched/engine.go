@@ -240,7 +240,7 @@ func (e *Engine) loop(ctx context.Context, b *board, in chan<- *stages.Cycle, ou
 		select {
 		case c, ok := <-out:
 			if !ok {
-				if cause = <-failed; cause == nil {
+				if cause = <-failed; cause == nil || ctx.Err() != nil {
 					cause = ErrClosed
 				}
 				break
@@ -285,6 +285,9 @@ func (e *Engine) land(b *board, c *stages.Cycle) {
 	for _, l := range c.Lanes {
 		s := b.travelling[l]
 		delete(b.travelling, l)
+		if !l.Speculate { // no head row will be written: what the bank shares need not be copied for one
+			l.State.SetHeadLen(l.State.Len())
+		}
 		e.remember(b, s)
 		if l.Finished {
 			e.leave(b, s)

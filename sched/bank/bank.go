@@ -113,7 +113,7 @@ func (b *Bank) find(tokens []int32, headed bool) (best *mark, matched int, unhea
 			if !m.fits(tokens) || best != nil && m.n <= best.n {
 				continue
 			}
-			if headed && !m.complete() {
+			if headed && !m.headed {
 				unheaded = true
 				continue
 			}
@@ -151,14 +151,18 @@ func (b *Bank) Restore(tokens []int32, headed bool, mode Mode) (Restored, error)
 		b.count(&r)
 		return r, nil
 	}
-	st, err := b.opt.Pool.Resume(m.n, m.head, m.pages(), m.state)
-	if err == nil && mode == Clone {
-		if err = st.Own(); err != nil {
-			st.Release()
-		}
+	head := m.head
+	if !headed {
+		head = m.n // it will write none
 	}
+	st, err := b.opt.Pool.Resume(m.n, head, m.pages(), m.state)
 	if err != nil {
 		return Restored{}, err
+	}
+	if mode == Clone {
+		if err := st.Own(); err != nil { // what cannot be copied now is shared, and copied when written
+			b.log.Info("session bank: a session shares pages that were to be copied", "error", err)
+		}
 	}
 	b.use(m)
 	m.hits++
@@ -184,9 +188,9 @@ func (b *Bank) insert(s *Snapshot, fromDisk bool) {
 		return
 	}
 	at := b.top
-	whole := len(s.Tokens) / page.Tokens
-	for i := range whole {
-		k := at.key.chain(s.Tokens[i*page.Tokens : (i+1)*page.Tokens])
+	pages := whole(len(s.Tokens))
+	for i := range pages {
+		k := at.key.chain(s.Tokens, i)
 		head := 0
 		if s.Headed {
 			head = min(max(s.Head-i*page.Tokens, 0), page.Tokens)
@@ -210,7 +214,7 @@ func (b *Bank) insert(s *Snapshot, fromDisk bool) {
 		}
 		at = x
 	}
-	tail := s.Tokens[whole*page.Tokens:]
+	tail := s.Tokens[pages*page.Tokens:]
 	for _, o := range at.marks {
 		if o.n == len(s.Tokens) && hasPrefix(o.tail, tail) {
 			b.use(o)
@@ -223,18 +227,15 @@ func (b *Bank) insert(s *Snapshot, fromDisk bool) {
 		}
 	}
 	m := &mark{
-		at: at, n: len(s.Tokens), tail: append([]int32(nil), tail...), page: -1, state: s.State,
+		at: at, n: len(s.Tokens), tail: append([]int32(nil), tail...), page: s.Pages[pages], state: s.State,
 		headed: s.Headed, head: s.Head, hidden: s.Hidden, owner: s.Owner, pinned: s.Pinned,
 	}
 	if !m.headed {
 		m.head, m.hidden = 0, nil
 	}
 	s.State = nil
-	if len(tail) > 0 {
-		m.page = s.Pages[whole]
-		b.opt.Pool.Retain(m.page)
-		b.pages++
-	}
+	b.opt.Pool.Retain(m.page)
+	b.pages++
 	at.marks = append(at.marks, m)
 	b.marks = append(b.marks, m)
 	b.bytes += m.size()

@@ -341,7 +341,7 @@ func (d *Disk) findMark(path []key, tokens []int32, headed bool, past int) (name
 		for _, f := range d.marks[hex.EncodeToString(path[i][:])] {
 			part := strings.Split(f, "-")
 			p, err := strconv.Atoi(part[2])
-			if err != nil || p/page.Tokens != i || p >= len(tokens) || p <= past || p < n || headed && part[4] != "h" {
+			if err != nil || whole(p) != i || p >= len(tokens) || p <= past || p < n || headed && part[4] != "h" {
 				continue
 			}
 			if f == markName(path[i], p, tokens[page.Tokens*i:p], part[4] == "h") {

@@ -75,7 +75,9 @@ func TestDamagedFilesAreMissesThatAreRemoved(t *testing.T) {
 		"header flipped":   func(d []byte) []byte { d[3] ^= 1; return d },
 		"checksum flipped": func(d []byte) []byte { d[20] ^= 1; return d },
 		"longer":           func(d []byte) []byte { return append(d, 0) },
-		"another's":        func([]byte) []byte { return []byte("MZ this is something else entirely, of some length, and then some more of it") },
+		"another's": func([]byte) []byte {
+			return []byte("MZ this is something else entirely, of some length, and then some more of it")
+		},
 	}
 	for name, damage := range damages {
 		for _, kind := range []string{"m-", "p-"} {

@@ -1,7 +1,8 @@
 // Package bank remembers what sessions have computed, for sessions that begin with the same tokens: the
 // usual next turn of a conversation, a shared system prompt, a request that is sent again.
 //
-// Keys and values lie in a tree of pages of 64 tokens, each known by a hash of all tokens up to its end.
+// Keys and values lie in a tree of pages of 64 tokens, each known by a hash of all tokens up to its end and the
+// one after, which the head's last row in the page depends on.
 // A recurrent state cannot be rolled back, so a session resumes only where a checkpoint was taken: at the end
 // of a prompt, at the end of a turn, and every so often in between. Each checkpoint remembers the tokens
 // since the last whole page, and the trunk's hidden rows that the MTP head has not read yet, so that the head's

@@ -64,10 +64,8 @@ func (b *Bank) remove(m *mark, prune bool) {
 	m.at.marks = slices.DeleteFunc(m.at.marks, func(o *mark) bool { return o == m })
 	b.marks = slices.DeleteFunc(b.marks, func(o *mark) bool { return o == m })
 	b.bytes -= m.size()
-	if m.page >= 0 {
-		b.opt.Pool.Drop(m.page)
-		b.pages--
-	}
+	b.opt.Pool.Drop(m.page)
+	b.pages--
 	if m.state != nil {
 		m.state.Release()
 	}

@@ -133,12 +133,8 @@ func decode(data []byte, root key, g page.Geometry) (*record, error) {
 	if g.StateBytes > 0 {
 		wantState = g.StateBytes + g.TapeBytes
 	}
-	wantPage := 0
-	if tail > 0 {
-		wantPage = g.Layers * g.PageBytes
-	}
 	switch {
-	case owner+4*tail+4*hidden+state+pageLen != len(data), tail != r.n%page.Tokens, state != wantState, pageLen != wantPage:
+	case owner+4*tail+4*hidden+state+pageLen != len(data), tail == 0, tail != r.n-whole(r.n)*page.Tokens, state != wantState, pageLen != g.Layers*g.PageBytes:
 		return nil, fmt.Errorf("its lengths do not add up: %w", errDamaged)
 	case r.head > r.n, r.headed && r.n > r.head && (hidden == 0 || hidden%(r.n-r.head) != 0):
 		return nil, fmt.Errorf("it has %d hidden values for head rows %d to %d: %w", hidden, r.head, r.n, errDamaged)

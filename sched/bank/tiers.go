@@ -61,9 +61,7 @@ func (b *Bank) store(d *Disk, r *record, state *page.Checkpoint, name string, ke
 			return err
 		}
 	}
-	if len(pages) > len(keys) {
-		r.page = b.opt.Pool.ReadPage(nil, pages[len(keys)])
-	}
+	r.page = b.opt.Pool.ReadPage(nil, pages[len(keys)])
 	if state != nil {
 		r.state = state.Data()
 	}
@@ -106,14 +104,14 @@ func (b *Bank) Fetch(tokens []int32, headed bool) {
 		return
 	}
 	r, err := decode(data, b.root, g)
-	if err == nil && (r.n != n || !slices.Equal(r.tail, tokens[n/page.Tokens*page.Tokens:n])) {
+	if err == nil && (r.n != n || !slices.Equal(r.tail, tokens[whole(n)*page.Tokens:n])) {
 		err = errDamaged
 	}
 	if err != nil {
 		d.refuse(name, err)
 		return
 	}
-	bodies := make([][]byte, n/page.Tokens)
+	bodies := make([][]byte, whole(n))
 	for i := range bodies {
 		need := 0
 		if r.headed {
@@ -144,14 +142,11 @@ func (b *Bank) Fetch(tokens []int32, headed bool) {
 // adopt puts what was read into the pool and the tree.
 func (b *Bank) adopt(r *record, tokens []int32, bodies [][]byte) {
 	p := b.opt.Pool
-	count := 0
+	count := 1 // the tail's
 	for _, body := range bodies {
 		if body != nil {
 			count++
 		}
-	}
-	if len(r.page) > 0 {
-		count++
 	}
 	fresh, err := p.Take(count)
 	if err != nil && b.Reclaim(count) {
@@ -180,7 +175,7 @@ func (b *Bank) adopt(r *record, tokens []int32, bodies [][]byte) {
 		}
 		s.Pages = append(s.Pages, id)
 	}
-	if err == nil && len(r.page) > 0 {
+	if err == nil {
 		s.Pages = append(s.Pages, fresh[next])
 		err = p.WritePage(fresh[next], r.page)
 	}

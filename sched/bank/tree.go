@@ -7,24 +7,29 @@ import (
 	"mtplx/sched/page"
 )
 
-// key is the hash of a fingerprint and all tokens up to the end of a page.
+// key is the hash of a fingerprint and all tokens up to the one after a page. That one belongs to it, because
+// the head's row of a position is fed with the token that follows: the last row of a page is another in texts
+// that part right behind it.
 type key [sha256.Size]byte
 
-// chain is the key of the page that follows.
-func (k key) chain(tokens []int32) key {
-	var buf [sha256.Size + 4*page.Tokens]byte
+// whole is how many pages of a text have a key.
+func whole(tokens int) int { return max(tokens-1, 0) / page.Tokens }
+
+// chain is the key of page i of a text, after that of the page before.
+func (k key) chain(tokens []int32, i int) key {
+	var buf [sha256.Size + 4*(page.Tokens+1)]byte
 	n := copy(buf[:], k[:])
-	for _, t := range tokens {
+	for _, t := range tokens[i*page.Tokens : (i+1)*page.Tokens+1] {
 		binary.LittleEndian.PutUint32(buf[n:], uint32(t))
 		n += 4
 	}
 	return sha256.Sum256(buf[:n])
 }
 
-// chains appends the keys of the whole pages of a text.
+// chains appends the keys of a text's pages.
 func chains(dst []key, root key, tokens []int32) []key {
-	for ; len(tokens) >= page.Tokens; tokens = tokens[page.Tokens:] {
-		root = root.chain(tokens[:page.Tokens])
+	for i := range whole(len(tokens)) {
+		root = root.chain(tokens, i)
 		dst = append(dst, root)
 	}
 	return dst
@@ -45,8 +50,8 @@ type node struct {
 type mark struct {
 	at    *node
 	n     int     // tokens
-	tail  []int32 // those past the last whole page
-	page  int32   // the page that holds them, -1 when there are none
+	tail  []int32 // those past the last page with a key, 1 to page.Tokens of them
+	page  int32   // the page that holds them
 	state *page.Checkpoint
 
 	headed bool      // the head's history is complete: rows to `head` in the pages, the rest from hidden
@@ -78,23 +83,7 @@ func (m *mark) pages() []int32 {
 	for x := m.at; x.parent != nil; x = x.parent {
 		out[x.depth-1] = x.page
 	}
-	if m.page >= 0 {
-		out = append(out, m.page)
-	}
-	return out
-}
-
-// complete tells whether the pages of the mark hold its final head rows.
-func (m *mark) complete() bool {
-	if !m.headed {
-		return false
-	}
-	for x := m.at; x.parent != nil; x = x.parent {
-		if x.head < min(page.Tokens, m.head-page.Tokens*(x.depth-1)) {
-			return false
-		}
-	}
-	return true
+	return append(out, m.page)
 }
 
 // before is how many tokens the nearest mark towards the root spares.
