@@ -267,6 +267,7 @@ func gaps(ctx context.Context, s *Session) (out []time.Duration) {
 // quiet engine, on a device where a row costs a tenth of a forward; and the prompt gets through.
 func TestJoiningPromptsKeepTheLatencyOfStreams(t *testing.T) {
 	worst := func(t *testing.T, join bool, stretch float64) (w, ttft time.Duration) {
+		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, func(e *Env) {
 				e.Context, e.Rows, e.Calibrate, e.Stretch = 3000, 512, time.Minute, stretch
@@ -323,6 +324,7 @@ func TestJoiningPromptsKeepTheLatencyOfStreams(t *testing.T) {
 // With Auto the engine finds out by itself that drafting pays here, and that it does not there.
 func TestAutoDepthFollowsTheDevice(t *testing.T) {
 	run := func(t *testing.T, depth int, perRow, step time.Duration) (d time.Duration) {
+		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, func(e *Env) {
 				e.Context, e.Calibrate = 2000, time.Minute

@@ -129,10 +129,9 @@ func (e *Engine) chunk(b *board, most int) int {
 		deepest = max(deepest, l.Depth)
 	}
 	quiet := c.Rest.At(len(b.plans)) + c.Verify.At(rows)
-	switch {
-	case deepest == 0:
+	if deepest == 0 {
 		quiet += c.Bare.At(len(b.plans))
-	default:
+	} else {
 		quiet += c.First.At(len(b.plans)) + float64(deepest-1)*c.Chain.At(len(b.plans))
 	}
 	history := func(n int) float64 { // of the head, in the cycle after

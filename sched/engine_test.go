@@ -292,7 +292,7 @@ func TestRatioTextsHaveThePlainDistribution(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, id := range d.IDs {
-				next[k+string(rune('a'+id))] += w * d.P[i]
+				next[k+string('a'+id)] += w * d.P[i]
 			}
 		}
 		want = next
@@ -372,7 +372,7 @@ func TestStopsInsideAnAcceptedRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, finish, err = read(t.Context(), s)
-			want = whole[:strings.Index(whole, whole[20:23])]
+			want, _, _ = strings.Cut(whole, whole[20:23])
 			if err != nil || finish != "stop" || got != want {
 				t.Fatalf("seed %d, stop string: %q, finish %q, error %v; want %q", seed, got, finish, err, want)
 			}

@@ -62,12 +62,6 @@ func (l *line) first() *Session {
 	return l.waiting[0]
 }
 
-func (l *line) len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
-
 // remove takes a session out.
 func (l *line) remove(s *Session) {
 	l.mu.Lock()

@@ -247,6 +247,7 @@ func TestPinnedBeginningOutlivesOthers(t *testing.T) {
 func TestDiskOutlivesTheEngine(t *testing.T) {
 	dir := t.TempDir()
 	open := func(t *testing.T, fingerprint string) (*rig, *bank.Disk) {
+		t.Helper()
 		d, err := bank.OpenDisk(dir, 1<<20, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		if err != nil {
 			t.Fatal(err)

@@ -68,8 +68,11 @@ func (c *codec) unseal(file []byte, most int) ([]byte, error) {
 		return nil, fmt.Errorf("it claims %d bytes where at most %d make sense: %w", n, most, errDamaged)
 	}
 	payload, err := c.r.DecodeAll(rest[8:], make([]byte, 0, n))
-	if err != nil || uint64(len(payload)) != n {
-		return nil, fmt.Errorf("it unpacks to %d bytes of %d (%v): %w", len(payload), n, err, errDamaged)
+	if err != nil {
+		return nil, fmt.Errorf("unpack it: %w: %w", err, errDamaged)
+	}
+	if uint64(len(payload)) != n {
+		return nil, fmt.Errorf("it unpacks to %d bytes of %d: %w", len(payload), n, errDamaged)
 	}
 	return payload, nil
 }

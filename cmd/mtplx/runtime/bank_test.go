@@ -55,6 +55,7 @@ func engine(t testing.TB, r *runtime.Runtime, change func(*sched.Env)) *sched.En
 }
 
 func withBank(t testing.TB, o bank.Options) func(*sched.Env) {
+	t.Helper()
 	return func(e *sched.Env) {
 		o.Pool = e.Pool
 		b, err := bank.New(o)
