@@ -17,7 +17,7 @@ import (
 func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Request, error) {
 	m, d := &s.cfg.Model, &s.cfg.Defaults
 	q := sched.Request{
-		Prompt: p.tokens, Detok: m.NewDetok(),
+		Prompt: p.tokens, Detok: s.prompts.detok(r),
 		Target:    d.Sampler,
 		Speculate: d.Speculate && m.HasHead, Depth: d.Depth,
 		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,

@@ -22,6 +22,7 @@ var version = "dev"
 // cli is the command tree.
 type cli struct {
 	Run     runCmd   `cmd:"" help:"Answer one prompt."`
+	Serve   serveCmd `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Bench   benchCmd `cmd:"" help:"Measure speed on prompt suites."`
 	QA      qaCmd    `cmd:"" name:"qa" help:"Check that results are what they must be."`
 	Version struct{} `cmd:"" help:"Print the version."`
