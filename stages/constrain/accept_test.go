@@ -108,6 +108,31 @@ func TestAccepts(t *testing.T) {
 			[]string{`null`, `5`},
 			[]string{`5.0`, `"a"`},
 		},
+		{
+			schema(`{"allOf":[{"properties":{"a":{"type":"integer"}},"additionalProperties":false},{"properties":{"b":{"type":"integer"}}}]}`),
+			[]string{`{}`, `{"a":1}`},
+			[]string{`{"b":1}`, `{"a":1,"b":1}`},
+		},
+		{
+			schema(`{"allOf":[{"properties":{"a":{"type":"integer"}},"additionalProperties":{"minimum":5}},{"properties":{"b":{"type":"integer"}},"additionalProperties":{"type":"integer"}}]}`),
+			[]string{`{}`, `{"a":1}`, `{"b":7}`, `{"a":1,"b":5,"c":6}`},
+			[]string{`{"b":4}`, `{"a":1.5}`, `{"c":4}`, `{"c":5.5}`},
+		},
+		{
+			schema(`{"allOf":[{"properties":{"b":{"type":"integer"}},"additionalProperties":{"type":"integer"}},{"properties":{"a":{"type":"integer"}},"additionalProperties":{"minimum":5}}]}`),
+			[]string{`{"b":7}`, `{"b":5,"a":1,"c":6}`},
+			[]string{`{"b":4}`, `{"a":1.5}`},
+		},
+		{
+			schema(`{"allOf":[{"properties":{"b":{"type":"integer"}}},{"properties":{"a":{"type":"integer"}},"additionalProperties":false}]}`),
+			[]string{`{}`, `{"a":1}`},
+			[]string{`{"b":1}`},
+		},
+		{
+			schema(`{"type":"array","items":{"type":"integer"},"anyOf":[{"maxItems":2},{"minItems":5}]}`),
+			[]string{`[]`, `[1]`, `[1,2]`, `[1,2,3,4,5]`, `[1,2,3,4,5,6,7]`},
+			[]string{`[1,2,3]`, `[1,2,3,4]`},
+		},
 		{schema(`true`), []string{`1`, `{"a":[]}`, `"x"`}, []string{``, `{`}},
 		{schema(`{"properties":{}}`), []string{`{}`}, []string{`{"a":1}`}},
 		{schema(`{"type":"object"}`), []string{`{}`, `{"a":1}`}, []string{`[]`}},

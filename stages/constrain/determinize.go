@@ -160,8 +160,7 @@ func (d *determinizer) expand(base, i, r, end int32) error {
 	var only nfaEdge
 	count := 0
 	type arrow struct {
-		rep    bool
-		arg    int32
+		kind   callKind
 		rule   int32
 		lo, hi int32 // counts
 		to     []int32
@@ -179,13 +178,13 @@ func (d *determinizer) expand(base, i, r, end int32) error {
 				count++
 				simple = simple && count == 1
 			case edgeCall, edgeRep:
-				a := arrow{rep: x.kind == edgeRep, arg: x.arg, rule: x.arg}
-				if a.rep {
+				a := arrow{rule: x.arg}
+				if x.kind == edgeRep {
 					p := d.b.reps[x.arg]
-					a.rule, a.lo, a.hi = p.rule, p.min, p.max
+					a.kind, a.rule, a.lo, a.hi = p.kind, p.rule, p.min, p.max
 				}
 				at := slices.IndexFunc(arrows, func(o arrow) bool {
-					return o.rep == a.rep && o.rule == a.rule && o.lo == a.lo && o.hi == a.hi
+					return o.kind == a.kind && o.rule == a.rule && o.lo == a.lo && o.hi == a.hi
 				})
 				if at < 0 {
 					at = len(arrows)
@@ -211,11 +210,7 @@ func (d *determinizer) expand(base, i, r, end int32) error {
 		if ret < 0 {
 			continue
 		}
-		c := call{start: a.rule, ret: ret, rep: a.rep, min: a.lo, max: a.hi}
-		if a.rep {
-			c.chars = d.b.reps[a.arg].chars
-		}
-		d.g.calls = append(d.g.calls, c)
+		d.g.calls = append(d.g.calls, call{start: a.rule, ret: ret, kind: a.kind, min: a.lo, max: a.hi})
 	}
 	st := &d.g.states[base+i]
 	st.final = final

@@ -92,12 +92,12 @@ func checkRegex(t *testing.T, c *Compiler, p string, search bool) {
 
 func TestEveryTextOfSchema(t *testing.T) {
 	c := newCompiler(t, everyByte(), Options{JSON: Compact})
-	n := 7
+	longest := 7
 	if testing.Short() {
-		n = 5
+		longest = 5
 	}
 	for _, x := range []struct{ schema, alphabet string }{
-		{`{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":{"type":["null","integer"]}}`, `{}":,a1b`},
+		{`{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":{"type":["null","integer"]}}`, `{}":,a1`},
 		{`{"type":"object","properties":{"a":{"type":"integer"},"b":true},"required":["a"],"additionalProperties":false}`, `{}":,a1`},
 		{`{"type":"array","items":{"anyOf":[{"type":"array","items":{"const":1}},{"type":"integer"}]},"minItems":1}`, `[],12`},
 		{`{"type":"array","items":{"$ref":"#"},"maxItems":2}`, `[],`},
@@ -108,7 +108,10 @@ func TestEveryTextOfSchema(t *testing.T) {
 	} {
 		g := compile(t, c, schema(x.schema))
 		o := newOracle(x.schema)
-		bad := 0
+		bad, n := 0, longest
+		if len(x.alphabet) > 7 {
+			n--
+		}
 		every(g, x.alphabet, n, func(text string, got bool) {
 			if !got && !json.Valid([]byte(text)) {
 				return

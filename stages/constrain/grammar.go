@@ -30,6 +30,8 @@ type dfaState struct {
 	plain       bool // neither final nor calling
 	empty       bool // its rule can end here with nothing more
 	heavy       bool // takes so many bytes that what it decides alone is worth keeping
+	raw         bool // within the text of a parameter in XML, which may be counted
+	ending      int8 // and then how many of its last characters are the beginning of its end
 }
 
 type dfaEdge struct {
@@ -37,19 +39,28 @@ type dfaEdge struct {
 	lo, hi byte
 }
 
-// A call enters a rule at start and comes back to ret. A repetition enters again, counting, until max.
+// callKind is what a call counts.
+type callKind uint8
+
+const (
+	callPlain  callKind = iota
+	callRepeat          // enters again and again, counting, until max
+	callChars           // the same, where each is a character of a JSON string
+	callRaw             // counts the characters of the text of a parameter in XML, its end included
+)
+
+// A call enters a rule at start and comes back to ret.
 type call struct {
 	start, ret int32
 	min, max   int32
-	rep        bool
-	chars      bool
+	kind       callKind
 	tail       bool // ret does nothing but end its own rule: nothing needs to be remembered
 	sticky     bool // coming back needs no byte before the next way back
 }
 
 const (
-	denseEdges = 8  // more edges than these become a row
-	heavyBytes = 24 // states that take more bytes than these are heavy
+	denseEdges = 12 // more edges than these become a row
+	heavyBytes = 9  // states that take more bytes than these are heavy
 )
 
 // step is the state behind a byte, -1 if there is none.
@@ -114,10 +125,43 @@ func (g *Grammar) finish(b *builder) error {
 	for i := range g.calls {
 		c := &g.calls[i]
 		ret := &g.states[c.ret]
-		c.tail = !c.rep && ret.final && ret.edges == 0 && ret.calls == 0
+		c.tail = c.kind == callPlain && ret.final && ret.edges == 0 && ret.calls == 0
 		c.sticky = ret.empty
 	}
+	g.endings(b)
 	return g.pair(b)
+}
+
+// endings marks the states of the raw text of parameters with how much of its end they have seen.
+func (g *Grammar) endings(b *builder) {
+	r, ok := b.named["raw"]
+	if !ok || g.ruleStart[r] < 0 {
+		return
+	}
+	todo := []int32{g.ruleStart[r]}
+	g.states[todo[0]].raw = true
+	for len(todo) > 0 {
+		s := todo[0]
+		todo = todo[1:]
+		for c := range 256 {
+			to := g.step(s, byte(c))
+			if to < 0 || g.states[to].raw {
+				continue
+			}
+			// Only its first byte is "\n", but for the last: what fails to continue it can only begin it.
+			n := int(g.states[s].ending)
+			switch byte(c) {
+			case endParameter[n]:
+				n++
+			case endParameter[0]:
+				n = 1
+			default:
+				n = 0
+			}
+			g.states[to].raw, g.states[to].ending = true, int8(n)
+			todo = append(todo, to)
+		}
+	}
 }
 
 // live tells from which states the end of the rule can be reached: the least fixed point over edges and calls.
@@ -216,7 +260,7 @@ func (g *Grammar) emptiness() {
 			}
 			ok := st.final
 			for _, c := range g.calls[st.call : st.call+st.calls] {
-				ok = ok || !c.rep && g.states[c.start].empty && g.states[c.ret].empty
+				ok = ok || c.kind == callPlain && g.states[c.start].empty && g.states[c.ret].empty
 			}
 			if ok {
 				st.empty, changed = true, true

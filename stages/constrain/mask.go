@@ -145,9 +145,10 @@ func (w *walker) keyLink(l link, reach int) bool {
 // each up to more than a token holds.
 func (w *walker) keyCount(l link) {
 	w.key = append(w.key, l.call)
-	if c := &w.g.calls[l.call]; c.rep {
+	if c := &w.g.calls[l.call]; c.kind != callPlain {
+		const over = int32(len(endParameter)) // how far a count may be beyond max
 		far := int32(w.t.longest + 1)
-		w.key = append(w.key, min(max(c.min-l.count, 0), far)<<15|min(c.max-l.count, far))
+		w.key = append(w.key, min(max(c.min-l.count+over, 0), far+over)<<15|min(c.max-l.count+over, far+over))
 	}
 }
 
@@ -155,8 +156,11 @@ func (w *walker) keyCount(l link) {
 func (w *walker) addThread(t thread) {
 	g, cache := w.g, w.g.c.cache
 	if f := w.frames[t.frame]; f.n == 1 {
-		if l := w.links[f.first]; l.call >= 0 && g.calls[l.call].chars {
-			s := g.strStart + g.twin[t.state-g.charStart]
+		if l := w.links[f.first]; l.call >= 0 && g.calls[l.call].kind >= callChars {
+			s := t.state
+			if g.calls[l.call].kind == callChars {
+				s = g.strStart + g.twin[t.state-g.charStart]
+			}
 			w.key = append(w.key[:0], keyCounted, g.states[s].shared)
 			o, ok := cache.get(w.key).(*counted)
 			if !ok {

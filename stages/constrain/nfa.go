@@ -37,11 +37,12 @@ type rule struct {
 	shared     int32  // positive: the same in every grammar of a compiler, and its number there
 }
 
-// A repetition is min to max texts of a rule, which is never empty. Its counter lives on the stack.
+// A repetition is min to max texts of a rule, which is never empty, or one text of min to max characters. Its
+// counter lives on the stack.
 type repetition struct {
 	rule     int32
 	min, max int32
-	chars    bool // of characters of a JSON string
+	kind     callKind
 }
 
 // unbounded stands for a repetition without an upper bound.
@@ -120,7 +121,15 @@ func (b *builder) repeat(from, rule, least, most int32, to int32) {
 	if most == 0 {
 		return
 	}
-	b.reps = append(b.reps, repetition{rule: rule, min: least, max: most, chars: b.rules[rule].shared == sharedChar})
+	kind := callRepeat
+	if b.rules[rule].shared == sharedChar {
+		kind = callChars
+	}
+	b.counted(from, repetition{rule, least, most, kind}, to)
+}
+
+func (b *builder) counted(from int32, r repetition, to int32) {
+	b.reps = append(b.reps, r)
 	b.edge(from, nfaEdge{kind: edgeRep, arg: int32(len(b.reps) - 1), to: to})
 }
 

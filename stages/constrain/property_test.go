@@ -54,6 +54,11 @@ func grammars(t testing.TB, c *Compiler) map[string]checked {
 		}
 		return nil
 	}}
+	for _, f := range []ToolFormat{Hermes, QwenXML} {
+		tools := toolSpec
+		tools.ToolFormat, tools.Parallel = f, true
+		out[fmt.Sprintf("tools %d", f)] = checked{compile(t, c, &tools), func(s string) error { return readCalls(s, f, toolOracles()) }}
+	}
 	return out
 }
 
@@ -150,6 +155,9 @@ func TestMaskIsEveryTokenThatAdvanceTakes(t *testing.T) {
 			var text []byte
 			for n := range 60 {
 				s.Mask(bits)
+				if len(s.w.frames) != s.last().frames {
+					t.Fatalf("%s behind %q: the mask left frames on the stack", name, text)
+				}
 				few, listed := s.Few()
 				at := 0
 				for id := range int32(v.Size()) {
@@ -182,6 +190,74 @@ func TestMaskIsEveryTokenThatAdvanceTakes(t *testing.T) {
 	}
 }
 
+// Places that differ far down the stack only, where tokens reach that far; and all readings of a text that can be
+// read in many ways up to its end.
+func TestMasksTellStacksApart(t *testing.T) {
+	v := everyByte(append([]string{`]]]]`, `]]]}`, `]}}}`, `}}}`, `]]}]`, `,"a":[`, `],"`, `}},"`}, pieces...)...)
+	c := newCompiler(t, v, Options{JSON: Compact})
+	bits := make([]uint64, c.Words())
+	g := compile(t, c, &Spec{Form: JSONObject})
+	check := func(g *Grammar, text string) {
+		t.Helper()
+		s, try := g.NewState(len(text)+1), g.NewState(1)
+		for i := range len(text) {
+			if !s.Advance(int32(text[i]) + 2) {
+				t.Fatalf("%q is refused at byte %d", text, i)
+			}
+		}
+		s.Mask(bits)
+		for id := range int32(v.Size()) {
+			try.CopyFrom(s)
+			if got, want := bits[id>>6]>>(id&63)&1 != 0, try.Advance(id); got != want {
+				t.Fatalf("behind %s: token %d (%q): mask %t, advance %t", text, id, v.text[id], got, want)
+			}
+		}
+	}
+	var visit func(text string, depth int)
+	visit = func(text string, depth int) {
+		check(g, text)
+		if depth > 0 {
+			visit(text+`[`, depth-1)
+			visit(text+`{"k":`, depth-1)
+		}
+	}
+	visit(`{"x":`, 5)
+
+	word := Spec{Form: ToolCall, ToolFormat: QwenXML, Tools: []Tool{{Name: "f", Parameters: []byte(`{"properties":{"w":{"type":"string","minLength":2,"maxLength":5}},"required":["w"]}`)}}}
+	inXML := compile(t, c, &word)
+	inJSON := compile(t, c, schema(`{"type":"object","properties":{"w":{"type":"string","minLength":2,"maxLength":5}},"required":["w"]}`))
+	for _, text := range []string{`abcde`, `日b日本é`, `\n\u00e9a\ud83d\ude00😀`, `a\\b`} {
+		for n := range len(text) + 1 {
+			check(inJSON, `{"w":"`+text[:n])
+		}
+	}
+	for _, text := range []string{"abcde", "日b日本é", "a\n\n\n\n", "\n</p\n</par", "a\n</"} {
+		for n := range len(text) + 1 {
+			check(inXML, "<tool_call>\n<function=f>\n<parameter=w>\n"+text[:n])
+		}
+	}
+
+	g = compile(t, c, schema(schemas[4]))
+	o := newOracle(schemas[4])
+	bare := strings.NewReplacer(`z":1`, `y":2`)
+	for mixed := range 1 << 5 { // which levels are of the second kind
+		text := "{}"
+		for level := range 5 {
+			end := `,"z":1}`
+			if mixed>>level&1 != 0 {
+				end = bare.Replace(end)
+			}
+			text = `{"k":` + text + end
+		}
+		if err := o.valid(text); err != nil {
+			t.Fatal(err)
+		}
+		if !accepts(g, text) {
+			t.Errorf("%s is refused", text)
+		}
+	}
+}
+
 // Drafts walk along and are taken back: afterwards everything is as if they had never been.
 func TestRollbackIsNeverHavingAdvanced(t *testing.T) {
 	v := everyByte(pieces...)
@@ -204,6 +280,9 @@ func TestRollbackIsNeverHavingAdvanced(t *testing.T) {
 					}
 				}
 				s.Rollback(tried)
+				if len(s.w.frames) != s.last().frames || len(s.threads) != s.last().to {
+					t.Fatalf("%s: a rollback left frames or threads", name)
+				}
 				if n%8 == 0 {
 					plain := x.g.NewState(1)
 					for _, id := range text {

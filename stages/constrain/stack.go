@@ -125,9 +125,16 @@ func (w *ways) close(out []thread) (_ []thread, ends bool) {
 // back comes back over a link: behind the call, or once more into what it repeats.
 func (w *ways) back(l link) {
 	c := &w.g.calls[l.call]
-	if !c.rep {
+	switch c.kind {
+	case callPlain:
 		w.add(c.ret, l.below)
 		return
+	case callRaw:
+		if l.count-int32(len(endParameter)) >= c.min {
+			w.add(c.ret, l.below)
+		}
+		return
+	default:
 	}
 	l.count++
 	if l.count >= c.min {
@@ -141,13 +148,53 @@ func (w *ways) back(l link) {
 	}
 }
 
+// counted counts one more character of a raw text in state s: in the links that count, of which those beyond their
+// max are dropped. It gives -1 where none is left.
+func (w *ways) counted(f, s int32) int32 {
+	fr := w.frames[f]
+	some := false
+	for _, l := range w.links[fr.first : fr.first+fr.n] {
+		some = some || l.call >= 0 && w.g.calls[l.call].kind == callRaw
+	}
+	if !some {
+		return f
+	}
+	first := int32(len(w.links))
+	for k := fr.first; k < fr.first+fr.n; k++ {
+		l := w.links[k]
+		if l.call >= 0 {
+			if c := &w.g.calls[l.call]; c.kind == callRaw {
+				l.count++
+				if c.max == unbounded { // what is beyond min need not be told apart
+					l.count = min(l.count, c.min+int32(len(endParameter)))
+				} else if l.count-int32(w.g.states[s].ending) > c.max {
+					continue
+				}
+			}
+		}
+		w.links = append(w.links, l)
+	}
+	n := int32(len(w.links)) - first
+	if n == 0 {
+		return -1
+	}
+	w.frames = append(w.frames, frame{first, n})
+	return int32(len(w.frames) - 1)
+}
+
 // step appends to out the threads behind a byte.
 func (w *ways) step(in []thread, b byte, out []thread) (_ []thread, ends bool) {
 	g := w.g
 	from, plain := len(out), true
 	for _, t := range in {
 		if s := g.step(t.state, b); s >= 0 {
-			out = append(out, thread{s, t.frame})
+			f := t.frame
+			if g.states[s].raw && b&0xc0 != 0x80 {
+				if f = w.counted(f, s); f < 0 {
+					continue
+				}
+			}
+			out = append(out, thread{s, f})
 			plain = plain && g.states[s].plain
 		}
 	}

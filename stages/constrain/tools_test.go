@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,7 @@ var toolSpec = Spec{
 	Tools: []Tool{
 		{Name: "get_weather", Parameters: []byte(`{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":1,"maximum":14},"unit":{"type":"string","enum":["C","F"]},"note":{"type":["string","null"],"maxLength":6},"where":{"type":"object","properties":{"lat":{"type":"number"}},"required":["lat"],"additionalProperties":false}},"required":["city"]}`)},
 		{Name: "get_time"},
-		{Name: "set", Parameters: []byte(`{"type":"object","properties":{"on":{"type":"boolean"}},"required":["on"],"additionalProperties":{"type":"integer"}}`)},
+		{Name: "set", Parameters: []byte(`{"type":"object","properties":{"on":{"type":"boolean"},"word":{"type":"string","minLength":2,"maxLength":4},"long":{"type":"string","minLength":3}},"required":["on"],"additionalProperties":{"type":"integer"}}`)},
 	},
 }
 
@@ -90,6 +91,17 @@ func TestQwenCalls(t *testing.T) {
 		{call("set", "on", "true", "on", "7"), false},
 		{call("set", "on", "true", "level", "high"), false},
 		{call("set", "level", "7"), false},
+		{call("set", "on", "true", "word", "ab"), true},
+		{call("set", "on", "true", "word", "日本語e"), true},
+		{call("set", "on", "true", "word", "a\n\n\n"), true},
+		{call("set", "on", "true", "word", "\n</pa"), false},
+		{call("set", "on", "true", "word", "\n</"), true},
+		{call("set", "on", "true", "word", "a"), false},
+		{call("set", "on", "true", "word", ""), false},
+		{call("set", "on", "true", "word", "abcde"), false},
+		{call("set", "on", "true", "long", "ab"), false},
+		{call("set", "on", "true", "long", "abc"), true},
+		{call("set", "on", "true", "long", strings.Repeat("日", 100)), true},
 	} {
 		if got := accepts(g, x.text); got != x.want {
 			t.Errorf("%q: accepted %t, want %t", x.text, got, x.want)
@@ -134,14 +146,7 @@ func TestWalksOfCallsCanBeRead(t *testing.T) {
 	v := everyByte(pieces...)
 	c := newCompiler(t, v, Options{})
 	bits := make([]uint64, c.Words())
-	parameters := map[string]oracle{}
-	for _, x := range toolSpec.Tools {
-		p := string(x.Parameters)
-		if p == "" {
-			p = `{"type":"object","additionalProperties":false}`
-		}
-		parameters[x.Name] = newOracle(p)
-	}
+	parameters := toolOracles()
 	for _, format := range []ToolFormat{Hermes, QwenXML} {
 		s := toolSpec
 		s.ToolFormat, s.Parallel = format, true
@@ -170,6 +175,19 @@ func TestWalksOfCallsCanBeRead(t *testing.T) {
 			t.Errorf("format %d: only %d walks ended", format, ended)
 		}
 	}
+}
+
+// toolOracles are the checks of toolSpec's arguments.
+func toolOracles() map[string]oracle {
+	out := map[string]oracle{}
+	for _, x := range toolSpec.Tools {
+		p := string(x.Parameters)
+		if p == "" {
+			p = `{"type":"object","additionalProperties":false}`
+		}
+		out[x.Name] = newOracle(p)
+	}
+	return out
 }
 
 var (
@@ -210,7 +228,7 @@ func readCalls(text string, format ToolFormat, parameters map[string]oracle) err
 				}
 				rest = rest[len(p[0]):]
 				args[p[1]] = p[2]
-				if json.Valid([]byte(p[2])) && !strings.Contains("city unit", p[1]) && (p[1] != "note" || p[2] == "null") {
+				if json.Valid([]byte(p[2])) && !slices.Contains([]string{"city", "unit", "word", "long"}, p[1]) && (p[1] != "note" || p[2] == "null") {
 					args[p[1]] = json.RawMessage(p[2])
 				}
 			}

@@ -37,7 +37,7 @@ var pieces = []string{
 	`name`, `a`, `ab`, `abc`, `foo`, `bar`, `age`, `id`, ` the`, `ing`, `\n`, `\u00`, `\ud8`, `\"`, `\\`, `a"`, `b",`, `c":`, `x"}`, `é`, "\xc3", "\xa9\"",
 	"\xe2\x82", "\xac", "\xf0\x9f", "\x98\x80", `日本`, `本"`, "\n", "\n\n", "  ", "    ", "\n  ", "{\n", "\t", `<tool`, `_call`, `>`, `<tool_call>`,
 	`</tool_call>`, "<tool_call>\n", `<function=`, `</function>`, `<parameter=`, `</parameter>`, "</parameter>\n", ">\n", "</", "\n</",
-	`{"name": "`, `"arguments": {`, `2024`, `-01`, `T00`, `:00`, `Z"`, `red`, `green"`, `blue`, `"red"`, `"blue",`, "\x00", "\xff", "\xff\xf8",
+	`ab"`, `foo",`, `the"}`, "日\n", "ab\n</parameter>\n", "c\n</", `{"name": "`, `"arguments": {`, `2024`, `-01`, `T00`, `:00`, `Z"`, `red`, `green"`, `blue`, `"red"`, `"blue",`, "\x00", "\xff", "\xff\xf8",
 }
 
 // synthetic is a vocabulary of about n tokens with the lengths and the kinds of bytes that byte-level vocabularies

@@ -78,7 +78,12 @@ func (w *walker) ownOf(s int32) *own {
 	w.states = append(w.states[:0], s)
 	for i := int32(1); i < nodes[0].skip; {
 		n := &nodes[i]
-		next := w.g.step(w.states[n.depth-1], n.b)
+		var next int32
+		if st := &w.g.states[w.states[n.depth-1]]; st.row >= 0 {
+			next = w.g.rows[st.row][n.b]
+		} else {
+			next = w.g.step(w.states[n.depth-1], n.b)
+		}
 		if next < 0 {
 			i = n.skip
 			continue
@@ -129,8 +134,8 @@ func (w *walker) addOwn(o *own, t thread) {
 	}
 }
 
-// counted is own for a place in a string with a number of characters: read as a place in any string, with the
-// characters that each token completes or begins.
+// counted is own for a place in a text with a number of characters: read as a place in any string of JSON, or in any
+// raw text, with the characters that each token adds.
 type counted struct {
 	bits  []uint64 // tokens that stay within the string
 	ids   []int32  // the same, most characters first
@@ -141,13 +146,18 @@ type counted struct {
 // closing is a node of the trie whose bytes end the string.
 type closing struct{ node, chars int32 }
 
-// countedOf computes counted of a state of the string rule.
+// countedOf computes counted of a state of the string rule, or of the raw one. What a token adds are the characters
+// that it completes or begins, in raw text less those that may be its end.
 func (w *walker) countedOf(s int32) *counted {
 	g, nodes := w.g, w.t.nodes
-	body := g.strStart + g.twin[0]
+	raw, body := g.states[s].raw, int32(-1)
+	if !raw {
+		body = g.strStart + g.twin[0]
+	}
+	const never = -int32(len(endParameter))
 	o := &counted{bits: make([]uint64, w.t.words)}
 	byNeed := map[int32][]int32{}
-	most := int32(0)
+	most := never
 	w.states = append(w.states[:0], s, 0) // pairs of a state and the characters so far
 	for i := int32(1); i < nodes[0].skip; {
 		n := &nodes[i]
@@ -157,15 +167,21 @@ func (w *walker) countedOf(s int32) *counted {
 		case next < 0:
 			i = n.skip
 			continue
-		case g.states[next].final:
+		case raw && n.b&0xc0 != 0x80, next == body:
+			chars++
+		}
+		if g.states[next].final {
+			if raw {
+				chars += never
+			}
 			o.exits = append(o.exits, closing{i, chars})
 			i = n.skip
 			continue
-		case next == body:
-			chars++
 		}
 		need := chars
-		if next != body {
+		if raw {
+			need -= int32(g.states[next].ending)
+		} else if next != body {
 			need++
 		}
 		for _, id := range w.t.ids[n.first:nodes[i+1].first] {
@@ -176,7 +192,7 @@ func (w *walker) countedOf(s int32) *counted {
 		w.states = append(w.states[:at+2], next, chars)
 		i++
 	}
-	for need := most; need >= 0; need-- {
+	for need := most; need >= never; need-- {
 		for _, id := range byNeed[need] {
 			o.ids, o.needs = append(o.ids, id), append(o.needs, need)
 		}
@@ -199,12 +215,14 @@ func (w *walker) addCounted(o *counted, l link) {
 		w.bits[i] |= b
 	}
 	mark := level{frames: len(w.frames), links: len(w.links)}
-	quoted := w.g.step(c.ret, '"')
-	if quoted < 0 {
-		return
+	behind := c.ret
+	if c.kind == callChars {
+		if behind = w.g.step(behind, '"'); behind < 0 {
+			return
+		}
 	}
 	w.begin()
-	w.add(quoted, l.below)
+	w.add(behind, l.below)
 	w.side, _ = w.close(w.side[:0])
 	for _, x := range o.exits {
 		if x.chars >= missing && x.chars <= left {

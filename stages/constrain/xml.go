@@ -164,12 +164,20 @@ func (e *emitter) xmlString(f *flat, from, to int32) {
 		b.runes(from, 0, 0x10ffff, from, spellRaw)
 		b.empty(from, to)
 	}
-	if len(patterns) == 0 && f.minLen == 0 && f.maxLen < 0 {
-		b.call(from, b.builtin(sharedRaw, "raw", func(from, to int32) {
+	if len(patterns) == 0 {
+		raw := b.builtin(sharedRaw, "raw", func(from, to int32) {
 			end := b.state()
 			b.all([]part{anyText, withoutForbidden}, from, end, "#")
 			b.textTo(end, endParameter, to)
-		}), to)
+		})
+		switch {
+		case f.minLen == 0 && f.maxLen < 0:
+			b.call(from, raw, to)
+		case f.maxLen < 0:
+			b.counted(from, repetition{raw, int32(f.minLen), unbounded, callRaw}, to)
+		case f.minLen <= f.maxLen:
+			b.counted(from, repetition{raw, int32(f.minLen), int32(f.maxLen), callRaw}, to)
+		}
 		return
 	}
 	name := fmt.Sprintf("raw %d %d", f.minLen, f.maxLen)
