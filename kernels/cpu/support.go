@@ -178,22 +178,29 @@ func (s *supportRows) best(row int, w *candidates) []candidate {
 	return found[:min(len(found), k)]
 }
 
-// leastOfGroups bounds the k-th greatest entry from below: k groups of strips have a greatest entry each, and
-// the least of those has k entries at or above it. -Inf where there are fewer strips.
+// leastOfGroups bounds the k-th greatest entry from below, for k up to SupportTop: k groups of strips have a
+// greatest entry each, and k entries lie at or above the least of those. Strip i is in group i mod k, because
+// neighbours in a vocabulary are alike: groups of neighbours would have very unequal maxima. -Inf where
+// there are fewer strips than groups.
 func leastOfGroups(tops []float32, k int) float32 {
-	bound := float32(math.Inf(1))
-	for g := range k {
-		m := float32(math.Inf(-1))
-		for _, x := range tops[len(tops)*g/k : len(tops)*(g+1)/k] {
-			if x > m {
-				m = x
+	var groups [kernels.SupportTop]float32
+	for g := range groups[:k] {
+		groups[g] = float32(math.Inf(-1))
+	}
+	for len(tops) >= k {
+		for g, x := range tops[:k] {
+			if x > groups[g] {
+				groups[g] = x
 			}
 		}
-		if m < bound {
-			bound = m
+		tops = tops[k:]
+	}
+	for g, x := range tops {
+		if x > groups[g] {
+			groups[g] = x
 		}
 	}
-	return bound
+	return slices.Min(groups[:k])
 }
 
 // lowerBound is the k-th greatest of x, or -Inf when there are fewer. It reorders x.
