@@ -47,7 +47,7 @@ func benchForward(b *testing.B, threads, rows int, head bool) {
 		b.Fatal(err)
 	}
 	defer func() { _ = dev.Close() }()
-	m, err := qwen.New(dev, ck, qwen.Options{DraftHeadBits: 4, DraftVocabulary: qwen.EighthOfVocabulary})
+	m, err := qwen.New(dev, ck, qwen.Options{DraftHeadBits: 4, DraftVocabulary: qwen.AutoDraftVocabulary})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,14 +28,16 @@ type Options struct {
 	// 4 and 3 are the sensible others. Drafts only: q is what was drawn from.
 	DraftHeadBits int
 	// DraftVocabulary is how many of the first ids the head proposes from, besides those near the ids of the
-	// session's own text; 0 is all, EighthOfVocabulary what it says. Ids of byte-pair vocabularies are in the order in which merges were
+	// session's own text; 0 is all, AutoDraftVocabulary the usual choice. Ids of byte-pair vocabularies are in the order in which merges were
 	// learned, so that low ids are frequent tokens. Drafts only, as above.
 	DraftVocabulary int
 }
 
-// EighthOfVocabulary is a value of Options.DraftVocabulary: with a text's own tokens, an eighth keeps 95 % of
-// the acceptance of the whole.
-const EighthOfVocabulary = -1
+// AutoDraftVocabulary is a value of Options.DraftVocabulary: an eighth of the vocabulary, at least leastDraft
+// tokens. With a text's own tokens that keeps some 95 % of the acceptance of the whole.
+const AutoDraftVocabulary = -1
+
+const leastDraft = 4096
 
 // draftBlocks is how many blocks of 16 ids near a text's own tokens the head proposes from besides.
 const draftBlocks = 128
@@ -56,8 +58,8 @@ func (o *Options) defaults(c *Config) error {
 		return fmt.Errorf("open model: context %d exceeds the checkpoint's %d positions", o.Context, c.MaxPositions)
 	}
 	def(&o.Pages, o.Sessions*((o.Context+o.Depth)/page.Tokens+1))
-	if o.DraftVocabulary == EighthOfVocabulary {
-		o.DraftVocabulary = c.VocabSize / 8
+	if o.DraftVocabulary == AutoDraftVocabulary {
+		o.DraftVocabulary = max(leastDraft, c.VocabSize/8)
 	}
 	if o.DraftVocabulary < 0 {
 		return fmt.Errorf("open model: draft vocabulary is %d; give 0 for all tokens, or how many", o.DraftVocabulary)

@@ -27,7 +27,7 @@ type Options struct {
 	Profile Profile
 	// DraftHead overrides the profile's draft head: "" (keep), "off", "4" or "3".
 	DraftHead string
-	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary), "all",
+	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary, at least 4,096), "all",
 	// or a number.
 	DraftVocab string
 	Mode       string // overrides the profile's numeric mode when set
@@ -164,7 +164,7 @@ func modelOptions(o *Options) (qwen.Options, error) {
 func draftVocabulary(value string) (int, error) {
 	switch value {
 	case "", "auto":
-		return qwen.EighthOfVocabulary, nil
+		return qwen.AutoDraftVocabulary, nil
 	case "all":
 		return 0, nil
 	}
