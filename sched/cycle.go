@@ -17,11 +17,18 @@ const leastChunk = 8
 // form sends cycles while there are ready lanes and idle cycles.
 func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 	for len(b.idle) > 0 && len(b.ready) > 0 {
-		e.pick(b)
+		cycles, lanes := e.flight(b)
+		if e.env.Cycles-len(b.idle) >= cycles {
+			return
+		}
+		e.pick(b, lanes)
 		if len(b.picked) == 0 {
 			return
 		}
 		c := b.idle[len(b.idle)-1]
+		if len(b.idle) == e.env.Cycles {
+			b.cohorts.landed = time.Now() // the device was idle until now
+		}
 		b.ids++
 		c.Reset(b.ids)
 		c.Times.Formed = time.Now()
@@ -71,12 +78,12 @@ func (e *Engine) sweep(b *board) {
 }
 
 // pick takes the sessions of a cycle out of those that are ready, the longest wait first.
-func (e *Engine) pick(b *board) {
+func (e *Engine) pick(b *board, lanes int) {
 	slices.SortStableFunc(b.ready, func(x, y *Session) int { return cmp.Compare(x.turn, y.turn) })
 	b.picked = b.picked[:0]
 	kept := b.ready[:0]
 	for _, s := range b.ready {
-		if len(b.picked) < e.env.Lanes && !s.lane.Out.Full() {
+		if len(b.picked) < lanes && !s.lane.Out.Full() {
 			b.picked = append(b.picked, s)
 		} else {
 			kept = append(kept, s)

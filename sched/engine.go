@@ -28,7 +28,7 @@ type Env struct {
 	Rows    int // rows of a trunk forward
 	Lanes   int // lanes of a forward
 	Depth   int // drafts of a verify
-	Cycles  int // cycles in flight (default 1)
+	Cycles  int // cycles in flight (default 1); more than one are used where that is measured to pay
 	Waiting int // sessions that may wait for admission (default 64)
 
 	// Pool is the memory of the sessions. With it, a request is admitted only when all it may come to
@@ -214,6 +214,7 @@ type board struct {
 	prompted   int // prompt rows of the last cycle, which the head reads in the next
 	deadline   time.Time
 	planner    *depth.Planner
+	cohorts    cohorts
 	hidden     hiddens
 
 	picked, streams, prompts []*Session // scratch of form
@@ -279,6 +280,7 @@ func (e *Engine) loop(ctx context.Context, b *board, in chan<- *stages.Cycle, ou
 // land takes a cycle's lanes back.
 func (e *Engine) land(b *board, c *stages.Cycle) {
 	e.measure(b, c)
+	e.score(b, c)
 	if e.env.Observe != nil {
 		e.env.Observe(c)
 	}

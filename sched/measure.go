@@ -13,6 +13,7 @@ import (
 
 // measure feeds the planner with what a cycle cost and what became of its drafts.
 func (e *Engine) measure(b *board, c *stages.Cycle) {
+	t := &c.Times
 	rows, drafting, deepest, steps, prompt := 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		if l.Err != nil {
@@ -29,10 +30,10 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 			b.planner.Observe(b.travelling[l].plan, n, l.Accepted)
 		}
 	}
-	if len(c.Lanes) == 0 || !c.Busy {
+	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.cohorts.switched) {
 		return
 	}
-	t, costs := &c.Times, &b.planner.Costs
+	costs := &b.planner.Costs
 	costs.Verify.Observe(rows, (t.Verify + t.Accept).Seconds())
 	switch after := b.prompted; {
 	case e.env.NewHead == nil:
