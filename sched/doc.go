@@ -4,11 +4,23 @@
 //
 // Guarantees:
 //
-//  1. Start never blocks on the device: it queues the request or says that the queue is full.
-//  2. Ready lanes are taken in the order in which they became ready, so the longest wait goes first.
-//  3. A session that is cancelled, that fails or whose reader is slow costs nothing but its own lane;
-//     its memory is free again at the next cycle border.
-//  4. Close ends every session with an error, then every goroutine, and returns.
+//  1. Start never blocks on the device: it queues the request or says why not. With a Pool in Env, a request
+//     is admitted when all the memory it may come to need is there, so that no session fails half way;
+//     one that could never fit is refused with the numbers.
+//  2. Sessions are admitted by arrival, a step of priority counting as a head start; ready lanes are taken by
+//     the longest wait. Nobody starves.
+//  3. While prompts load, a cycle with running streams is planned to take at most Stretch times what it would
+//     take without prompt rows, by what forwards have been measured to cost, or carries the least chunk.
+//  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
+//     lane; its memory is free again at the next cycle border.
+//  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,
+//     whatever the depths, chunks, company, cohorts and what the bank restored. TestRandomHistoriesChangeNoText
+//     holds all of it to that.
+//  6. Drain refuses newcomers and waits for the others; Close ends every session with an error, then every
+//     goroutine, and returns.
+//
+// Depths under Auto are package depth's choice, fed with the measured times of every cycle. Package bank
+// remembers what sessions computed; reuse.go says when it is asked and told.
 //
 // Engine's methods are safe for concurrent use; a Session is read by one goroutine, and may be cancelled
 // by any.

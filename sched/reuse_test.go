@@ -159,6 +159,27 @@ func TestSessionsWithoutTheHeadLeaveNoGapForThoseWithIt(t *testing.T) {
 	})
 }
 
+// A session without the head writes no head rows, so it need not copy the pages that the bank shares with it.
+func TestPlainSessionsKeepTheirPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := banked(t, bank.Options{}, func(e *Env) { e.Interval = 100 })
+		defer r.close(t)
+		q := request(350, 11)
+		q.Speculate, q.Buffer = false, 2
+		s, err := r.Start(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-timer(5000) // it sits out, its reader being slow
+		// Six pages of its own, and a copy of the page in which each of three checkpoints lies.
+		if free := r.Status().FreePages; free != 64-6-3 {
+			t.Errorf("%d of 64 pages are free, want %d", free, 64-6-3)
+		}
+		s.Cancel()
+		s.Stats()
+	})
+}
+
 func TestCloneAndBypass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := banked(t, bank.Options{}, nil)

@@ -25,7 +25,8 @@ type Options struct {
 	// Fingerprint names everything that decides bits: weights, head, numeric mode, and the template that
 	// made the tokens. What was remembered under another is not seen.
 	Fingerprint string
-	// Bytes is the budget for checkpoints, Pages that for pages (default: half the pool's).
+	// Bytes is the budget for checkpoints (default: what the pages may take, but at least eight checkpoints),
+	// Pages that for pages (default: half the pool's).
 	Bytes int64
 	Pages int
 	// Disk, when set, is the second tier. The bank closes it.
@@ -91,6 +92,9 @@ func New(o Options) (*Bank, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := o.Pool.Geometry()
+	if o.Bytes == 0 {
+		o.Bytes = int64(max(o.Pages*g.Layers*g.PageBytes, 8*(g.StateBytes+g.TapeBytes)))
+	}
 	b := &Bank{
 		opt: o, log: o.Log, nodes: map[key]*node{}, gone: map[key]struct{}{},
 		root: sha256.Sum256(fmt.Appendf(nil, "%s\x00%d %d %d %d", o.Fingerprint, g.Layers, g.PageBytes, g.StateBytes, g.TapeBytes)),

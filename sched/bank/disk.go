@@ -291,6 +291,9 @@ func readAtMost(path string, most int64) ([]byte, error) {
 func (d *Disk) refuse(name string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return // it may be whole: there is nobody left to unpack it
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		d.stats.Damaged++
 		d.log.Warn("session bank: a file on disk is not used and removed", "file", filepath.Join(d.dir, name), "error", err)

@@ -152,6 +152,25 @@ func TestForeignPayloadsAreNotBelieved(t *testing.T) {
 	}
 }
 
+// Who looks something up while the tier closes finds nothing, and destroys nothing.
+func TestClosedTierLeavesFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	a := text(300, 1)
+	b, d, _ := tier(t, dir, "x", 1<<20)
+	say(t, b, a, 299)
+	d.Flush()
+	before, _ := os.ReadDir(dir)
+	d.Close()
+	if n, _ := d.findMark([]key{b.root}, a, true, 0); n == "" {
+		for _, e := range before {
+			d.read(e.Name(), 1<<20)
+		}
+	}
+	if after, _ := os.ReadDir(dir); len(after) != len(before) {
+		t.Fatalf("%d of %d files are left", len(after), len(before))
+	}
+}
+
 func TestDiskBudgetHolds(t *testing.T) {
 	dir := t.TempDir()
 	const budget = 6000

@@ -4,7 +4,7 @@ import "slices"
 
 // trim evicts until the bank is within its budget.
 func (b *Bank) trim() {
-	for len(b.marks) > 0 && (b.bytes > b.opt.Bytes && b.opt.Bytes > 0 || b.pages > b.opt.Pages) {
+	for len(b.marks) > 0 && (b.bytes > b.opt.Bytes || b.pages > b.opt.Pages) {
 		b.evict()
 	}
 }

@@ -163,6 +163,28 @@ func TestOwnChoiceFollowsAChange(t *testing.T) {
 	}
 }
 
+func TestPlanIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
+	p := NewPlanner([]float64{0.8, 0.8}, 2)
+	l := p.NewLane(nil, false)
+	l.Limit = 2
+	m := machine{1, 0.05, 0.02, 0.05, 0.02}
+	m.teach(&p.Costs, 1)
+	p.Plan([]*Lane{l}, 8, 0)
+	if l.base != 2 {
+		t.Fatalf("depth %d, want 2", l.base)
+	}
+	for l.base == 2 { // rows become dearer, little by little
+		m.slope += 0.0005
+		p.Costs = Costs{}
+		m.teach(&p.Costs, 1)
+		p.Plan([]*Lane{l}, 8, 0)
+		l.probe.wait = 100
+	}
+	if gain := p.rate([]*Lane{l}, []int{l.base}) / p.rate([]*Lane{l}, []int{2}); gain < 1.01 {
+		t.Fatalf("depth 2 was left for one that promises %.4f times its tokens a second", gain)
+	}
+}
+
 func TestDeeperDraftsAreChosenWhereLanesShareTheForward(t *testing.T) {
 	// With a chunk of a prompt in the forward, further rows are cheap beside it.
 	m := machine{verify: 1, slope: 0.3, bare: 0.02, step: 0.05, rest: 0.02}
