@@ -46,6 +46,9 @@ func New(o Options) (*Device, error) {
 		name = os.Getenv(TierVariable)
 	}
 	t, err := chooseTier(name)
+	if err != nil && o.Tier == "" {
+		err = fmt.Errorf("%s is %q: %w", TierVariable, name, err)
+	}
 	if err != nil {
 		return nil, err
 	}
