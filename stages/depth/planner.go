@@ -31,6 +31,9 @@ type Planner struct {
 
 	order  []candidate
 	verify []float64 // cost of the trunk forward by rows past the fewest
+	first  []float64 // cost of the head's first forward by lanes that draft
+	chain  []float64 // cost of a further step by lanes in it
+	fixed  float64   // cost of the rest
 	counts []int     // lanes that draft more than i tokens
 	best   []int
 	trial  []int
@@ -147,12 +150,16 @@ func (p *Planner) prepare(lanes []*Lane, room, taken int) (deepest int) {
 		}
 		return 0
 	})
+	drafts := p.rows(p.trial)
 	p.verify = p.verify[:0]
-	for r := range p.rows(p.trial) + room + 1 {
-		if r > len(lanes)*(deepest+1)+p.rows(p.trial) {
-			break
-		}
+	for r := range min(drafts+room, drafts+len(lanes)*deepest) + 1 {
 		p.verify = append(p.verify, p.Costs.Verify.Hopeful(taken+len(lanes)+r))
+	}
+	p.fixed = p.Costs.Rest.Hopeful(len(lanes))
+	p.first, p.chain = append(p.first[:0], p.Costs.Bare.Hopeful(len(lanes))), append(p.chain[:0], 0)
+	for n := 1; n <= len(lanes); n++ {
+		p.first = append(p.first, p.Costs.First.Hopeful(n))
+		p.chain = append(p.chain, p.Costs.Chain.Hopeful(n))
 	}
 	return deepest
 }
@@ -194,7 +201,7 @@ func (p *Planner) climb(lanes []*Lane, limit, room int, top *float64) {
 			p.counts = append(p.counts, 0)
 		}
 		p.counts[c.depth]++
-		if r := tokens / p.seconds(len(lanes), used); r > *top*(1+1e-9) {
+		if r := tokens / p.seconds(used); r > *top*(1+1e-9) {
 			*top = r
 			copy(p.best, p.trial)
 		}
@@ -204,7 +211,7 @@ func (p *Planner) climb(lanes []*Lane, limit, room int, top *float64) {
 // rate is a plan's expected tokens a second.
 func (p *Planner) rate(lanes []*Lane, depths []int) float64 {
 	p.tally(depths)
-	return p.tokens(lanes, depths) / p.seconds(len(lanes), p.rows(depths))
+	return p.tokens(lanes, depths) / p.seconds(p.rows(depths))
 }
 
 func (p *Planner) tokens(lanes []*Lane, depths []int) (sum float64) {
@@ -232,20 +239,14 @@ func (p *Planner) tally(depths []int) {
 }
 
 // seconds is the expected time of a cycle whose lanes draft as p.counts says, `drafts` tokens in all.
-func (p *Planner) seconds(lanes, drafts int) float64 {
-	c := &p.Costs
-	t := c.Rest.Hopeful(lanes) + p.verify[min(drafts, len(p.verify)-1)]
+func (p *Planner) seconds(drafts int) float64 {
+	t := p.fixed + p.verify[min(drafts, len(p.verify)-1)]
 	if len(p.counts) == 0 {
-		t += c.Bare.Hopeful(lanes)
+		return max(t+p.first[0], 1e-9)
 	}
-	for i, n := range p.counts {
-		switch {
-		case n == 0:
-		case i == 0:
-			t += c.First.Hopeful(n)
-		default:
-			t += c.Chain.Hopeful(n)
-		}
+	t += p.first[p.counts[0]]
+	for _, n := range p.counts[1:] {
+		t += p.chain[n]
 	}
 	return max(t, 1e-9)
 }
