@@ -102,7 +102,7 @@ func credential(c *call) string {
 type keyring [][sha256.Size]byte
 
 func newKeyring(keys []string) keyring {
-	var k keyring
+	k := make(keyring, 0, len(keys))
 	for _, key := range keys {
 		k = append(k, sha256.Sum256([]byte(key)))
 	}

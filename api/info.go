@@ -103,7 +103,7 @@ func (s *Server) page(c *call) error {
 
 // card is GET /v1: what there is.
 func (s *Server) card(c *call) error {
-	var paths []string
+	paths := make([]string, 0, len(s.routes))
 	for p := range s.routes {
 		paths = append(paths, p)
 	}
@@ -132,8 +132,9 @@ func (s *Server) snapshot(c *call) error {
 		Completed int     `json:"completion_tokens"`
 		Age       float64 `json:"age_s"`
 	}
-	list := []entry{}
-	for _, f := range s.queue.list() {
+	flights := s.queue.list()
+	list := make([]entry, 0, len(flights))
+	for _, f := range flights {
 		f.mu.Lock()
 		list = append(list, entry{f, f.completed, s.cfg.Now().Sub(f.Started).Seconds()})
 		f.mu.Unlock()

@@ -164,7 +164,7 @@ func (j *job) run(ctx context.Context, to receiver) error {
 	j.usage.Cached = min(j.usage.Cached, j.usage.Prompt) // choices share a prompt, which counts once
 	j.srv.queue.leave(j.flight, j.usage.Elapsed)
 	j.srv.metrics.done(j, first)
-	j.log(first)
+	j.log(ctx, first)
 	return first
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"google.golang.org/protobuf/proto"
 
 	"mtplx/sched/bank"
 	"mtplx/stages"
@@ -165,7 +164,7 @@ func (m *metrics) write() ([]byte, error) {
 	}
 	for _, f := range families {
 		for _, name := range aliases[f.GetName()] {
-			families = append(families, &dto.MetricFamily{Name: proto.String(name), Help: f.Help, Type: f.Type, Metric: f.Metric})
+			families = append(families, &dto.MetricFamily{Name: new(name), Help: f.Help, Type: f.Type, Metric: f.Metric})
 		}
 	}
 	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })

@@ -86,7 +86,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	r, err := c.openSessions()
+	r, err := c.openSessions() //nolint:contextcheck // the engine outlives the signal that ends the command
 	if err != nil {
 		return err
 	}
@@ -115,10 +115,10 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	fmt.Fprintf(s.out, "mtplx %s serves %s at %s\n", version, cfg.Model.Name, c.url(ln))
 	select {
 	case err := <-served:
-		return errors.Join(err, server.Close())
+		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
 	case <-ctx.Done(): // by the first signal, which is in signals, too
 	}
-	return c.drain(server, served, signals, cfg.Log)
+	return c.drain(server, served, signals, cfg.Log) //nolint:contextcheck // ctx has ended; the drain has a time of its own
 }
 
 // drain lets answers finish, within the time there is and until a second signal.
