@@ -271,3 +271,21 @@ func quantise16VNNI(a *quantArgs)
 
 //go:noescape
 func quantise16AVX2(a *quantArgs)
+
+//go:noescape
+func quantise16AVXVNNI(a *quantArgs)
+
+//go:noescape
+func peakAVX2(a *peakArgs)
+
+//go:noescape
+func peakAVXVNNI(a *peakArgs)
+
+//go:noescape
+func peakVNNI(a *peakArgs)
+
+//go:noescape
+func peakAMX(a *peakArgs)
+
+//go:noescape
+func sweepLines(a *sweepArgs)

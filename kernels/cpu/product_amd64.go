@@ -62,7 +62,7 @@ var floatKernels = map[tier]map[packing][passRows + 1]func(*floatArgs){
 // findKernels looks up what a tier has for a weight.
 func findKernels(w *weight) (k simdKernels) {
 	if w.form.Kind == kernels.F32 {
-		k.floats = floatKernels[w.dev.tier][w.packing]
+		k.floats = floatKernels[w.dev.tier.vectors()][w.packing]
 		k.any = k.floats[1] != nil
 		return k
 	}
@@ -71,7 +71,7 @@ func findKernels(w *weight) (k simdKernels) {
 		planes = 2
 	}
 	for m := 1; m <= passRows; m++ {
-		k.codes[m] = codeKernels[codeKernel{w.dev.tier, w.packing, planes, w.sub, w.wide, m}]
+		k.codes[m] = codeKernels[codeKernel{w.dev.tier.products(), w.packing, planes, w.sub, w.wide, m}]
 	}
 	k.any = k.codes[1] != nil
 	return k

@@ -45,7 +45,7 @@ func compileSupport(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Support)
 	rows := o.S.Dims.Logits
 	s := &support{
-		Support: o, tier: d.tier, logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
+		Support: o, tier: d.tier.vectors(), logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
 		chunks: (o.Vocab + chunkEntries - 1) / chunkEntries, strips: (o.Vocab + 15) / 16,
 		args: make([]chunkArgs, d.Threads()), work: make([]candidates, d.Threads()),
 	}
