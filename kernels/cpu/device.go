@@ -14,7 +14,7 @@ import (
 type Options struct {
 	// Threads is the number of workers; 0 means GOMAXPROCS.
 	Threads int
-	// Tier is an instruction set (portable, avx2, vnni); empty means MTPLX_CPU's, and if that
+	// Tier is an instruction set by name, as Tiers lists them; empty means MTPLX_CPU's, and if that
 	// is empty too, the best the machine has.
 	Tier string
 }
@@ -26,6 +26,7 @@ const MaxThreads = 512
 // programs of two queues take turns.
 type Device struct {
 	tier   tier
+	ahead  ahead
 	team   *team
 	mem    arena
 	queues atomic.Int32
@@ -52,7 +53,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > MaxThreads {
 		return nil, fmt.Errorf("start CPU device: %d threads asked for; expecting 1 to %d, or 0 for all processors", o.Threads, MaxThreads)
 	}
-	return &Device{tier: t, team: newTeam(n)}, nil
+	return &Device{tier: t, ahead: aheadHere(), team: newTeam(n)}, nil
 }
 
 // Name describes the device.

@@ -15,7 +15,7 @@ func init() {
 }
 
 // passRows is the most rows that a product kernel takes in one pass over a strip.
-const passRows = 8
+const passRows = 12
 
 // callBytes bounds the weights that one kernel call reads, so that a call stays below 200 us
 // and Go can stop the thread.

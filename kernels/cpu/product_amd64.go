@@ -16,16 +16,19 @@ type codeKernel struct {
 	rows    int
 }
 
-// codeArgs is what the assembly reads; gen/vnni.go has the offsets.
+// codeArgs is what the assembly reads; gen/args.go has the offsets.
 type codeArgs struct {
-	w               unsafe.Pointer
-	codes, codes4   unsafe.Pointer // of rows 0..3 and 4..7
-	scales, scales4 unsafe.Pointer
-	out             unsafe.Pointer
-	groups, strips  int
-	step, step4     int // bytes from one group's codes to the next
-	stride          int // bytes
-	add             int
+	w              unsafe.Pointer
+	codes          [3]unsafe.Pointer // of rows 0..3, 4..7 and 8..11
+	scales         unsafe.Pointer
+	quad           int // bytes from a quad's scales to the next quad's
+	out            unsafe.Pointer
+	groups, strips int
+	step           [3]int // bytes from one group's codes to the next
+	stride         int    // bytes
+	add            int
+	near, far      int // prefetch distances
+	scratch        unsafe.Pointer
 }
 
 // floatArgs is the same for plain weights; gen/floats.go has the offsets.
@@ -37,7 +40,9 @@ type floatArgs struct {
 	_           int
 	strips      int
 	_, _        int
-	stride, add int
+	stride      int
+	_, _        int
+	add         int
 }
 
 // simdKernels are the kernels for a weight by their number of rows; nil where there is none.
@@ -50,8 +55,9 @@ type simdKernels struct {
 // simdArgs belong to a worker: what is passed to a kernel through a variable escapes, so it
 // must not be made anew for each call.
 type simdArgs struct {
-	code  codeArgs
-	float floatArgs
+	code    codeArgs
+	float   floatArgs
+	scratch scratch
 }
 
 var floatKernels = map[tier]map[packing][passRows + 1]func(*floatArgs){
@@ -100,7 +106,7 @@ func (r *pass) simd(a *simdArgs) bool {
 			for k.codes[m] == nil {
 				m--
 			}
-			r.codeCall(&a.code, row, m)
+			r.codeCall(a, row, m)
 			k.codes[m](&a.code)
 		}
 		row += m
@@ -109,22 +115,22 @@ func (r *pass) simd(a *simdArgs) bool {
 }
 
 // codeCall fills the arguments for m rows from the pass's row `row` on.
-func (r *pass) codeCall(a *codeArgs, row, m int) {
+func (r *pass) codeCall(d *simdArgs, row, m int) {
+	a := &d.code
 	f, at := r.x.form, r.row+row
 	a.w = unsafe.Pointer(&r.w.mem[r.from*r.w.strip])
-	a.codes = unsafe.Pointer(&f.codes[f.at(at)])
-	a.scales = unsafe.Pointer(&f.scales[f.scaleAt(at)])
-	a.step = f.step(at)
-	if m > 4 {
-		a.codes4 = unsafe.Pointer(&f.codes[f.at(at+4)])
-		a.scales4 = unsafe.Pointer(&f.scales[f.scaleAt(at+4)])
-		a.step4 = f.step(at + 4)
+	for i := 0; i < m; i += 4 {
+		a.codes[i/4] = unsafe.Pointer(&f.codes[f.at(at+i)])
+		a.step[i/4] = f.step(at + i)
 	}
+	a.scales, a.quad = unsafe.Pointer(&f.scales[f.scaleAt(at)]), 32*f.groups*f.sub
 	a.groups, a.strips = r.w.groups, r.to-r.from
 	a.out, a.stride, a.add = unsafe.Pointer(&r.out[row*r.stride]), 4*r.stride, 0
 	if r.add {
 		a.add = 1
 	}
+	a.scratch = unsafe.Pointer(d.scratch.at())
+	a.near, a.far = r.w.dev.ahead.of(m)
 }
 
 func (r *pass) floatCall(a *floatArgs, row int) {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
-	"strings"
 )
 
 // Go's assembler lacks the VEX form of VPDPBUSD and all of AMX, so these are written as bytes
@@ -11,12 +11,20 @@ import (
 var gpr = map[string]int{"AX": 0, "CX": 1, "DX": 2, "BX": 3, "SP": 4, "BP": 5, "SI": 6, "DI": 7,
 	"R8": 8, "R9": 9, "R10": 10, "R11": 11, "R12": 12, "R13": 13, "R14": 14, "R15": 15}
 
+// bytes writes an instruction of at least four bytes.
 func (a *asm) bytes(comment string, list ...int) {
-	parts := make([]string, len(list))
-	for i, b := range list {
-		parts[i] = fmt.Sprintf("BYTE $%#02x", b&255)
+	b := make([]byte, len(list))
+	for i, v := range list {
+		b[i] = byte(v)
 	}
-	a.p("%s // %s", strings.Join(parts, "; "), comment)
+	text := fmt.Sprintf("LONG $%#08x", binary.LittleEndian.Uint32(b))
+	for _, v := range b[4:] {
+		text += fmt.Sprintf("; BYTE $%#02x", v)
+	}
+	if comment != "" {
+		text += " // " + comment
+	}
+	a.p("%s", text)
 }
 
 // Prefix codes of VEX.
@@ -36,8 +44,7 @@ func vex(reg, index, base, v, length, pp int) []int {
 
 // vpdpbusd adds to ymm dst the products of unsigned codes and signed activations.
 func (a *asm) vpdpbusd(acts, codes, dst int) {
-	a.bytes(fmt.Sprintf("VPDPBUSD Y%d, Y%d, Y%d", acts, codes, dst),
-		append(vex(dst, 0, acts, codes, 1, pp66), 0x50, 0xc0|dst&7<<3|acts&7)...)
+	a.bytes("", append(vex(dst, 0, acts, codes, 1, pp66), 0x50, 0xc0|dst&7<<3|acts&7)...)
 }
 
 // tileAddress is ModRM, SIB and a 32-bit displacement of disp(base)(index*1).

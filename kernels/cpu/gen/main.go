@@ -63,8 +63,10 @@ func main() {
 	log.SetFlags(0)
 	vnni := productsVNNI()
 	vnni.write("product_vnni_amd64.s")
-	avx2 := productsAVX2()
+	avx2 := products256(false)
 	avx2.write("product_avx2_amd64.s")
+	avxvnni := products256(true)
+	avxvnni.write("product_avxvnni_amd64.s")
 	floats := productsFloat()
 	floats.write("product_float_amd64.s")
 	quant := quantisers()
@@ -73,16 +75,18 @@ func main() {
 	peak.write("peak_amd64.s")
 	sweep := sweeps()
 	sweep.write("sweep_amd64.s")
+	id := identification()
+	id.write("cpuid_amd64.s")
 
 	var b strings.Builder
 	b.WriteString(header + "package cpu\n")
-	for _, a := range []*asm{vnni, avx2, floats, quant, peak, sweep} {
+	for _, a := range []*asm{vnni, avx2, avxvnni, floats, quant, peak, sweep, id} {
 		for _, n := range a.names {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s(a *%s)\n", n, a.args)
 		}
 	}
 	writeGo("kernels_amd64.go", b.String())
-	writeTables(vnni.names, avx2.names)
+	writeTables(vnni.names, avx2.names, avxvnni.names)
 }
 
 // writeTables writes the tables by which product_amd64.go finds a kernel.
@@ -145,20 +149,29 @@ func (k kernel) tail() int {
 
 func (k kernel) block() int { return k.codes() + k.sub*k.tail() }
 
-// variants lists the kernels of a tier: every row count for the usual blocks, one and four
-// rows for the others.
+// variants lists the kernels of a tier: every row count for the usual blocks, fewer for the
+// others. 8-bit blocks meet int8 activations when 4-bit ones were unpacked into them, so their
+// codes are at most 15.
 func variants(tier string, most int) []kernel {
 	var list []kernel
-	for _, f := range []struct{ bits, planes int }{{4, 1}, {4, 2}, {8, 2}} {
-		for m := 1; m <= most; m++ {
-			list = append(list, kernel{tier, f.bits, f.planes, 1, false, m})
-		}
+	all, few, fewer := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, []int{1, 2, 3, 4, 6, 8, 12}, []int{1, 4, 8}
+	for _, f := range []struct{ bits, planes int }{{4, 1}, {4, 2}, {8, 2}, {8, 1}} {
 		for _, v := range []struct {
 			sub  int
 			wide bool
-		}{{1, true}, {2, false}, {2, true}} {
-			for _, m := range []int{1, 4} {
-				list = append(list, kernel{tier, f.bits, f.planes, v.sub, v.wide, m})
+			rows []int
+		}{{1, false, all}, {1, true, fewer}, {2, false, few}, {2, true, fewer}} {
+			if f.bits == 8 && f.planes == 1 {
+				v.rows = few
+				if v.sub == 2 || v.wide {
+					continue
+				}
+			}
+			for _, m := range v.rows {
+				k := kernel{tier, f.bits, f.planes, v.sub, v.wide, m}
+				if m <= most && (v.sub == 1 || m <= 8) {
+					list = append(list, k)
+				}
 			}
 		}
 	}

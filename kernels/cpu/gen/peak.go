@@ -74,3 +74,18 @@ func sweeps() *asm {
 	a.p("RET")
 	return a
 }
+
+// identification writes CPUID of leaf a.leaf.
+func identification() *asm {
+	a := &asm{args: "cpuidArgs"}
+	a.function("cpuidLeaf", "CPUID, subleaf 0.", 0)
+	a.p("MOVQ AX, SI")
+	a.p("MOVL 0(SI), AX")
+	a.p("XORL CX, CX")
+	a.p("CPUID")
+	for i, r := range []string{"AX", "BX", "CX", "DX"} {
+		a.p("MOVL %s, %d(SI)", r, 4*i)
+	}
+	a.p("RET")
+	return a
+}
