@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"mtplx/kernels"
@@ -25,12 +26,15 @@ const MaxThreads = 512
 // Device is the CPU. It is safe for concurrent use. Its queues share one team of workers, so
 // programs of two queues take turns.
 type Device struct {
-	tier   tier
-	ahead  ahead
-	team   *team
-	mem    arena
-	queues atomic.Int32
-	closed atomic.Bool
+	tier  tier
+	ahead ahead
+	team  *team
+	desks []desk // by worker
+
+	growing sync.Mutex // held while desks get larger rooms
+	mem     arena
+	queues  atomic.Int32
+	closed  atomic.Bool
 }
 
 var _ kernels.Device = (*Device)(nil)
@@ -53,7 +57,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > MaxThreads {
 		return nil, fmt.Errorf("start CPU device: %d threads asked for; expecting 1 to %d, or 0 for all processors", o.Threads, MaxThreads)
 	}
-	return &Device{tier: t, ahead: aheadHere(), team: newTeam(n)}, nil
+	return &Device{tier: t, ahead: aheadHere(), team: newTeam(n), desks: make([]desk, n)}, nil
 }
 
 // Name describes the device.

@@ -480,6 +480,42 @@ func w8x8m3AVXVNNI(a *codeArgs)
 func w8x8m4AVXVNNI(a *codeArgs)
 
 //go:noescape
+func w4x8m8AMX(a *codeArgs)
+
+//go:noescape
+func w4x8m12AMX(a *codeArgs)
+
+//go:noescape
+func w4x8m16AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m8AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m12AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m16AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m8AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m12AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m16AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m8AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m12AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m16AMX(a *codeArgs)
+
+//go:noescape
 func halvesm1VNNI(a *floatArgs)
 
 //go:noescape
@@ -550,6 +586,12 @@ func peakAMX(a *peakArgs)
 
 //go:noescape
 func sweepLines(a *sweepArgs)
+
+//go:noescape
+func unpackVNNI(a *unpackArgs)
+
+//go:noescape
+func unpackAVX2(a *unpackArgs)
 
 //go:noescape
 func cpuidLeaf(a *cpuidArgs)

@@ -2,10 +2,11 @@ package cpu
 
 import "unsafe"
 
-// scratch is a worker's memory for kernels whose sums find no room in registers.
+// scratch is a worker's memory for kernels: sums that find no room in registers, and the slots of
+// the tile kernels.
 type scratch [scratchBytes + 64]byte
 
-const scratchBytes = 512
+const scratchBytes = 32 << 10
 
 // at is its part on a cache line's border.
 func (s *scratch) at() *byte {

@@ -67,6 +67,8 @@ func main() {
 	avx2.write("product_avx2_amd64.s")
 	avxvnni := products256(true)
 	avxvnni.write("product_avxvnni_amd64.s")
+	amx := productsAMX()
+	amx.write("product_amx_amd64.s")
 	floats := productsFloat()
 	floats.write("product_float_amd64.s")
 	quant := quantisers()
@@ -75,18 +77,20 @@ func main() {
 	peak.write("peak_amd64.s")
 	sweep := sweeps()
 	sweep.write("sweep_amd64.s")
+	unpack := unpackers()
+	unpack.write("unpack_amd64.s")
 	id := identification()
 	id.write("cpuid_amd64.s")
 
 	var b strings.Builder
 	b.WriteString(header + "package cpu\n")
-	for _, a := range []*asm{vnni, avx2, avxvnni, floats, quant, peak, sweep, id} {
+	for _, a := range []*asm{vnni, avx2, avxvnni, amx, floats, quant, peak, sweep, unpack, id} {
 		for _, n := range a.names {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s(a *%s)\n", n, a.args)
 		}
 	}
 	writeGo("kernels_amd64.go", b.String())
-	writeTables(vnni.names, avx2.names, avxvnni.names)
+	writeTables(vnni.names, avx2.names, avxvnni.names, amx.names)
 }
 
 // writeTables writes the tables by which product_amd64.go finds a kernel.
