@@ -11,7 +11,7 @@ const (
 	blockRows   = 256 << 10 // bytes of activations
 	blockBatch  = 32 << 10  // bytes of strips that passes go over in turn, one strip at least
 	rowUnit     = 48        // rows of a block are a multiple, so that passes of 4, 12 and 16 come out even
-	looseRows   = 8         // rows from which unpacking pays, where it does
+	looseRows   = 32        // rows from which unpacking pays, where it does
 )
 
 // loosePacking describes strips unpacked to a byte a code.
@@ -52,7 +52,11 @@ func (d *Device) reserve(w *weight) {
 // blocks computes strips from..to-1, all of them whole, for many rows.
 func (r *pass) blocks(d *desk, from, to int) {
 	k := &r.x.kernels
-	l, loose := &d.loose, k.loose && r.n >= looseRows
+	done := r.tileBlocks(d, from, to)
+	if done == r.n {
+		return
+	}
+	l, loose := &d.loose, k.loose && r.n-done >= looseRows
 	if loose {
 		*l = r.w.loosePacking()
 		l.mem = *d.room.mem.Load()
@@ -65,7 +69,7 @@ func (r *pass) blocks(d *desk, from, to int) {
 	rows := max(rowUnit, blockRows/r.x.rowBytes()/rowUnit*rowUnit)
 	p := *r
 	for tile := from; tile < to; tile += strips {
-		for row := 0; row < r.n; row += rows {
+		for row := done; row < r.n; row += rows {
 			for s := tile; s < min(tile+strips, to); s += few {
 				n := min(few, tile+strips-s, to-s)
 				p.w, p.from, p.to = r.w, s, s+n

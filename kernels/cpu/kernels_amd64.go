@@ -507,6 +507,9 @@ func w8x16m12AMX(a *codeArgs)
 func w8x16m16AMX(a *codeArgs)
 
 //go:noescape
+func many16AMX(a *codeArgs)
+
+//go:noescape
 func w8x8m8AMX(a *codeArgs)
 
 //go:noescape
@@ -514,6 +517,9 @@ func w8x8m12AMX(a *codeArgs)
 
 //go:noescape
 func w8x8m16AMX(a *codeArgs)
+
+//go:noescape
+func many8AMX(a *codeArgs)
 
 //go:noescape
 func halvesm1VNNI(a *floatArgs)

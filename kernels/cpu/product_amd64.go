@@ -35,6 +35,7 @@ type codeArgs struct {
 	rows                int
 	tileLeft, scaleLeft int
 	blocks, tile, end   int
+	manyArgs
 }
 
 // floatArgs is the same for plain weights; gen/floats.go has the offsets.
@@ -69,6 +70,7 @@ type simdKernels struct {
 	spread [vectorRows + 1]func(*codeArgs)
 	// tiles are the tile kernels by their quads of rows.
 	tiles, spreadTiles [passRows/4 + 1]func(*codeArgs)
+	many               func(*codeArgs) // for many rows
 }
 
 // simdArgs belong to a worker: what is passed to a kernel through a variable escapes, so it
@@ -104,6 +106,12 @@ func findKernels(w *weight, maxRows int) (k simdKernels) {
 	case !k.any:
 	case t == tierAMX:
 		k.tiles = key.byQuads()
+		if w.packing == packed8 || w.canLoosen() {
+			k.many = []func(*codeArgs){many8AMX, many16AMX}[key.planes-1]
+		}
+		if w.sub != 1 || w.wide {
+			k.many = nil
+		}
 	case t == tierVNNI:
 		k.most = vectorRows
 	default:
@@ -146,8 +154,13 @@ type unpackArgs struct {
 
 // unpackStrips spreads strips from..from+n-1 into dst.
 func (w *weight) unpackStrips(dst []byte, from, n int, d *simdArgs) {
+	w.unpackBlocks(dst, from*w.strip, n*w.groups, d)
+}
+
+// unpackBlocks spreads n blocks from byte `at` on.
+func (w *weight) unpackBlocks(dst []byte, at, n int, d *simdArgs) {
 	a := &d.unpack
-	a.src, a.dst, a.blocks = unsafe.Pointer(&w.mem[from*w.strip]), unsafe.Pointer(&dst[0]), n*w.groups
+	a.src, a.dst, a.blocks = unsafe.Pointer(&w.mem[at]), unsafe.Pointer(&dst[0]), n
 	if w.dev.tier.vectors() == tierVNNI {
 		unpackVNNI(a)
 	} else {

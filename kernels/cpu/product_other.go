@@ -14,3 +14,5 @@ func findKernels(*weight, int) simdKernels { return simdKernels{most: passRows} 
 func (w *weight) unpackStrips([]byte, int, int, *simdArgs) {}
 
 func (r *pass) simd(*simdArgs) bool { return false }
+
+func (r *pass) tileBlocks(*desk, int, int) int { return 0 }

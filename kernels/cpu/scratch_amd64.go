@@ -6,7 +6,7 @@ import "unsafe"
 // the tile kernels.
 type scratch [scratchBytes + 64]byte
 
-const scratchBytes = 32 << 10
+const scratchBytes = 34<<10 + 64*sumRows
 
 // at is its part on a cache line's border.
 func (s *scratch) at() *byte {

@@ -33,7 +33,89 @@ func (r *pass) tileCall(d *simdArgs, row, m int) {
 	lines := m * r.x.form.bytes / 64
 	a.config, a.rows = unsafe.Pointer(&tileConfigs[lines]), m
 	a.tileLeft, a.scaleLeft = a.groups, a.groups
-	const slot = 2048 // gen/amx.go
+	slot := tileSlot((m + 3) / 4 * 4 * lines / m)
 	a.blocks = a.groups * a.strips * slot
 	a.tile, a.end = a.blocks+4*slot, a.blocks+8*slot
+}
+
+// tileSlot is the size of a slot of the kernel for that many lines of activations (gen/amx.go).
+func tileSlot(lines int) int {
+	if lines > 16 {
+		return 2048
+	}
+	return 1024
+}
+
+// manyArgs is the end of codeArgs.
+type manyArgs struct {
+	rowStep     int // bytes
+	sums        unsafe.Pointer
+	begun, last int
+	tiles       int
+}
+
+// tileGroups is how many groups of a strip the kernel for many rows keeps in the first-level cache.
+const tileGroups = 16
+
+// tileBlocks computes strips from..to-1 for the most whole tiles of rows there are, and returns
+// how many rows these are.
+func (r *pass) tileBlocks(d *desk, from, to int) (done int) {
+	k := &r.x.kernels
+	if k.many == nil || r.row&15 != 0 || r.n < 32 {
+		return 0
+	}
+	l := r.w
+	spread := r.w.packing == packed4
+	if spread {
+		d.loose = r.w.loosePacking()
+		l = &d.loose
+		l.mem = *d.room.mem.Load()
+	}
+	whole := r.n &^ 15
+	rows := max(64, min(sumRows, 2*blockRows/r.x.rowBytes())&^15)
+	strips := max(1, blockStrips/r.w.strip)
+	for tile := from; tile < to; tile += strips {
+		for row := 0; row < whole; row += rows {
+			for s := tile; s < min(tile+strips, to); s++ {
+				for g := 0; g < r.w.groups; g += tileGroups {
+					groups := min(tileGroups, r.w.groups-g)
+					at := s*r.w.strip + g*r.w.block
+					blocks := r.w.mem[at:]
+					if spread {
+						r.w.unpackBlocks(l.mem, at, groups, &d.args)
+						blocks = l.mem
+					}
+					r.manyCall(d, blocks, row, min(rows, whole-row), s, g, groups)
+				}
+			}
+		}
+	}
+	return whole
+}
+
+// sumRows is how many rows' running sums there is room for.
+const sumRows = 256
+
+func (r *pass) manyCall(d *desk, blocks []byte, row, n, s, g, groups int) {
+	a := &d.args.code
+	f, at := r.x.form, r.row+row
+	a.w = unsafe.Pointer(&blocks[0])
+	a.codes[0] = unsafe.Pointer(&f.codes[f.at(at)+g*16*f.bytes])
+	a.scales, a.quad = unsafe.Pointer(&f.scales[f.scaleAt(at)+8*g]), 32*f.groups
+	a.groups, a.tiles, a.rowStep = groups, n/16, 16*f.groups*f.bytes
+	a.out, a.stride, a.add = unsafe.Pointer(&r.out[row*r.stride+16*s]), 4*r.stride, 0
+	if r.add {
+		a.add = 1
+	}
+	a.begun, a.last = min(g, 1), 0
+	if g+groups == r.w.groups {
+		a.last = 1
+	}
+	a.scratch = unsafe.Pointer(d.args.scratch.at())
+	a.sums = unsafe.Add(a.scratch, scratchBytes-64*sumRows)
+	lines := 16 * f.bytes / 64
+	a.config = unsafe.Pointer(&tileConfigs[lines])
+	a.tileLeft, a.scaleLeft = groups, groups
+	a.blocks = groups * a.tiles * tileSlot(lines)
+	r.x.kernels.many(a)
 }

@@ -11,14 +11,24 @@ const (
 	argBlocks     = 168 // all blocks, times the size of a slot
 	argBlocksTile = 176 // the same four blocks later
 	argBlocksEnd  = 184 // and eight
+
+	// For the kernels of many rows, which go over tiles of rows.
+	argRowStep = 192 // bytes from a tile of rows' codes to the next
+	argSum     = 200 // running sums [rows][16]
+	argBegun   = 208 // whether they hold any yet
+	argLast    = 216 // whether the rows end here
+	argTiles   = 224 // tiles of rows
 )
 
-// The tile kernels' scratch: eight slots of unpacked codes, and eight of sums.
-const (
-	tileSlot  = 2048
-	tileCodes = 0
-	tileSums  = 8 * tileSlot
-)
+// slots is where a tile kernel keeps what goes from stage to stage in its scratch: eight slots of
+// unpacked codes, then eight of sums. A load waits for an earlier store to the same place of
+// another page, so the two lie apart by half a page's worth of slots.
+func (k kernel) slots() (size, sums int) {
+	if k.planes*k.m > 16 {
+		return 2048, 18 << 10
+	}
+	return 1024, 10 << 10
+}
 
 // Tile registers: sums and activations of up to 16 lines each, codes.
 const (
@@ -37,14 +47,161 @@ func productsAMX() *asm {
 			described[k.name()] = k
 			a.productAMX(k)
 		}
+		if f.bits == 8 {
+			a.manyAMX(f.planes)
+		}
 	}
 	return a
+}
+
+// manyAMX writes the kernel for many rows, whole tiles of 16: it goes over a few blocks of one
+// strip, a byte a code, tile after tile of rows, so that the blocks stay in the first-level cache.
+// Running sums wait in memory for the strip's next blocks.
+func (a *asm) manyAMX(planes int) {
+	const m = 16
+	k := kernel{"tierAMX", 8, planes, 1, false, m}
+	f := func(r int) string { return fmt.Sprintf("Z%d", r) }
+	const ws, wb, high = "Z16", "Z17", "Z19"
+	tileSlot, tileSums := k.slots()
+	two := planes == 2
+	scale := func(r, at int) string {
+		return fmt.Sprintf("%d(R9)%s", 4*(r%4)+at, []string{"", "(DX*1)", "(DX*2)", "(R8*1)"}[r/4])
+	}
+	a.function(fmt.Sprintf("many%dAMX", 8*planes), fmt.Sprintf("Codes of a byte, int%d activations, tiles of 16 rows.", 8*planes), 0)
+	a.p("MOVQ %d(AX), SI", argW) // tile stage
+	a.p("MOVQ SI, BX")           // scaling stage
+	a.p("MOVQ %d(AX), R12", argSum)
+	a.p("MOVQ %d(AX), R13", argStride)
+	a.p("MOVQ %d(AX), DX", argQuad)
+	a.p("MOVQ %d(AX), DI", argCodes)
+	a.p("MOVQ %d(AX), R9", argScales)
+	a.p("LEAQ (DX)(DX*2), R8")
+	a.p("MOVQ %d(AX), R10", argScratch)
+	a.p("MOVQ $64, R14")
+	a.p("XORQ R15, R15")
+	a.p("MOVQ %d(AX), R11", argConfig)
+	a.tileConfig(0, "R11")
+	a.p("MOVL $0xffff0000, R11")
+	a.p("VPBROADCASTD R11, %s", high)
+	a.p("JMP begin")
+	slot := func(before int) {
+		a.p("LEAQ %d(R15), R11", -before*tileSlot)
+		a.p("ANDQ $%d, R11", 7*tileSlot)
+		a.p("ADDQ R10, R11")
+	}
+	keep := func() {
+		slot(1)
+		a.tileStore(tileC0, tileSums, "R11", "R14")
+		if two {
+			a.tileStore(tileC1, tileSums+1024, "R11", "R14")
+		}
+	}
+	a.label("block")
+	a.p("CMPQ R15, %d(AX)", argBlocks)
+	a.p("JGE drain")
+	a.tileLoad(0, "SI", "R14", tileB)
+	a.tileLoad(0, "DI", "R14", tileA0)
+	if two {
+		a.tileLoad(1024, "DI", "R14", tileA1)
+	}
+	a.p("TESTQ R15, R15")
+	a.p("JZ first")
+	keep()
+	a.label("first")
+	a.tileZero(tileC0)
+	a.tileDot(tileB, tileA0, tileC0)
+	if two {
+		a.tileZero(tileC1)
+		a.tileDot(tileB, tileA1, tileC1)
+	}
+	a.p("ADDQ $%d, SI", k.block())
+	a.p("ADDQ $%d, DI", 1024*planes)
+	a.p("SUBQ $1, %d(AX)", argTileLeft)
+	a.p("JNZ multiplied")
+	a.p("MOVQ %d(AX), SI", argW)
+	a.p("MOVQ %d(AX), DI", argCodes)
+	a.p("ADDQ %d(AX), DI", argRowStep)
+	a.p("MOVQ DI, %d(AX)", argCodes)
+	a.p("MOVQ %d(AX), R11", argGroups)
+	a.p("MOVQ R11, %d(AX)", argTileLeft)
+	a.p("JMP multiplied")
+	a.label("drain")
+	a.p("JNE multiplied") // sums are kept once more, after the last block
+	keep()
+	a.label("multiplied")
+	a.p("CMPQ R15, $%d", 4*tileSlot)
+	a.p("JLT scaled")
+	slot(4)
+	for _, s := range k.scaleAMX(fmt.Sprintf("%d(BX)", k.codes()), f, scale, ws, wb, high) {
+		a.p("%s", s)
+	}
+	a.p("ADDQ $%d, BX", k.block())
+	a.p("ADDQ $32, R9")
+	a.p("SUBQ $1, %d(AX)", argScaleLeft)
+	a.p("JNZ scaled")
+
+	// A tile of rows is through these blocks.
+	a.p("CMPQ %d(AX), $0", argLast)
+	a.p("JNE last")
+	for r := range m {
+		a.p("VMOVUPS %s, %d(R12)", f(r), 64*r)
+	}
+	a.p("JMP next")
+	a.label("last")
+	a.p("MOVQ %d(AX), R11", argOut)
+	a.p("CMPQ %d(AX), $0", argAdd)
+	a.p("JE plain")
+	for r := range m {
+		a.p("VADDPS (R11), %s, %[1]s", f(r))
+		a.p("VMOVUPS %s, (R11)", f(r))
+		a.p("ADDQ R13, R11")
+	}
+	a.p("JMP stored")
+	a.label("plain")
+	for r := range m {
+		a.p("VMOVUPS %s, (R11)", f(r))
+		a.p("ADDQ R13, R11")
+	}
+	a.label("stored")
+	a.p("MOVQ R11, %d(AX)", argOut)
+	a.label("next")
+	a.p("ADDQ $1024, R12")
+	a.p("MOVQ %d(AX), BX", argW)
+	a.p("MOVQ %d(AX), R9", argScales)
+	a.p("LEAQ (R9)(DX*4), R9")
+	a.p("MOVQ R9, %d(AX)", argScales)
+	a.p("SUBQ $1, %d(AX)", argTiles)
+	a.p("JZ done")
+	a.p("MOVQ %d(AX), R11", argGroups)
+	a.p("MOVQ R11, %d(AX)", argScaleLeft)
+	a.label("begin")
+	a.p("CMPQ %d(AX), $0", argBegun)
+	a.p("JE zero")
+	for r := range m {
+		a.p("VMOVUPS %d(R12), %s", 64*r, f(r))
+	}
+	a.p("JMP begun")
+	a.label("zero")
+	for r := range m {
+		a.p("VPXORD %s, %[1]s, %[1]s", f(r))
+	}
+	a.label("begun")
+	a.p("CMPQ R15, $0") // at the very beginning no block was counted yet
+	a.p("JE block")
+	a.label("scaled")
+	a.p("ADDQ $%d, R15", tileSlot)
+	a.p("JMP block")
+	a.label("done")
+	a.tileRelease()
+	a.p("VZEROUPPER")
+	a.p("RET")
 }
 
 func (a *asm) productAMX(k kernel) {
 	m := k.m
 	f := func(r int) string { return fmt.Sprintf("Z%d", r) }
 	const ws, wb, low, high = "Z16", "Z17", "Z18", "Z19"
+	tileSlot, tileSums := k.slots()
 	two := k.planes*m > 16 // two tiles of activations
 	scale := func(r, at int) string {
 		return fmt.Sprintf("%d(R9)%s", 4*(r%4)+at, []string{"", "(DX*1)", "(DX*2)", "(R8*1)"}[r/4])
@@ -70,31 +227,47 @@ func (a *asm) productAMX(k kernel) {
 	}
 	zero()
 
-	a.label("block")
-	a.p("CMPQ R15, $%d", 4*tileSlot)
-	a.p("JLT multiplied")
-	a.p("CMPQ R15, %d(AX)", argBlocksTile)
-	a.p("JGE multiplied")
-	slot := func(apart int) {
-		a.p("MOVQ R15, R11")
-		if apart > 0 {
-			a.p("XORQ $%d, R11", apart*tileSlot)
+	slot := func(before int) {
+		if before == 0 {
+			a.p("MOVQ R15, R11")
+		} else {
+			a.p("LEAQ %d(R15), R11", -before*tileSlot)
 		}
 		a.p("ANDQ $%d, R11", 7*tileSlot)
 		a.p("ADDQ R10, R11")
 	}
-	slot(4)
-	a.tileZero(tileC0)
+	// Sums are stored a block later than multiplied, after the next block's loads, so that these
+	// need not wait for the product.
+	keep := func() {
+		slot(5)
+		a.tileStore(tileC0, tileSums, "R11", "R14")
+		if two {
+			a.tileStore(tileC1, tileSums+1024, "R11", "R14")
+		}
+	}
+	a.label("block")
+	a.p("CMPQ R15, $%d", 4*tileSlot)
+	a.p("JLT multiplied")
+	a.p("CMPQ R15, %d(AX)", argBlocksTile)
+	a.p("JGE drain")
 	if k.bits == 8 {
 		a.tileLoad(-4*k.block(), "SI", "R14", tileB)
 	} else {
-		a.tileLoad(tileCodes, "R11", "R14", tileB)
+		slot(4)
+		a.tileLoad(0, "R11", "R14", tileB)
 	}
 	a.tileLoad(0, "DI", "R14", tileA0)
+	if two {
+		a.tileLoad(1024, "DI", "R14", tileA1)
+	}
+	a.p("CMPQ R15, $%d", 5*tileSlot)
+	a.p("JLT first")
+	keep()
+	a.label("first")
+	a.tileZero(tileC0)
 	a.tileDot(tileB, tileA0, tileC0)
 	if two {
 		a.tileZero(tileC1)
-		a.tileLoad(1024, "DI", "R14", tileA1)
 		a.tileDot(tileB, tileA1, tileC1)
 	}
 	a.p("ADDQ %d(AX), DI", argStep)
@@ -103,6 +276,12 @@ func (a *asm) productAMX(k kernel) {
 	a.p("MOVQ %d(AX), DI", argCodes)
 	a.p("MOVQ %d(AX), R11", argGroups)
 	a.p("MOVQ R11, %d(AX)", argTileLeft)
+	a.p("JMP multiplied")
+	a.label("drain")
+	a.p("LEAQ %d(R15), R11", -tileSlot)
+	a.p("CMPQ R11, %d(AX)", argBlocksTile)
+	a.p("JGE multiplied")
+	keep()
 	a.label("multiplied")
 
 	slot(0)
@@ -110,7 +289,8 @@ func (a *asm) productAMX(k kernel) {
 	a.p("JLT early")
 	a.p("CMPQ R15, %d(AX)", argBlocks)
 	a.p("JGE late")
-	unpack, scaling := k.unpackAMX(low), k.scaleAMX(f, scale, ws, wb, high)
+	unpack := k.unpackAMX(low)
+	scaling := k.scaleAMX(fmt.Sprintf("%d(SI)", -8*k.block()+k.codes()), f, scale, ws, wb, high)
 	// Both stages in turn, each at the pace that ends them together.
 	for done, i := 0, 0; i < len(scaling); i++ {
 		a.p("%s", scaling[i])
@@ -144,16 +324,6 @@ func (a *asm) productAMX(k kernel) {
 	zero()
 
 	a.label("store")
-	a.p("CMPQ R15, $%d", 4*tileSlot)
-	a.p("JLT kept")
-	a.p("CMPQ R15, %d(AX)", argBlocksTile)
-	a.p("JGE kept")
-	slot(4)
-	a.tileStore(tileC0, tileSums, "R11", "R14")
-	if two {
-		a.tileStore(tileC1, tileSums+1024, "R11", "R14")
-	}
-	a.label("kept")
 	a.p("ADDQ $%d, SI", k.block())
 	a.p("ADDQ $%d, R15", tileSlot)
 	a.p("CMPQ R15, %d(AX)", argBlocksEnd)
@@ -180,19 +350,20 @@ func (k kernel) unpackAMX(low string) (list []string) {
 		add("VPSRLW $4, %s, %s", v, hi)
 		add("VPANDD %s, %s, %s", low, v, v)
 		add("VPANDD %s, %s, %s", low, hi, hi)
-		add("VMOVDQU32 %s, %d(R11)", v, tileCodes+64*j)
-		add("VMOVDQU32 %s, %d(R11)", hi, tileCodes+512+64*j)
+		add("VMOVDQU32 %s, %d(R11)", v, 64*j)
+		add("VMOVDQU32 %s, %d(R11)", hi, 512+64*j)
 	}
 	fetch(k.codes())
 	return list
 }
 
-// scaleAMX adds the sums of the block eight before SI, at its slot of R11, to the rows.
-func (k kernel) scaleAMX(f func(int) string, scale func(r, at int) string, ws, wb, high string) (list []string) {
+// scaleAMX adds the sums of the block with the given tail, at its slot of R11, to the rows.
+func (k kernel) scaleAMX(tail string, f func(int) string, scale func(r, at int) string, ws, wb, high string) (list []string) {
 	add := func(format string, v ...any) { list = append(list, fmt.Sprintf(format, v...)) }
-	add("VMOVDQU32 %d(SI), %s", -8*k.block()+k.codes(), wb)
+	add("VMOVDQU32 %s, %s", tail, wb)
 	add("VPANDD %s, %s, %s", high, wb, ws)
 	add("VPSLLD $16, %s, %s", wb, wb)
+	_, tileSums := k.slots()
 	for r := range k.m {
 		t, u := fmt.Sprintf("Z%d", 24+r%4*2), fmt.Sprintf("Z%d", 25+r%4*2)
 		at := func(line int) string { return fmt.Sprintf("%d(R11)", tileSums+64*line) }

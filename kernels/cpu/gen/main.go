@@ -99,7 +99,10 @@ func writeTables(lists ...[]string) {
 	b.WriteString(header + "package cpu\n\n// codeKernels holds the product kernels of quantised weights.\nvar codeKernels = map[codeKernel]func(*codeArgs){\n")
 	for _, names := range lists {
 		for _, n := range names {
-			k := described[n]
+			k, ok := described[n]
+			if !ok {
+				continue // found by name
+			}
 			fmt.Fprintf(&b, "\t{tier: %s, packing: packed%d, planes: %d, sub: %d, wide: %v, rows: %d}: %s,\n", k.tier, k.bits, k.planes, k.sub, k.wide, k.m, n)
 		}
 	}
