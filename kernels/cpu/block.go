@@ -11,6 +11,7 @@ const (
 	blockRows   = 256 << 10 // bytes of activations
 	blockBatch  = 32 << 10  // bytes of strips that passes go over in turn, one strip at least
 	rowUnit     = 48        // rows of a block are a multiple, so that passes of 4, 12 and 16 come out even
+	roomLeast   = 24 << 10  // bytes of unpacked blocks that any kernel may want
 	looseRows   = 32        // rows from which unpacking pays, where it does
 )
 
@@ -36,7 +37,7 @@ type room struct{ mem atomic.Pointer[[]byte] }
 // reserve makes room for the unpacked strips of w with every worker.
 func (d *Device) reserve(w *weight) {
 	l := w.loosePacking()
-	need := batch(l.strip) * l.strip
+	need := max(batch(l.strip)*l.strip, roomLeast)
 	d.growing.Lock()
 	defer d.growing.Unlock()
 	for i := range d.desks {

@@ -148,19 +148,23 @@ func (key codeKernel) byQuads() (list [passRows/4 + 1]func(*codeArgs)) {
 
 // unpackArgs is what the unpacking of blocks reads.
 type unpackArgs struct {
-	src, dst unsafe.Pointer
-	blocks   int
+	src, dst       unsafe.Pointer
+	blocks         int
+	tails          unsafe.Pointer
+	step, tailStep int // bytes from one block's codes, and tail, to the next
 }
 
 // unpackStrips spreads strips from..from+n-1 into dst.
 func (w *weight) unpackStrips(dst []byte, from, n int, d *simdArgs) {
-	w.unpackBlocks(dst, from*w.strip, n*w.groups, d)
+	block := 1024 + 64
+	w.unpackBlocks(dst, dst[1024:], block, block, from*w.strip, n*w.groups, d)
 }
 
-// unpackBlocks spreads n blocks from byte `at` on.
-func (w *weight) unpackBlocks(dst []byte, at, n int, d *simdArgs) {
+// unpackBlocks spreads n blocks from byte `at` on: codes into dst, step bytes apart, and tails.
+func (w *weight) unpackBlocks(dst, tails []byte, step, tailStep, at, n int, d *simdArgs) {
 	a := &d.unpack
 	a.src, a.dst, a.blocks = unsafe.Pointer(&w.mem[at]), unsafe.Pointer(&dst[0]), n
+	a.tails, a.step, a.tailStep = unsafe.Pointer(&tails[0]), step, tailStep
 	if w.dev.tier.vectors() == tierVNNI {
 		unpackVNNI(a)
 	} else {
@@ -227,7 +231,7 @@ func (r *pass) codeCall(d *simdArgs, row, m int) {
 	if r.add {
 		a.add = 1
 	}
-	a.scratch = unsafe.Pointer(d.scratch.at())
+	a.scratch = d.scratch.at(0)
 	a.near, a.far = r.w.dev.ahead.of(m)
 }
 

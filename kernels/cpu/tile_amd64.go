@@ -31,6 +31,7 @@ func (r *pass) tileCall(d *simdArgs, row, m int) {
 	r.codeCall(d, row, min(m, 4))
 	a := &d.code
 	lines := m * r.x.form.bytes / 64
+	a.scratch = d.scratch.at(place(a.codes[0]))
 	a.config, a.rows = unsafe.Pointer(&tileConfigs[lines]), m
 	a.tileLeft, a.scaleLeft = a.groups, a.groups
 	slot := tileSlot((m + 3) / 4 * 4 * lines / m)
@@ -52,6 +53,9 @@ type manyArgs struct {
 	sums        unsafe.Pointer
 	begun, last int
 	tiles       int
+	tails       unsafe.Pointer
+	tailStep    int // bytes
+	codeStep    int
 }
 
 // tileGroups is how many groups of a strip the kernel for many rows keeps in the first-level cache.
@@ -64,13 +68,7 @@ func (r *pass) tileBlocks(d *desk, from, to int) (done int) {
 	if k.many == nil || r.row&15 != 0 || r.n < 32 {
 		return 0
 	}
-	l := r.w
 	spread := r.w.packing == packed4
-	if spread {
-		d.loose = r.w.loosePacking()
-		l = &d.loose
-		l.mem = *d.room.mem.Load()
-	}
 	whole := r.n &^ 15
 	rows := max(64, min(sumRows, 2*blockRows/r.x.rowBytes())&^15)
 	strips := max(1, blockStrips/r.w.strip)
@@ -80,12 +78,7 @@ func (r *pass) tileBlocks(d *desk, from, to int) (done int) {
 				for g := 0; g < r.w.groups; g += tileGroups {
 					groups := min(tileGroups, r.w.groups-g)
 					at := s*r.w.strip + g*r.w.block
-					blocks := r.w.mem[at:]
-					if spread {
-						r.w.unpackBlocks(l.mem, at, groups, &d.args)
-						blocks = l.mem
-					}
-					r.manyCall(d, blocks, row, min(rows, whole-row), s, g, groups)
+					r.manyCall(d, spread, at, row, min(rows, whole-row), s, g, groups)
 				}
 			}
 		}
@@ -96,12 +89,24 @@ func (r *pass) tileBlocks(d *desk, from, to int) (done int) {
 // sumRows is how many rows' running sums there is room for.
 const sumRows = 256
 
-func (r *pass) manyCall(d *desk, blocks []byte, row, n, s, g, groups int) {
+// manyCall computes rows row..row+n-1 of strip s, groups g..g+groups-1, whose blocks begin at byte
+// `at` of the weight.
+func (r *pass) manyCall(d *desk, spread bool, at, row, n, s, g, groups int) {
 	a := &d.args.code
-	f, at := r.x.form, r.row+row
-	a.w = unsafe.Pointer(&blocks[0])
-	a.codes[0] = unsafe.Pointer(&f.codes[f.at(at)+g*16*f.bytes])
-	a.scales, a.quad = unsafe.Pointer(&f.scales[f.scaleAt(at)+8*g]), 32*f.groups
+	f, first := r.x.form, r.row+row
+	a.codes[0] = unsafe.Pointer(&f.codes[f.at(first)+g*16*f.bytes])
+	a.scratch = d.args.scratch.at(place(a.codes[0]))
+	if spread {
+		mem := *d.room.mem.Load()
+		codes := mem[(place(a.codes[0])-addressOf(mem))&(page-1):]
+		tails := codes[tileGroups*1024:]
+		r.w.unpackBlocks(codes, tails, 1024, 64, at, groups, &d.args)
+		a.w, a.tails, a.codeStep, a.tailStep = unsafe.Pointer(&codes[0]), unsafe.Pointer(&tails[0]), 1024, 64
+	} else {
+		a.w, a.tails = unsafe.Pointer(&r.w.mem[at]), unsafe.Pointer(&r.w.mem[at+1024])
+		a.codeStep, a.tailStep = r.w.block, r.w.block
+	}
+	a.scales, a.quad = unsafe.Pointer(&f.scales[f.scaleAt(first)+8*g]), 32*f.groups
 	a.groups, a.tiles, a.rowStep = groups, n/16, 16*f.groups*f.bytes
 	a.out, a.stride, a.add = unsafe.Pointer(&r.out[row*r.stride+16*s]), 4*r.stride, 0
 	if r.add {
@@ -111,7 +116,6 @@ func (r *pass) manyCall(d *desk, blocks []byte, row, n, s, g, groups int) {
 	if g+groups == r.w.groups {
 		a.last = 1
 	}
-	a.scratch = unsafe.Pointer(d.args.scratch.at())
 	a.sums = unsafe.Add(a.scratch, scratchBytes-64*sumRows)
 	lines := 16 * f.bytes / 64
 	a.config = unsafe.Pointer(&tileConfigs[lines])

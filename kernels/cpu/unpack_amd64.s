@@ -2,13 +2,16 @@
 
 #include "textflag.h"
 
-// Blocks of 4-bit codes into blocks of 8-bit codes, tails as they are.
+// Blocks of 4-bit codes into blocks of 8-bit codes; tails as they are.
 // func unpackVNNI(a *unpackArgs)
 TEXT ·unpackVNNI(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 0(AX), SI
 	MOVQ 8(AX), DI
 	MOVQ 16(AX), CX
+	MOVQ 24(AX), DX
+	MOVQ 32(AX), R8
+	MOVQ 40(AX), R9
 	MOVL $0x0f0f0f0f, R11
 	VMOVD R11, X15
 	VPBROADCASTD X15, Z15
@@ -70,21 +73,25 @@ block:
 	VMOVDQU32 Z6, 448(DI)
 	VMOVDQU32 Z7, 960(DI)
 	VMOVDQU32 512(SI), Z0
-	VMOVDQU32 Z0, 1024(DI)
+	VMOVDQU32 Z0, 0(DX)
 	ADDQ $576, SI
-	ADDQ $1088, DI
+	ADDQ R8, DI
+	ADDQ R9, DX
 	SUBQ $1, CX
 	JNZ block
 	VZEROUPPER
 	RET
 
-// Blocks of 4-bit codes into blocks of 8-bit codes, tails as they are.
+// Blocks of 4-bit codes into blocks of 8-bit codes; tails as they are.
 // func unpackAVX2(a *unpackArgs)
 TEXT ·unpackAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 0(AX), SI
 	MOVQ 8(AX), DI
 	MOVQ 16(AX), CX
+	MOVQ 24(AX), DX
+	MOVQ 32(AX), R8
+	MOVQ 40(AX), R9
 	MOVL $0x0f0f0f0f, R11
 	VMOVD R11, X15
 	VPBROADCASTD X15, Y15
@@ -202,11 +209,12 @@ block:
 	VMOVDQU Y6, 480(DI)
 	VMOVDQU Y7, 992(DI)
 	VMOVDQU 512(SI), Y0
-	VMOVDQU Y0, 1024(DI)
+	VMOVDQU Y0, 0(DX)
 	VMOVDQU 544(SI), Y0
-	VMOVDQU Y0, 1056(DI)
+	VMOVDQU Y0, 32(DX)
 	ADDQ $576, SI
-	ADDQ $1088, DI
+	ADDQ R8, DI
+	ADDQ R9, DX
 	SUBQ $1, CX
 	JNZ block
 	VZEROUPPER

@@ -13,21 +13,25 @@ const (
 	argBlocksEnd  = 184 // and eight
 
 	// For the kernels of many rows, which go over tiles of rows.
-	argRowStep = 192 // bytes from a tile of rows' codes to the next
-	argSum     = 200 // running sums [rows][16]
-	argBegun   = 208 // whether they hold any yet
-	argLast    = 216 // whether the rows end here
-	argTiles   = 224 // tiles of rows
+	argRowStep  = 192 // bytes from a tile of rows' codes to the next
+	argSum      = 200 // running sums [rows][16]
+	argBegun    = 208 // whether they hold any yet
+	argLast     = 216 // whether the rows end here
+	argTiles    = 224 // tiles of rows
+	argTails    = 232 // of the first block; the others argTailStep apart, as codes are argCodeStep
+	argTailStep = 240
+	argCodeStep = 248
 )
 
 // slots is where a tile kernel keeps what goes from stage to stage in its scratch: eight slots of
 // unpacked codes, then eight of sums. A load waits for an earlier store to the same place of
-// another page, so the two lie apart by half a page's worth of slots.
+// another page, so sums lie a slot apart from what is loaded in the same turn: the scratch begins
+// at the place in a page that the activations have, and codes go with them block by block.
 func (k kernel) slots() (size, sums int) {
 	if k.planes*k.m > 16 {
 		return 2048, 18 << 10
 	}
-	return 1024, 10 << 10
+	return 1024, 9 << 10
 }
 
 // Tile registers: sums and activations of up to 16 lines each, codes.
@@ -68,8 +72,8 @@ func (a *asm) manyAMX(planes int) {
 		return fmt.Sprintf("%d(R9)%s", 4*(r%4)+at, []string{"", "(DX*1)", "(DX*2)", "(R8*1)"}[r/4])
 	}
 	a.function(fmt.Sprintf("many%dAMX", 8*planes), fmt.Sprintf("Codes of a byte, int%d activations, tiles of 16 rows.", 8*planes), 0)
-	a.p("MOVQ %d(AX), SI", argW) // tile stage
-	a.p("MOVQ SI, BX")           // scaling stage
+	a.p("MOVQ %d(AX), SI", argW)     // tile stage
+	a.p("MOVQ %d(AX), BX", argTails) // scaling stage
 	a.p("MOVQ %d(AX), R12", argSum)
 	a.p("MOVQ %d(AX), R13", argStride)
 	a.p("MOVQ %d(AX), DX", argQuad)
@@ -114,7 +118,7 @@ func (a *asm) manyAMX(planes int) {
 		a.tileZero(tileC1)
 		a.tileDot(tileB, tileA1, tileC1)
 	}
-	a.p("ADDQ $%d, SI", k.block())
+	a.p("ADDQ %d(AX), SI", argCodeStep)
 	a.p("ADDQ $%d, DI", 1024*planes)
 	a.p("SUBQ $1, %d(AX)", argTileLeft)
 	a.p("JNZ multiplied")
@@ -132,10 +136,10 @@ func (a *asm) manyAMX(planes int) {
 	a.p("CMPQ R15, $%d", 4*tileSlot)
 	a.p("JLT scaled")
 	slot(4)
-	for _, s := range k.scaleAMX(fmt.Sprintf("%d(BX)", k.codes()), f, scale, ws, wb, high) {
+	for _, s := range k.scaleAMX("(BX)", f, scale, ws, wb, high) {
 		a.p("%s", s)
 	}
-	a.p("ADDQ $%d, BX", k.block())
+	a.p("ADDQ %d(AX), BX", argTailStep)
 	a.p("ADDQ $32, R9")
 	a.p("SUBQ $1, %d(AX)", argScaleLeft)
 	a.p("JNZ scaled")
@@ -166,7 +170,7 @@ func (a *asm) manyAMX(planes int) {
 	a.p("MOVQ R11, %d(AX)", argOut)
 	a.label("next")
 	a.p("ADDQ $1024, R12")
-	a.p("MOVQ %d(AX), BX", argW)
+	a.p("MOVQ %d(AX), BX", argTails)
 	a.p("MOVQ %d(AX), R9", argScales)
 	a.p("LEAQ (R9)(DX*4), R9")
 	a.p("MOVQ R9, %d(AX)", argScales)

@@ -11,10 +11,13 @@ func unpackers() *asm {
 		bytes                int
 	}{{"VNNI", "Z", "VMOVDQU32", "VPANDD", 64}, {"AVX2", "Y", "VMOVDQU", "VPAND", 32}} {
 		reg := func(i int) string { return fmt.Sprintf("%s%d", t.vec, i) }
-		a.function("unpack"+t.tier, "Blocks of 4-bit codes into blocks of 8-bit codes, tails as they are.", 0)
+		a.function("unpack"+t.tier, "Blocks of 4-bit codes into blocks of 8-bit codes; tails as they are.", 0)
 		a.p("MOVQ 0(AX), SI")
 		a.p("MOVQ 8(AX), DI")
 		a.p("MOVQ 16(AX), CX")
+		a.p("MOVQ 24(AX), DX") // tails, and the distances of codes and of tails
+		a.p("MOVQ 32(AX), R8")
+		a.p("MOVQ 40(AX), R9")
 		a.p("MOVL $0x0f0f0f0f, R11")
 		a.p("VMOVD R11, X15")
 		a.p("VPBROADCASTD X15, %s", reg(15))
@@ -31,10 +34,11 @@ func unpackers() *asm {
 		}
 		for at := 0; at < 64; at += t.bytes {
 			a.p("%s %d(SI), %s", t.load, 512+at, reg(0))
-			a.p("%s %s, %d(DI)", t.load, reg(0), 1024+at)
+			a.p("%s %s, %d(DX)", t.load, reg(0), at)
 		}
 		a.p("ADDQ $576, SI")
-		a.p("ADDQ $1088, DI")
+		a.p("ADDQ R8, DI")
+		a.p("ADDQ R9, DX")
 		a.p("SUBQ $1, CX")
 		a.p("JNZ block")
 		a.p("VZEROUPPER")
