@@ -191,7 +191,13 @@ func (b *bench) rounds(limit time.Duration, list []*variant) error {
 	return nil
 }
 
-func (v *variant) median() time.Duration { return median(v.times) }
+// took is a variant's median time, or its best one.
+func (b *bench) took(v *variant) time.Duration {
+	if b.Best {
+		return slices.Min(v.times)
+	}
+	return median(v.times)
+}
 
 func median[T cmp.Ordered](list []T) T {
 	sorted := slices.Sorted(slices.Values(list))

@@ -18,7 +18,7 @@ func (b *bench) intCeiling() (float64, error) {
 		return 0, err
 	}
 	macs := float64(rounds) * float64(b.dev.PeakMACs()) * float64(b.dev.Threads())
-	return macs / float64(v.median().Nanoseconds()) / 1e3, nil
+	return macs / float64(b.took(v).Nanoseconds()) / 1e3, nil
 }
 
 // readCeiling is the read loop over as much memory as a rotation takes, in 10^9 bytes a second.
@@ -56,7 +56,7 @@ func (b *bench) readCeiling() (float64, error) {
 	}
 	best := 0.0
 	for i, v := range list {
-		if gbs := piece / float64(v.median().Nanoseconds()); gbs > best {
+		if gbs := piece / float64(b.took(v).Nanoseconds()); gbs > best {
 			best, b.ahead = gbs, distances[i]
 		}
 	}

@@ -7,7 +7,8 @@
 //  2. Products rotate over copies of their matrix, several times the last-level cache in all, so
 //     that their weights come from memory. What stays in cache says so (out_of_cache false).
 //  3. Within a case, all row counts and the read loop take turns round by round, so that a busy
-//     moment of the machine falls on all of them. Figures are medians.
+//     moment of the machine falls on all of them. Figures are medians, unless
+//     the best round is asked for.
 //  4. Nothing is checked here but speed; the conformance suite of package kernels checks bits.
 //
 // Command packages call Run and print the report. A run allocates the memory of one case at a

@@ -28,6 +28,8 @@ type Options struct {
 	Mode kernels.Mode
 	// Quick times one shape for a short while: the whole run takes less than 20 s on two cores.
 	Quick bool
+	// Best takes the best round in place of the median: for a machine that others use meanwhile.
+	Best bool
 	// ProductsOnly leaves out the operations beside products.
 	ProductsOnly bool
 	// Progress, when set, is called before each case with its description.

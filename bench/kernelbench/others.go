@@ -81,16 +81,16 @@ func (b *bench) other(o other) error {
 		return err
 	}
 	for i, v := range list {
-		us := float64(v.median()) / float64(time.Microsecond) / float64(o.times)
+		us := float64(b.took(v)) / float64(time.Microsecond) / float64(o.times)
 		f := Figure{
 			Name: o.name, Tier: b.dev.Tier(), Mode: kernels.Fast.String(), Rows: o.rows[i], Shape: o.shape, Threads: b.dev.Threads(),
-			Micros: us, C: float64(v.median()) / float64(list[0].median()),
+			Micros: us, C: float64(b.took(v)) / float64(b.took(list[0])),
 		}
 		if bytes[i] > 0 {
 			f.GBs = float64(bytes[i]) / us / 1e3
 		}
 		if sweeps[i] != nil {
-			f.OfRead = float64(sweeps[i].median()) / float64(v.median())
+			f.OfRead = float64(b.took(sweeps[i])) / float64(b.took(v))
 		}
 		b.figures = append(b.figures, f)
 	}

@@ -18,6 +18,7 @@ var (
 	flagShapes  = flag.String("kernels.shapes", "", "outputs x inputs, with commas")
 	flagMode    = flag.String("kernels.mode", "fast", "numeric mode")
 	flagFull    = flag.Bool("kernels.full", false, "time at full length")
+	flagBest    = flag.Bool("kernels.best", false, "take the best round in place of the median")
 	flagOnly    = flag.Bool("kernels.products", false, "leave out operations beside products")
 )
 
@@ -46,7 +47,7 @@ func BenchmarkReport(b *testing.B) {
 	}
 	o := Options{
 		Tier: *flagTier, Threads: ints(b, *flagThreads, ","), Bits: ints(b, *flagBits, ","), Rows: ints(b, *flagRows, ","),
-		Mode: mode, Quick: !*flagFull, ProductsOnly: *flagOnly,
+		Mode: mode, Quick: !*flagFull, Best: *flagBest, ProductsOnly: *flagOnly,
 	}
 	for s := range strings.SplitSeq(*flagShapes, ",") {
 		if d := ints(b, s, "x"); len(d) == 2 {

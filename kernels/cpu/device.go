@@ -57,7 +57,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > MaxThreads {
 		return nil, fmt.Errorf("start CPU device: %d threads asked for; expecting 1 to %d, or 0 for all processors", o.Threads, MaxThreads)
 	}
-	return &Device{tier: t, ahead: aheadHere(), team: newTeam(n), desks: make([]desk, n)}, nil
+	return &Device{tier: t, ahead: aheadOf(t), team: newTeam(n), desks: make([]desk, n)}, nil
 }
 
 // Name describes the device.

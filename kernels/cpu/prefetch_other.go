@@ -4,4 +4,4 @@ package cpu
 
 type ahead struct{}
 
-func aheadHere() ahead { return ahead{} }
+func aheadOf(tier) ahead { return ahead{} }

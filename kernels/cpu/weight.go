@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"runtime"
@@ -125,62 +126,76 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 	}
 	w.buf, w.mem = buf, buf.mem
 	parallel(w.strips, func() func(s int) bool {
+		// The 16 rows of a strip.
 		if w.form.Kind == kernels.F32 {
-			row := make([]float32, w.cols)
-			return func(s int) bool { w.packFloats(m, s, row); return true }
+			rows := make([]float32, 16*(w.cols+floatPad))
+			return func(s int) bool { w.packFloats(m, s, rows); return true }
 		}
-		row := make([]uint8, 64*w.groups)
-		return func(s int) bool { w.packCodes(m, s, row); return true }
+		rows := make([]uint8, 16*64*w.groups)
+		return func(s int) bool { w.packCodes(m, s, rows); return true }
 	})
 	return w, nil
 }
 
-// packFloats fills strip s.
-func (w *weight) packFloats(m kernels.Matrix, s int, row []float32) {
+// floatPad keeps the rows of a strip from falling into the same cache sets.
+const floatPad = 16
+
+// packFloats fills strip s by way of its rows, so that memory is written in order.
+func (w *weight) packFloats(m kernels.Matrix, s int, rows []float32) {
 	mem := w.mem[s*w.strip : (s+1)*w.strip]
+	stride := w.cols + floatPad
+	clear(rows)
 	for o := range min(16, w.rows-16*s) {
-		m.Floats(row, 16*s+o)
-		if w.packing == halves {
-			dst := view[uint16](mem)
-			for k, v := range row {
-				dst[16*k+o] = uint16(math.Float32bits(v) >> 16)
+		m.Floats(rows[o*stride:][:w.cols], 16*s+o)
+	}
+	if w.packing == halves {
+		dst := view[uint16](mem)
+		for k := range w.cols {
+			line := (*[16]uint16)(dst[16*k:])
+			for o := range line {
+				line[o] = uint16(math.Float32bits(rows[o*stride+k]) >> 16)
 			}
-		} else {
-			dst := view[float32](mem)
-			for k, v := range row {
-				dst[16*k+o] = v
-			}
+		}
+		return
+	}
+	dst := view[float32](mem)
+	for k := range w.cols {
+		line := (*[16]float32)(dst[16*k:])
+		for o := range line {
+			line[o] = rows[o*stride+k]
 		}
 	}
 }
 
-// packCodes fills strip s. Codes past the last column stay zero, as do the scales.
-func (w *weight) packCodes(m kernels.Matrix, s int, row []uint8) {
-	perScale := m.Group()
-	for o := range min(16, w.rows-16*s) {
-		n := 16*s + o
-		m.Codes(row[:w.cols], n)
+// packCodes fills strip s by way of its rows' codes. Codes past the last column stay zero, as do
+// the scales.
+func (w *weight) packCodes(m kernels.Matrix, s int, rows []uint8) {
+	count := min(16, w.rows-16*s)
+	width := 64 * w.groups
+	for o := range 16 {
+		row := rows[o*width : (o+1)*width]
+		if o < count {
+			m.Codes(row[:w.cols], 16*s+o)
+		}
 		clear(row[w.cols:])
-		for g := range w.groups {
-			at := s*w.strip + g*w.block
-			blk := w.mem[at : at+w.block]
-			codes := (*[64]uint8)(row[64*g:])
-			if w.packing == packed4 {
-				for kk := range 32 {
-					blk[64*(kk/4)+4*o+kk%4] = codes[kk]&15 | codes[32+kk]<<4
-				}
-			} else {
-				for kk, c := range codes {
-					blk[64*(kk/4)+4*o+kk%4] = c
-				}
+		if o >= count {
+			clear(row)
+		}
+	}
+	for g := range w.groups {
+		at := s*w.strip + g*w.block
+		blk := w.mem[at : at+w.block]
+		for o := range 16 {
+			w.packRow(blk, o, (*[64]uint8)(rows[o*width+64*g:]))
+		}
+		for h := range w.sub {
+			k := 64*g + 32*h
+			if k >= w.cols {
+				break
 			}
-			for h := range w.sub {
-				k := 64*g + 32*h
-				if k >= w.cols {
-					break
-				}
-				scale, bias := m.ScaleBias(n, k/perScale)
-				tail := view[uint32](blk[w.codeBytes()+h*w.tailBytes():][:w.tailBytes()])
+			tail := view[uint32](blk[w.codeBytes()+h*w.tailBytes():][:w.tailBytes()])
+			for o := range count {
+				scale, bias := m.ScaleBias(16*s+o, k/m.Group())
 				sb, bb := math.Float32bits(scale), math.Float32bits(bias)
 				if w.wide {
 					tail[o], tail[16+o] = sb, bb
@@ -189,6 +204,20 @@ func (w *weight) packCodes(m kernels.Matrix, s int, row []uint8) {
 				}
 			}
 		}
+	}
+}
+
+// packRow puts the 64 codes of output o into a block, four at a time.
+func (w *weight) packRow(blk []byte, o int, codes *[64]uint8) {
+	word := func(kk int) uint32 { return binary.LittleEndian.Uint32(codes[kk:]) }
+	if w.packing == packed8 {
+		for j := range 16 {
+			binary.LittleEndian.PutUint32(blk[64*j+4*o:], word(4*j))
+		}
+		return
+	}
+	for j := range 8 {
+		binary.LittleEndian.PutUint32(blk[64*j+4*o:], word(4*j)|word(32+4*j)<<4)
 	}
 }
 
