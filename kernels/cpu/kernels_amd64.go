@@ -240,6 +240,78 @@ func w8x8m8VNNI(a *codeArgs)
 func w8x8m12VNNI(a *codeArgs)
 
 //go:noescape
+func w3x8m1VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m2VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m3VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m4VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m5VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m6VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m7VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m8VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m9VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m10VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m11VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m12VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m1VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m2VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m3VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m4VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m5VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m6VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m7VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m8VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m9VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m10VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m11VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m12VNNI(a *codeArgs)
+
+//go:noescape
 func w4x8m1AVX2(a *codeArgs)
 
 //go:noescape
@@ -360,6 +432,30 @@ func w8x8m3AVX2(a *codeArgs)
 func w8x8m4AVX2(a *codeArgs)
 
 //go:noescape
+func w3x8m1AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m2AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m3AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m4AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m1AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m2AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m3AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m4AVX2(a *codeArgs)
+
+//go:noescape
 func w4x8m1AVXVNNI(a *codeArgs)
 
 //go:noescape
@@ -478,6 +574,30 @@ func w8x8m3AVXVNNI(a *codeArgs)
 
 //go:noescape
 func w8x8m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m4AVXVNNI(a *codeArgs)
 
 //go:noescape
 func w4x8m8AMX(a *codeArgs)

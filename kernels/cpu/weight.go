@@ -16,16 +16,19 @@ import (
 type packing uint8
 
 const (
-	// packed4 and packed8 are blocks of 16 outputs by 64 inputs, codes first, then one tail of
+	// packed3, packed4 and packed8 are blocks of 16 outputs by 64 inputs, codes first, then one tail of
 	// scales and biases for each scale group. Output o, input kk of the block:
 	//
 	//	packed4  byte 64*((kk%32)/4) + 4*o + kk%4, low nibble for kk < 32, else high
 	//	packed8  byte 64*(kk/4) + 4*o + kk%4
+	//	packed3  two low bits in byte 64*(kk/4%4) + 4*o + kk%4 from bit 2*(kk/16) on, the third in
+	//	         byte 256 + 64*(kk/4%2) + 4*o + kk%4, bit kk/8
 	//
 	// A tail holds, for every output, a word of bf16 scale << 16 | bf16 bias; a wide one, for
 	// scales that bfloat16 cannot hold, 16 float32 scales and then 16 biases.
 	packed4 packing = iota
 	packed8
+	packed3
 	// halves is [inputs][16] bfloat16; words is [inputs][16] float32.
 	halves
 	words
@@ -55,10 +58,14 @@ func (w *weight) Release()           { w.buf.Release() }
 
 // codeBytes is the size of a block's codes.
 func (w *weight) codeBytes() int {
-	if w.packing == packed4 {
+	switch w.packing {
+	case packed3:
+		return 384
+	case packed4:
 		return 512
+	default:
+		return 1024
 	}
-	return 1024
 }
 
 // tailBytes is the size of one tail.
@@ -117,6 +124,9 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 			w.sub = 2
 		}
 		w.wide = !narrowScales(m)
+		if bits == 3 && w.sub == 1 && !w.wide && d.tier.packs3() {
+			w.packing = packed3
+		}
 		w.block = w.codeBytes() + w.sub*w.tailBytes()
 		w.strip = w.block * w.groups
 	}
@@ -210,14 +220,30 @@ func (w *weight) packCodes(m kernels.Matrix, s int, rows []uint8) {
 // packRow puts the 64 codes of output o into a block, four at a time.
 func (w *weight) packRow(blk []byte, o int, codes *[64]uint8) {
 	word := func(kk int) uint32 { return binary.LittleEndian.Uint32(codes[kk:]) }
-	if w.packing == packed8 {
+	switch w.packing {
+	case packed3:
+		for j := range 4 {
+			var v uint32
+			for p := range 4 {
+				v |= word(4*j+16*p) & 0x03030303 << (2 * p)
+			}
+			binary.LittleEndian.PutUint32(blk[64*j+4*o:], v)
+		}
+		for t := range 2 {
+			var v uint32
+			for b := range 8 {
+				v |= word(4*t+8*b) >> 2 & 0x01010101 << b
+			}
+			binary.LittleEndian.PutUint32(blk[256+64*t+4*o:], v)
+		}
+	case packed8:
 		for j := range 16 {
 			binary.LittleEndian.PutUint32(blk[64*j+4*o:], word(4*j))
 		}
-		return
-	}
-	for j := range 8 {
-		binary.LittleEndian.PutUint32(blk[64*j+4*o:], word(4*j)|word(32+4*j)<<4)
+	default:
+		for j := range 8 {
+			binary.LittleEndian.PutUint32(blk[64*j+4*o:], word(4*j)|word(32+4*j)<<4)
+		}
 	}
 }
 
@@ -232,8 +258,11 @@ func (w *weight) scaleBias(blk []byte, h, o int) (scale, bias float32) {
 
 // code reads the code of output o, input kk of a block.
 func (w *weight) code(blk []byte, o, kk int) uint8 {
-	if w.packing == packed8 {
-		return blk[64*(kk/4)+4*o+kk%4]
+	switch at := 4*o + kk%4; w.packing {
+	case packed8:
+		return blk[64*(kk/4)+at]
+	case packed3:
+		return blk[64*(kk/4%4)+at]>>(kk/16*2)&3 | blk[256+64*(kk/4%2)+at]>>(kk/8)&1<<2
 	}
 	return blk[64*(kk%32/4)+4*o+kk%4] >> (kk / 32 * 4) & 15
 }

@@ -12,6 +12,8 @@ func products256(vnni bool) *asm {
 	}
 	a.constant("ones", 0x00010001)
 	a.constant("high", 0xffff0000)
+	a.constant("fours", 0x04040404)
+	a.constant("even", 0x00ff00ff)
 	for _, k := range variants(tier, 4) {
 		described[k.name()] = k
 		a.product256(k, vnni)
@@ -57,7 +59,7 @@ func (a *asm) product256(k kernel, vnni bool) {
 	reg := func() string { next++; return fmt.Sprintf("Y%d", next-1) }
 	w.c = [2]string{reg(), reg()}
 	w.x, w.p, w.mask = reg(), reg(), reg()
-	if !vnni && k.planes == 2 && k.bits == 4 {
+	if !vnni && k.planes == 2 && k.bits != 8 {
 		w.raw = [2]string{reg(), reg()}
 	}
 	inRegisters := next+2*m <= 16
@@ -71,7 +73,9 @@ func (a *asm) product256(k kernel, vnni bool) {
 	a.begin()
 	a.p("MOVQ %d(AX), R10", argScratch)
 	word := uint32(0x0f0f0f0f)
-	if !vnni && k.planes == 2 {
+	if k.bits == 3 {
+		word = 0x03030303
+	} else if !vnni && k.planes == 2 {
 		word = map[int]uint32{4: 0x000f000f, 8: 0x00ff00ff}[k.bits]
 	}
 	x := fmt.Sprintf("X%d", ymm(w.mask))
@@ -152,6 +156,8 @@ func (w *walk256) integers(h int) {
 		w.dots(h)
 	case w.planes == 1:
 		w.words8(h)
+	case w.bits == 3:
+		w.triples16()
 	case w.bits == 4:
 		w.nibbles16(h)
 	default:
@@ -178,6 +184,8 @@ func (w *walk256) line(j, nibble int) {
 	for half, c := range w.c {
 		at := 64*j + 32*half
 		switch {
+		case w.bits == 3:
+			w.triples(j, half, c)
 		case w.bits == 8:
 			w.p256("VMOVDQU %d(SI), %s", at, c)
 		case nibble == 0:
@@ -197,7 +205,7 @@ type piece struct{ line, nibble, input int }
 
 // pieces lists what scale group h of a block is made of.
 func (w *walk256) pieces(h int) (list []piece) {
-	if w.bits == 8 {
+	if w.bits != 4 {
 		for j := h * 16 / w.sub; j < (h+1)*16/w.sub; j++ {
 			list = append(list, piece{j, 0, 4 * j})
 		}
@@ -213,9 +221,46 @@ func (w *walk256) pieces(h int) (list []piece) {
 	return list
 }
 
+// triples makes the 3-bit codes of inputs 4c..4c+3 of a half; it spoils x.
+func (w *walk256) triples(c, half int, to string) {
+	at := 64*(c%4) + 32*half
+	if c < 4 {
+		w.p256("VPAND %d(SI), %s, %s", at, w.mask, to)
+	} else {
+		w.p256("VMOVDQU %d(SI), %s", at, to)
+		w.p256("VPSRLW $%d, %s, %[2]s", c/4*2, to)
+		w.p256("VPAND %s, %s, %[2]s", w.mask, to)
+	}
+	w.p256("VMOVDQU %d(SI), %s", 256+64*(c%2)+32*half, w.x)
+	switch b := c / 2; {
+	case b < 2:
+		w.p256("VPSLLW $%d, %s, %[2]s", 2-b, w.x)
+	case b > 2:
+		w.p256("VPSRLW $%d, %s, %[2]s", b-2, w.x)
+	}
+	w.p256("VPAND fours<>(SB), %s, %[1]s", w.x)
+	w.p256("VPOR %s, %s, %[2]s", w.x, to)
+}
+
+// triples16 sums 3-bit codes times int16 activations: even and odd bytes of every word.
+func (w *walk256) triples16() {
+	for _, p := range w.pieces(0) {
+		w.prefetched(0, p)
+		for half, raw := range w.raw {
+			w.triples(p.line, half, raw)
+			w.p256("VPAND even<>(SB), %s, %s", raw, w.c[half])
+		}
+		w.pair(2 * p.input)
+		for half, raw := range w.raw {
+			w.p256("VPSRLW $8, %s, %s", raw, w.c[half])
+		}
+		w.pair(2*p.input + 4)
+	}
+}
+
 // prefetched fetches ahead for a piece, once for each line of a block.
 func (w *walk256) prefetched(h int, p piece) {
-	if p.nibble == 0 && (w.bits == 8 || h == 0) {
+	if p.nibble == 0 && (w.bits == 8 || h == 0) && 64*p.line < w.codes() {
 		w.fetch("PREFETCHNTA", 64*p.line)
 	}
 }

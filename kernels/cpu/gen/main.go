@@ -113,7 +113,7 @@ func writeTables(lists ...[]string) {
 // kernel is what a product kernel of quantised weights is made for.
 type kernel struct {
 	tier   string
-	bits   int  // 4 or 8: the packing
+	bits   int  // 3, 4 or 8: the packing
 	planes int  // bytes of an activation code
 	sub    int  // scale groups of a block
 	wide   bool // float32 scales
@@ -162,17 +162,19 @@ func (k kernel) block() int { return k.codes() + k.sub*k.tail() }
 func variants(tier string, most int) []kernel {
 	var list []kernel
 	all, few, fewer := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, []int{1, 2, 3, 4, 6, 8, 12}, []int{1, 4, 8}
-	for _, f := range []struct{ bits, planes int }{{4, 1}, {4, 2}, {8, 2}, {8, 1}} {
+	for _, f := range []struct{ bits, planes int }{{4, 1}, {4, 2}, {8, 2}, {8, 1}, {3, 1}, {3, 2}} {
 		for _, v := range []struct {
 			sub  int
 			wide bool
 			rows []int
 		}{{1, false, all}, {1, true, fewer}, {2, false, few}, {2, true, fewer}} {
-			if f.bits == 8 && f.planes == 1 {
-				v.rows = few
+			if f.bits == 8 && f.planes == 1 || f.bits == 3 {
 				if v.sub == 2 || v.wide {
 					continue
 				}
+			}
+			if f.bits == 8 && f.planes == 1 {
+				v.rows = few
 			}
 			for _, m := range v.rows {
 				k := kernel{tier, f.bits, f.planes, v.sub, v.wide, m}

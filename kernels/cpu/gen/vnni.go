@@ -25,7 +25,7 @@ func (a *asm) productVNNI(k kernel) {
 	if k.sub == 1 && m*k.planes <= 4 {
 		half = 2
 	}
-	if m*(1+k.planes*k.sub*half)+6 > 32 {
+	if m*(1+k.planes*k.sub*half)+k.bits%2+6 > 32 { // three bits want one more
 		planes, walks = 1, k.planes
 	}
 	per := planes * k.sub * half
@@ -35,14 +35,23 @@ func (a *asm) productVNNI(k kernel) {
 	v, hi, ws, wb := reg(), reg(), reg(), reg()
 	t := v
 	low, high := reg(), reg() // constants
+	three, third := k.bits == 3, [2]string{ws, wb}
+	var seven string
+	if three {
+		seven = reg()
+	}
 	if next > 32 {
 		panic("too many registers: " + k.name())
 	}
 
 	a.function(k.name(), k.doc(), 0)
 	a.begin()
-	a.p("MOVL $0x0f0f0f0f, R11")
+	a.p("MOVL $%#08x, R11", map[int]uint32{3: 0x03030303, 4: 0x0f0f0f0f, 8: 0x0f0f0f0f}[k.bits])
 	a.p("VPBROADCASTD R11, %s", low)
+	if three {
+		a.p("MOVL $0x07070707, R11")
+		a.p("VPBROADCASTD R11, %s", seven)
+	}
 	a.p("MOVL $0xffff0000, R11")
 	a.p("VPBROADCASTD R11, %s", high)
 	a.label("strip")
@@ -77,7 +86,15 @@ func (a *asm) productVNNI(k kernel) {
 				}
 			}
 		}
+		if three {
+			for t := range 2 {
+				a.p("VMOVDQU32 %d(SI), %s", 256+64*t, third[t])
+			}
+		}
 		for j := range k.codes() / 64 {
+			if three {
+				break
+			}
 			line := v
 			if k.bits == 8 {
 				line = []string{v, hi}[j%2]
@@ -95,6 +112,29 @@ func (a *asm) productVNNI(k kernel) {
 			a.p("VPANDD %s, %s, %[2]s", low, hi)
 			dot(v, 4*j)
 			dot(hi, 32+4*j)
+		}
+		for c := 0; three && c < 16; c++ {
+			if c < 6 && walk == 0 {
+				a.fetch("PREFETCHT0", 64*c)
+			}
+			if at := 64 * (c % 4); c < 4 {
+				a.p("VMOVDQU32 %d(SI), %s", at, v)
+			} else {
+				a.p("VPSRLW $%d, %d(SI), %s", c/4*2, at, v)
+			}
+			// Bit c/2 goes to place 2.
+			bit := third[c%2]
+			switch b := c / 2; {
+			case b < 2:
+				a.p("VPSLLW $%d, %s, %s", 2-b, bit, hi)
+				bit = hi
+			case b > 2:
+				a.p("VPSRLW $%d, %s, %s", b-2, bit, hi)
+				bit = hi
+			}
+			a.p("VPTERNLOGD $0xe2, %s, %s, %s", bit, low, v) // low bits of v, else of the other
+			a.p("VPANDD %s, %s, %[2]s", seven, v)
+			dot(v, 4*c)
 		}
 	}
 	for h := range k.sub {
