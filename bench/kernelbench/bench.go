@@ -62,7 +62,7 @@ func runThreads(ctx context.Context, p *plan, n int, r *Report) (err error) {
 // bench is one device and what was measured on it.
 type bench struct {
 	*plan
-	ctx     context.Context //nolint:containedctx // it lives as long as one Run
+	stopped func() error // the run's context's error
 	dev     *cpu.Device
 	queue   queue.Queue
 	event   queue.Event
@@ -81,7 +81,7 @@ func newBench(ctx context.Context, p *plan, threads int) (*bench, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	return &bench{plan: p, ctx: ctx, dev: d, queue: q, event: d.NewEvent()}, nil
+	return &bench{plan: p, stopped: ctx.Err, dev: d, queue: q, event: d.NewEvent()}, nil
 }
 
 func (b *bench) close() error {
@@ -141,7 +141,7 @@ func (b *bench) record(ops ...queue.Op) (queue.Program, error) {
 
 // replay runs a program to its end and returns how long that took.
 func (b *bench) replay(p queue.Program) (time.Duration, error) {
-	if err := b.ctx.Err(); err != nil {
+	if err := b.stopped(); err != nil {
 		return 0, err
 	}
 	b.turn++
@@ -150,7 +150,7 @@ func (b *bench) replay(p queue.Program) (time.Duration, error) {
 		return 0, err
 	}
 	// A replay cannot be stopped halfway: its buffers are freed after it.
-	if err := b.event.Wait(context.WithoutCancel(b.ctx), b.turn); err != nil {
+	if err := b.event.Wait(context.Background(), b.turn); err != nil {
 		return 0, err
 	}
 	return time.Since(start), b.queue.Err()

@@ -2,6 +2,7 @@ package kernelbench
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mtplx/kernels"
@@ -118,13 +119,7 @@ func (b *bench) rowsAndActs(rows, k int) (s *kernels.Slots, x queue.Buffer, a *k
 	return s, x, a, err
 }
 
-func repeat(op queue.Op, times int) []queue.Op {
-	var ops []queue.Op
-	for range times {
-		ops = append(ops, op)
-	}
-	return ops
-}
+func repeat(op queue.Op, times int) []queue.Op { return slices.Repeat([]queue.Op{op}, times) }
 
 func (b *bench) quantize(rows int) ([]queue.Op, int, *cpu.Sweep, error) {
 	s, x, a, err := b.rowsAndActs(rows, width)

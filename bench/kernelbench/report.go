@@ -3,6 +3,7 @@ package kernelbench
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 )
@@ -80,11 +81,4 @@ func positive(format string, v float64) string {
 	return fmt.Sprintf(format, v)
 }
 
-func sortedKeys(m map[int]float64) []int {
-	var keys []int
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys(m map[int]float64) []int { return slices.Sorted(maps.Keys(m)) }

@@ -40,7 +40,7 @@ type sweep struct {
 type sweepArgs struct {
 	p            unsafe.Pointer
 	lines, ahead int
-	sum          uint64
+	sum          uint64 //nolint:unused // the assembly writes it
 	_            [border]byte
 }
 
@@ -109,8 +109,7 @@ type peak struct {
 // peakArgs is what the loop reads.
 type peakArgs struct {
 	rounds int
-	// config is a tile configuration, for the tier that has tiles.
-	config [64]byte
+	config [64]byte // of tiles, for the tier that has them
 	sum    int32
 }
 

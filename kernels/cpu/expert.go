@@ -19,7 +19,6 @@ type experts struct {
 	topK   int
 	index  []int32
 	shared bool
-	limit  int
 	parts  [][]part // by part and expert
 	out    []float32
 	stride int

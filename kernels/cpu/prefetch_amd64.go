@@ -14,9 +14,9 @@ type ahead struct {
 
 type distances struct{ near, far int }
 
-func (a *ahead) of(rows int) (near, far int) {
+func (a *ahead) of(rows int, p packing) (near, far int) {
 	d := a.many
-	if rows <= a.fewRows {
+	if rows <= a.fewRows && p != packed3 { // whose unpacking keeps the processor as busy as rows do
 		d = a.few
 	}
 	return d.near, d.far

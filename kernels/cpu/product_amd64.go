@@ -232,7 +232,7 @@ func (r *pass) codeCall(d *simdArgs, row, m int) {
 		a.add = 1
 	}
 	a.scratch = d.scratch.at(0)
-	a.near, a.far = r.w.dev.ahead.of(m)
+	a.near, a.far = r.w.dev.ahead.of(m, r.w.packing)
 }
 
 func (r *pass) floatCall(a *floatArgs, row int) {

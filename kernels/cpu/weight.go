@@ -107,8 +107,8 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 	w.form = kernels.FormFor(mode, bits, m.Group())
 	w.strips = (w.rows + 15) / 16
 	w.groups = (w.cols + 63) / 64
-	switch {
-	case w.form.Kind == kernels.F32:
+	switch w.form.Kind {
+	case kernels.F32:
 		// Dequantised elements carry 24 bits, so only stored floats can be halves.
 		w.packing, w.block = words, 64
 		if bits == 0 && allRows(m, func(_ int, row []float32) bool { return all(row, isBF16) }) {
@@ -263,6 +263,7 @@ func (w *weight) code(blk []byte, o, kk int) uint8 {
 		return blk[64*(kk/4)+at]
 	case packed3:
 		return blk[64*(kk/4%4)+at]>>(kk/16*2)&3 | blk[256+64*(kk/4%2)+at]>>(kk/8)&1<<2
+	default:
 	}
 	return blk[64*(kk%32/4)+4*o+kk%4] >> (kk / 32 * 4) & 15
 }

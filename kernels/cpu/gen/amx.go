@@ -95,18 +95,18 @@ func (a *asm) manyAMX(planes int) {
 	}
 	keep := func() {
 		slot(1)
-		a.tileStore(tileC0, tileSums, "R11", "R14")
+		a.tileStore(tileC0, tileSums)
 		if two {
-			a.tileStore(tileC1, tileSums+1024, "R11", "R14")
+			a.tileStore(tileC1, tileSums+1024)
 		}
 	}
 	a.label("block")
 	a.p("CMPQ R15, %d(AX)", argBlocks)
 	a.p("JGE drain")
-	a.tileLoad(0, "SI", "R14", tileB)
-	a.tileLoad(0, "DI", "R14", tileA0)
+	a.tileLoad(0, "SI", tileB)
+	a.tileLoad(0, "DI", tileA0)
 	if two {
-		a.tileLoad(1024, "DI", "R14", tileA1)
+		a.tileLoad(1024, "DI", tileA1)
 	}
 	a.p("TESTQ R15, R15")
 	a.p("JZ first")
@@ -244,9 +244,9 @@ func (a *asm) productAMX(k kernel) {
 	// need not wait for the product.
 	keep := func() {
 		slot(5)
-		a.tileStore(tileC0, tileSums, "R11", "R14")
+		a.tileStore(tileC0, tileSums)
 		if two {
-			a.tileStore(tileC1, tileSums+1024, "R11", "R14")
+			a.tileStore(tileC1, tileSums+1024)
 		}
 	}
 	a.label("block")
@@ -255,14 +255,14 @@ func (a *asm) productAMX(k kernel) {
 	a.p("CMPQ R15, %d(AX)", argBlocksTile)
 	a.p("JGE drain")
 	if k.bits == 8 {
-		a.tileLoad(-4*k.block(), "SI", "R14", tileB)
+		a.tileLoad(-4*k.block(), "SI", tileB)
 	} else {
 		slot(4)
-		a.tileLoad(0, "R11", "R14", tileB)
+		a.tileLoad(0, "R11", tileB)
 	}
-	a.tileLoad(0, "DI", "R14", tileA0)
+	a.tileLoad(0, "DI", tileA0)
 	if two {
-		a.tileLoad(1024, "DI", "R14", tileA1)
+		a.tileLoad(1024, "DI", tileA1)
 	}
 	a.p("CMPQ R15, $%d", 5*tileSlot)
 	a.p("JLT first")

@@ -3,13 +3,16 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Go's assembler lacks the VEX form of VPDPBUSD and all of AMX, so these are written as bytes
 // (Intel SDM volume 2, chapter 2.3 for the prefix, and each instruction's page).
 
-var gpr = map[string]int{"AX": 0, "CX": 1, "DX": 2, "BX": 3, "SP": 4, "BP": 5, "SI": 6, "DI": 7,
-	"R8": 8, "R9": 9, "R10": 10, "R11": 11, "R12": 12, "R13": 13, "R14": 14, "R15": 15}
+var gpr = map[string]int{
+	"AX": 0, "CX": 1, "DX": 2, "BX": 3, "SP": 4, "BP": 5, "SI": 6, "DI": 7,
+	"R8": 8, "R9": 9, "R10": 10, "R11": 11, "R12": 12, "R13": 13, "R14": 14, "R15": 15,
+}
 
 // bytes writes an instruction of at least four bytes.
 func (a *asm) bytes(comment string, list ...int) {
@@ -17,14 +20,15 @@ func (a *asm) bytes(comment string, list ...int) {
 	for i, v := range list {
 		b[i] = byte(v)
 	}
-	text := fmt.Sprintf("LONG $%#08x", binary.LittleEndian.Uint32(b))
+	var text strings.Builder
+	fmt.Fprintf(&text, "LONG $%#08x", binary.LittleEndian.Uint32(b))
 	for _, v := range b[4:] {
-		text += fmt.Sprintf("; BYTE $%#02x", v)
+		fmt.Fprintf(&text, "; BYTE $%#02x", v)
 	}
 	if comment != "" {
-		text += " // " + comment
+		text.WriteString(" // " + comment)
 	}
-	a.p("%s", text)
+	a.p("%s", text.String())
 }
 
 // Prefix codes of VEX.
@@ -47,19 +51,24 @@ func (a *asm) vpdpbusd(acts, codes, dst int) {
 	a.bytes("", append(vex(dst, 0, acts, codes, 1, pp66), 0x50, 0xc0|dst&7<<3|acts&7)...)
 }
 
-// tileAddress is ModRM, SIB and a 32-bit displacement of disp(base)(index*1).
-func tileAddress(tile int, disp int, base, index string) []int {
-	return []int{0x80 | tile<<3 | 4, gpr[index]&7<<3 | gpr[base]&7, disp, disp >> 8, disp >> 16, disp >> 24}
+// tileStride is the register with the distance of a tile's lines.
+const tileStride = "R14"
+
+// tileAddress is ModRM, SIB and a 32-bit displacement of disp(base)(tileStride*1).
+func tileAddress(tile, disp int, base string) []int {
+	return []int{0x80 | tile<<3 | 4, gpr[tileStride]&7<<3 | gpr[base]&7, disp, disp >> 8, disp >> 16, disp >> 24}
 }
 
-func (a *asm) tileLoad(disp int, base, index string, tile int) {
-	a.bytes(fmt.Sprintf("TILELOADD %d(%s)(%s*1), T%d", disp, base, index, tile),
-		append(append(vex(0, gpr[index], gpr[base], 0, 0, ppF2), 0x4b), tileAddress(tile, disp, base, index)...)...)
+func (a *asm) tileLoad(disp int, base string, tile int) {
+	a.bytes(fmt.Sprintf("TILELOADD %d(%s)(%s*1), T%d", disp, base, tileStride, tile),
+		append(append(vex(0, gpr[tileStride], gpr[base], 0, 0, ppF2), 0x4b), tileAddress(tile, disp, base)...)...)
 }
 
-func (a *asm) tileStore(tile, disp int, base, index string) {
-	a.bytes(fmt.Sprintf("TILESTORED T%d, %d(%s)(%s*1)", tile, disp, base, index),
-		append(append(vex(0, gpr[index], gpr[base], 0, 0, ppF3), 0x4b), tileAddress(tile, disp, base, index)...)...)
+// tileStore writes to where R11 points.
+func (a *asm) tileStore(tile, disp int) {
+	const base = "R11"
+	a.bytes(fmt.Sprintf("TILESTORED T%d, %d(%s)(%s*1)", tile, disp, base, tileStride),
+		append(append(vex(0, gpr[tileStride], gpr[base], 0, 0, ppF3), 0x4b), tileAddress(tile, disp, base)...)...)
 }
 
 func (a *asm) tileZero(tile int) {
