@@ -31,27 +31,27 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 // runThreads times everything with n workers.
 func runThreads(ctx context.Context, p *plan, n int, r *Report) (err error) {
-	b, err := newBench(ctx, p, n)
+	b, err := newBench(p, n)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	r.Tier = b.dev.Tier()
-	if r.Ceilings.Int[n], err = b.intCeiling(); err != nil {
+	if r.Ceilings.Int[n], err = b.intCeiling(ctx); err != nil {
 		return err
 	}
-	if r.Ceilings.Read[n], err = b.readCeiling(); err != nil {
+	if r.Ceilings.Read[n], err = b.readCeiling(ctx); err != nil {
 		return err
 	}
 	for _, shape := range p.Shapes {
 		for _, bits := range p.Bits {
-			if err := b.products(shape, bits); err != nil {
+			if err := b.products(ctx, shape, bits); err != nil {
 				return fmt.Errorf("product %dx%d, %d bits: %w", shape[0], shape[1], bits, err)
 			}
 		}
 	}
 	if !p.ProductsOnly {
-		if err := b.others(); err != nil {
+		if err := b.others(ctx); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,6 @@ func runThreads(ctx context.Context, p *plan, n int, r *Report) (err error) {
 // bench is one device and what was measured on it.
 type bench struct {
 	*plan
-	stopped func() error // the run's context's error
 	dev     *cpu.Device
 	queue   queue.Queue
 	event   queue.Event
@@ -72,7 +71,7 @@ type bench struct {
 	figures []Figure
 }
 
-func newBench(ctx context.Context, p *plan, threads int) (*bench, error) {
+func newBench(p *plan, threads int) (*bench, error) {
 	d, err := cpu.New(cpu.Options{Threads: threads, Tier: p.Tier})
 	if err != nil {
 		return nil, err
@@ -81,7 +80,7 @@ func newBench(ctx context.Context, p *plan, threads int) (*bench, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	return &bench{plan: p, stopped: ctx.Err, dev: d, queue: q, event: d.NewEvent()}, nil
+	return &bench{plan: p, dev: d, queue: q, event: d.NewEvent()}, nil
 }
 
 func (b *bench) close() error {
@@ -140,8 +139,8 @@ func (b *bench) record(ops ...queue.Op) (queue.Program, error) {
 }
 
 // replay runs a program to its end and returns how long that took.
-func (b *bench) replay(p queue.Program) (time.Duration, error) {
-	if err := b.stopped(); err != nil {
+func (b *bench) replay(ctx context.Context, p queue.Program) (time.Duration, error) {
+	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	b.turn++
@@ -150,7 +149,7 @@ func (b *bench) replay(p queue.Program) (time.Duration, error) {
 		return 0, err
 	}
 	// A replay cannot be stopped halfway: its buffers are freed after it.
-	if err := b.event.Wait(context.Background(), b.turn); err != nil {
+	if err := b.event.Wait(context.WithoutCancel(ctx), b.turn); err != nil {
 		return 0, err
 	}
 	return time.Since(start), b.queue.Err()
@@ -165,9 +164,9 @@ type variant struct {
 // rounds lets every variant run once a round for the time of a case, and at least three times;
 // a variant so slow that it would take more than its share rests until it has not. Every replay
 // takes the next program of the rotation, whichever variant ran before.
-func (b *bench) rounds(limit time.Duration, list []*variant) error {
+func (b *bench) rounds(ctx context.Context, limit time.Duration, list []*variant) error {
 	for _, v := range list {
-		if _, err := b.replay(v.programs[0]); err != nil { // wakes the workers, touches the outputs
+		if _, err := b.replay(ctx, v.programs[0]); err != nil { // wakes the workers, touches the outputs
 			return err
 		}
 	}
@@ -180,7 +179,7 @@ func (b *bench) rounds(limit time.Duration, list []*variant) error {
 				continue
 			}
 			at++
-			t, err := b.replay(v.programs[at%len(v.programs)])
+			t, err := b.replay(ctx, v.programs[at%len(v.programs)])
 			if err != nil {
 				return err
 			}

@@ -1,12 +1,14 @@
 package kernelbench
 
 import (
+	"context"
+
 	"mtplx/kernels/cpu"
 	"mtplx/sched/queue"
 )
 
 // intCeiling is the multiply-adds of all workers on registers, in 10^12 a second.
-func (b *bench) intCeiling() (float64, error) {
+func (b *bench) intCeiling(ctx context.Context) (float64, error) {
 	b.announce("integer ceiling, %d threads", b.dev.Threads())
 	const rounds = 20000
 	prog, err := b.record(&cpu.Peak{Rounds: rounds})
@@ -14,7 +16,7 @@ func (b *bench) intCeiling() (float64, error) {
 		return 0, err
 	}
 	v := &variant{programs: []queue.Program{prog}}
-	if err := b.rounds(b.ceiling, []*variant{v}); err != nil {
+	if err := b.rounds(ctx, b.ceiling, []*variant{v}); err != nil {
 		return 0, err
 	}
 	macs := float64(rounds) * float64(b.dev.PeakMACs()) * float64(b.dev.Threads())
@@ -22,7 +24,7 @@ func (b *bench) intCeiling() (float64, error) {
 }
 
 // readCeiling is the read loop over as much memory as a rotation takes, in 10^9 bytes a second.
-func (b *bench) readCeiling() (float64, error) {
+func (b *bench) readCeiling(ctx context.Context) (float64, error) {
 	b.announce("read ceiling, %d threads", b.dev.Threads())
 	defer b.free()
 	const piece = 32 << 20
@@ -51,7 +53,7 @@ func (b *bench) readCeiling() (float64, error) {
 			list[i].programs = append(list[i].programs, prog)
 		}
 	}
-	if err := b.rounds(b.ceiling, list); err != nil {
+	if err := b.rounds(ctx, b.ceiling, list); err != nil {
 		return 0, err
 	}
 	best := 0.0

@@ -1,6 +1,7 @@
 package kernelbench
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -37,17 +38,17 @@ var others = []other{
 	{"support", [2]int{1, vocabulary}, 1, []int{1, 4, 8}, (*bench).support},
 }
 
-func (b *bench) others() error {
+func (b *bench) others(ctx context.Context) error {
 	for _, o := range others {
 		b.announce("%s, %d threads", o.name, b.dev.Threads())
-		if err := b.other(o); err != nil {
+		if err := b.other(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) other(o other) error {
+func (b *bench) other(ctx context.Context, o other) error {
 	defer b.free()
 	var list []*variant
 	var bytes []int
@@ -78,7 +79,7 @@ func (b *bench) other(o other) error {
 			all = append(all, s)
 		}
 	}
-	if err := b.rounds(b.time/2, all); err != nil {
+	if err := b.rounds(ctx, b.time/2, all); err != nil {
 		return err
 	}
 	for i, v := range list {

@@ -1,6 +1,7 @@
 package kernelbench
 
 import (
+	"context"
 	"time"
 
 	"mtplx/kernels"
@@ -14,7 +15,7 @@ const product = "product"
 const batchBytes = 24 << 20
 
 // products times all row counts of one matrix.
-func (b *bench) products(shape [2]int, bits int) error {
+func (b *bench) products(ctx context.Context, shape [2]int, bits int) error {
 	b.announce("product %dx%d, %d bits, %d threads", shape[0], shape[1], bits, b.dev.Threads())
 	defer b.free()
 	n, k := shape[0], shape[1]
@@ -47,7 +48,7 @@ func (b *bench) products(shape [2]int, bits int) error {
 	for _, rows := range b.Rows {
 		v := &variant{}
 		list = append(list, v)
-		s, x, err := b.input(rows, weights[0])
+		s, x, err := b.input(ctx, rows, weights[0])
 		if err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (b *bench) products(shape [2]int, bits int) error {
 			v.programs = append(v.programs, prog)
 		}
 	}
-	if err := b.rounds(b.time, list); err != nil {
+	if err := b.rounds(ctx, b.time, list); err != nil {
 		return err
 	}
 	once := func(v *variant, count int) float64 { // us a matrix
@@ -97,7 +98,7 @@ func (b *bench) products(shape [2]int, bits int) error {
 }
 
 // input is slots and activations of rows random rows for products with w.
-func (b *bench) input(rows int, w kernels.Weight) (*kernels.Slots, *kernels.Acts, error) {
+func (b *bench) input(ctx context.Context, rows int, w kernels.Weight) (*kernels.Slots, *kernels.Acts, error) {
 	s, err := b.slots(kernels.SlotDims{Rows: rows, Lanes: 1, Logits: 1, Pages: 1})
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +115,7 @@ func (b *bench) input(rows int, w kernels.Weight) (*kernels.Slots, *kernels.Acts
 	if err != nil {
 		return nil, nil, err
 	}
-	_, err = b.replay(prog)
+	_, err = b.replay(ctx, prog)
 	return s, x, err
 }
 
