@@ -81,13 +81,13 @@ func (s *attnPrep) keep(row, h int, k, v []float32) {
 	}
 }
 
-// attendArgs is up to four queries over one split; see c/attention.c.
+// attendArgs is up to eight queries over one split; see c/attention.c.
 type attendArgs struct {
 	_       structs.HostLayout
 	k, v    [2]unsafe.Pointer
-	q, o    [4]*float32
+	q, o    [blockQueries]*float32
 	ml, p   *float32
-	count   [4]int
+	count   [blockQueries]int
 	queries int
 	hd      int
 }
@@ -169,7 +169,7 @@ func mergePlain(a *mergeArgs) {
 }
 
 // blockQueries is how many queries share one read of keys and values.
-const blockQueries = 4
+const blockQueries = 8
 
 // attention is kernels.Attention in two steps. In the first a unit is a block of queries of one kv head of
 // one lane, which goes through its splits in order; when that gives too few units for the workers, a unit

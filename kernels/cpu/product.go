@@ -165,18 +165,10 @@ func (r *pass) all(d *desk) {
 	if r.row+r.n > r.x.limit || (r.n-1)*r.stride+r.w.rows > len(r.out) {
 		panic(fmt.Sprintf("product of %d rows: input holds %d, output %d values at stride %d", r.n, r.x.limit, len(r.out), r.stride))
 	}
-	whole := min(r.to, r.w.rows/16)
-	most := r.x.kernels.most
+	whole, most := min(r.to, r.w.rows/16), r.x.kernels.most
 	p := *r
-	if r.n > most {
-		r.blocks(d, r.from, whole)
-	} else {
-		strips := max(1, callBytes/r.w.strip)
-		for s := r.from; s < whole; s += strips {
-			p.from, p.to, p.out = s, min(s+strips, whole), r.out[16*s:]
-			p.compute(d)
-		}
-	}
+	p.to = whole
+	p.strips(d)
 	if whole == r.to {
 		return
 	}
@@ -197,6 +189,20 @@ func (r *pass) all(d *desk) {
 				}
 			}
 		}
+	}
+}
+
+// strips computes every row of whole strips; out begins at output 0 of the weight.
+func (r *pass) strips(d *desk) {
+	if r.n > r.x.kernels.most {
+		r.blocks(d, r.from, r.to)
+		return
+	}
+	step := max(1, callBytes/r.w.strip)
+	p := *r
+	for s := r.from; s < r.to; s += step {
+		p.from, p.to, p.out = s, min(s+step, r.to), r.out[16*s:]
+		p.compute(d)
 	}
 }
 
