@@ -12,7 +12,7 @@ import (
 
 // leastChunk is the number of prompt rows that join running streams whatever they cost, so that every
 // prompt moves.
-const leastChunk = 8
+const leastChunk = 4
 
 // form sends cycles while there are ready lanes and idle cycles.
 func (e *Engine) form(b *board, in chan<- *stages.Cycle) {

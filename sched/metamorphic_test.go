@@ -16,6 +16,7 @@ import (
 	"mtplx/sched/bank"
 	"mtplx/sched/internal/fake"
 	"mtplx/stages/commit"
+	"mtplx/stages/sample"
 )
 
 // history is a random life of engines over one directory: sessions that share beginnings join, are cancelled,
@@ -100,6 +101,13 @@ func (h *history) start() {
 	if rng.IntN(2) == 0 {
 		q.Target.Temperature, q.Draft.Temperature = 0, 0
 	}
+	if rng.IntN(3) == 0 {
+		q.Shape = sample.Shape{Frequency: rng.Float64(), Presence: rng.Float64(), Repetition: 1 + rng.Float64(), Biases: []sample.Bias{{ID: int32(rng.IntN(fake.Vocab)), Value: 3}}}
+	}
+	if rng.IntN(4) == 0 {
+		q.Constraint = &rising{}
+	}
+	q.Logprobs = rng.IntN(4) == 0
 	q.Priority = rng.IntN(5) - 2
 	if rng.IntN(6) == 0 {
 		q.Deadline = time.Now().Add(time.Duration(rng.IntN(400)) * time.Millisecond)
@@ -141,6 +149,9 @@ func (h *history) start() {
 
 // judge checks a session that has ended.
 func (h *history) judge(k *talk, closing bool) {
+	if k.q.Constraint != nil { // the session has used its own up
+		k.q.Constraint = &rising{}
+	}
 	want := plain(k.q)
 	reused, _ := k.s.Reused()
 	if reused > 0 {
