@@ -153,3 +153,67 @@ func BenchmarkSessions(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkJoin is the gaps between a stream's cycles, quiet and while a prompt of 3000 tokens joins, in turns
+// within one run.
+func BenchmarkJoin(b *testing.B) {
+	r := open(b)
+	e := engine(b, r, func(e *sched.Env) { e.Calibrate = 20 * time.Millisecond })
+	prompt, long := suite(b, r, "code", 1)[0], prose(b, r, 3000, 1)
+	stream := func(join bool) (gaps []float64, first time.Duration) {
+		s, err := e.Start(sched.Request{
+			Prompt: prompt, Limits: commit.Limits{MaxTokens: 1 << 20}, Detok: tokenizer.NewStream(r.Tokenizer, true),
+			Target: sample.Sampler{TopP: 1}, Draft: sample.Sampler{TopP: 1}, Rule: sample.Ratio, Speculate: true, Depth: sched.Auto,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var c commit.Chunk
+		var last time.Time
+		joined := make(chan time.Duration, 1)
+		for n := 0; ; n++ {
+			if err := s.Next(b.Context(), &c); err != nil || c.Err != nil {
+				b.Fatal(err, c.Err)
+			}
+			now := time.Now()
+			if n > 20 {
+				gaps = append(gaps, now.Sub(last).Seconds()*1000)
+			}
+			last = now
+			if n == 20 && join {
+				go func() { joined <- ask(b, r, e, long, 0, 1, 1).first }()
+			}
+			if !join && n == 300 {
+				break
+			}
+			select {
+			case first = <-joined:
+			default:
+				continue
+			}
+			break
+		}
+		s.Cancel()
+		s.Stats()
+		slices.Sort(gaps)
+		return gaps, first
+	}
+	var quiet, loaded []float64
+	var first []time.Duration
+	for b.Loop() {
+		g, _ := stream(false)
+		quiet = append(quiet, g...)
+		g, f := stream(true)
+		loaded, first = append(loaded, g...), append(first, f)
+	}
+	slices.Sort(quiet)
+	slices.Sort(loaded)
+	slices.Sort(first)
+	at := func(x []float64, p int) float64 { return x[(len(x)-1)*p/100] }
+	b.ReportMetric(at(quiet, 50), "quiet-p50-ms")
+	b.ReportMetric(at(quiet, 99), "quiet-p99-ms")
+	b.ReportMetric(at(loaded, 50), "loaded-p50-ms")
+	b.ReportMetric(at(loaded, 99), "loaded-p99-ms")
+	b.ReportMetric(at(loaded, 50)/at(quiet, 50), "p50-ratio")
+	b.ReportMetric(float64(first[len(first)/2].Milliseconds()), "join-ttft-ms")
+}
