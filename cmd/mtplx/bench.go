@@ -14,13 +14,14 @@ import (
 
 // benchCmd groups measurements.
 type benchCmd struct {
-	Run benchRunCmd `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Run     benchRunCmd     `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Kernels benchKernelsCmd `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
 }
 
 // benchRunCmd runs one suite, or all.
 type benchRunCmd struct {
 	Suite  string `default:"coding" help:"Suite name, all, or a JSONL file."`
-	Depth  int    `default:"3" help:"Drafts a cycle, 0 to 8."`
+	Depth  string `default:"3" help:"Drafts a cycle: 0 to 8, or auto."`
 	Rounds int    `default:"1" help:"How often the suite runs."`
 	Limit  int    `placeholder:"N" help:"Only the first N prompts."`
 	Seed   uint64 `default:"0" help:"Seed of the first round."`
@@ -32,7 +33,8 @@ type benchRunCmd struct {
 
 // Run implements the command.
 func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
-	if err := checkDepth(c.Depth); err != nil {
+	depth, err := parseDepth(c.Depth)
+	if err != nil {
 		return err
 	}
 	if c.Rounds < 1 || c.Limit < 0 {
@@ -63,7 +65,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer r.Close()
 	for i, name := range names {
-		o := bench.Options{Depth: c.Depth, Rounds: c.Rounds, Seed: c.Seed}
+		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {
 			o.Progress = func(done, total int) { fmt.Fprintf(s.err, "\r%s %d/%d ", name, done, total) }
 		}
@@ -104,7 +106,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 		if req.Prompt, err = r.Encode(p.Prompt, p.System, p.Raw); err != nil {
 			return nil, err
 		}
-		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth > 0
+		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth != 0
 		res, err := r.Generate(ctx, req, nil)
 		if err != nil {
 			return nil, err

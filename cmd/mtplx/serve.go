@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -179,19 +178,14 @@ func (c *serveCmd) check(cfg *api.Config) error {
 	default:
 		return usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
 	}
-	d.Depth = sched.Auto
-	if c.Depth != "auto" {
-		n, err := strconv.Atoi(c.Depth)
-		if err != nil || checkDepth(n) != nil {
-			return usage(fmt.Errorf("--depth is %q", c.Depth), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", maxDepth))
-		}
-		d.Depth = n
-		d.Speculate = d.Speculate && n > 0
+	var err error
+	if d.Depth, err = parseDepth(c.Depth); err != nil {
+		return err
 	}
+	d.Speculate = d.Speculate && d.Depth != 0
 	if c.Reasoning != "auto" {
 		d.Thinking = new(c.Reasoning == "on")
 	}
-	var err error
 	if cfg.Keys, err = c.keys(); err != nil {
 		return err
 	}
