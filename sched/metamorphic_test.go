@@ -25,7 +25,9 @@ type history struct {
 	t    *testing.T
 	rng  *rand.Rand
 	disk string
-	r    *rig
+	// attention says that the model has no recurrent state.
+	attention bool
+	r         *rig
 	// texts are conversations so far, to go on from.
 	texts [][]int32
 	live  []*talk
@@ -45,7 +47,11 @@ type talk struct {
 
 func (h *history) open() {
 	rng := h.rng
-	m, err := fake.New(1+rng.IntN(8), 24+rng.IntN(60), rng.Float64())
+	build := fake.New
+	if h.attention {
+		build = fake.NewAttention
+	}
+	m, err := build(1+rng.IntN(8), 24+rng.IntN(60), rng.Float64())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -255,7 +261,7 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 					t.Logf("MTPLX_STEPS=%d MTPLX_SEED=%d repeats this", each, base+i)
 				}
 			}()
-			h := &history{t: t, rng: rand.New(rand.NewPCG(base+i, 7)), disk: dir}
+			h := &history{t: t, rng: rand.New(rand.NewPCG(base+i, 7)), disk: dir, attention: i%4 == 3}
 			h.open()
 			for range each {
 				h.step()
