@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -104,6 +105,37 @@ func (s *served) try(path, body string) (int, string, error) {
 	return res.StatusCode, string(b), err
 }
 
+// get reads a page.
+func (s *served) get(path string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// vanish sends a chat and goes after a while.
+func (s *served) vanish(body string, after time.Duration) {
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	time.Sleep(after)
+	_ = conn.Close()
+}
+
 func (s *served) chat(body string) gjson.Result {
 	s.t.Helper()
 	status, answer := s.post("/v1/chat/completions", body)
@@ -184,7 +216,21 @@ func TestServeTheDefaultModel(t *testing.T) {
 			}
 		})
 	}
+	group.Go(func() { // clients that vanish at any moment
+		for i := range 12 {
+			s.vanish(fmt.Sprintf(`{%s,"max_tokens":500,"stream":%v,"n":2}`, prime, i%2 == 0), time.Duration(i)*7*time.Millisecond)
+		}
+	})
 	group.Wait()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		snapshot := s.get("/v1/mtplx/snapshot")
+		if gjson.Get(snapshot, "running").Int()+gjson.Get(snapshot, "waiting").Int() == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left in the server: %s", snapshot)
+		}
+	}
 
 	for name, extra := range map[string]string{
 		"logprobs": `"logprobs":true,"top_logprobs":2`, "penalties": `"frequency_penalty":0.1,"presence_penalty":0.1,"repetition_penalty":1.01`,
