@@ -16,8 +16,9 @@ import (
 // four. A row's place does not depend on how many rows a forward has. With scales per 32
 // inputs there are two scale groups to a group of codes.
 //
-// int16 codes are kept as int8 planes [64] high, [64] low by the VNNI tier (q = 256*high+low),
-// as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by plain Go.
+// int16 codes are kept as int8 planes [64] high, [64] low by tiers with instructions for sums of int8
+// products (q = 256*high+low), as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by
+// plain Go and NEON.
 
 // acts is kernels.Acts with its layout worked out.
 type acts struct {

@@ -75,7 +75,7 @@ func (p *actsForm) store(dst []byte, q *codes) {
 		for i, c := range q {
 			dst[i] = byte(c)
 		}
-	case p.tier == tierVNNI:
+	case p.tier.planes():
 		for i, c := range q {
 			hi := (c + 128) >> 8
 			dst[i], dst[64+i] = byte(hi), byte(c-hi<<8)
@@ -97,7 +97,7 @@ func (p *actsForm) load(q *codes, src []byte) {
 		for i := range q {
 			q[i] = int32(int8(src[i]))
 		}
-	case p.tier == tierVNNI:
+	case p.tier.planes():
 		for i := range q {
 			q[i] = int32(int8(src[i]))<<8 + int32(int8(src[64+i]))
 		}

@@ -12,29 +12,39 @@ const (
 	tierPortable tier = iota // plain Go
 	tierAVX2                 // AVX2 and FMA
 	tierVNNI                 // AVX-512 F, BW, DQ, VL and VNNI
+	tierNEON                 // arm64's base
+	tierDotProd              // its dot products, from Armv8.2 on
+	tierI8MM                 // and its 8-bit matrix products, from Armv8.6 on
 )
 
 // TierVariable is the environment variable that forces a tier.
 const TierVariable = "MTPLX_CPU"
 
-var tierNames = [...]string{"portable", "avx2", "vnni"}
+var tierNames = [...]string{"portable", "avx2", "vnni", "neon", "dotprod", "i8mm"}
 
 func (t tier) String() string { return tierNames[t] }
 
 // Tiers names the tiers that this machine can run, slowest first.
 func Tiers() []string {
-	return tierNames[:bestTier()+1]
+	var names []string
+	for _, t := range available() {
+		names = append(names, t.String())
+	}
+	return names
 }
+
+// planes tells whether the tier keeps int16 codes as two planes of int8.
+func (t tier) planes() bool { return t == tierVNNI || t == tierDotProd || t == tierI8MM }
 
 // chooseTier is the tier called name, or the best one when name is empty.
 func chooseTier(name string) (tier, error) {
-	best := bestTier()
+	tiers := available()
 	if name == "" {
-		return best, nil
+		return tiers[len(tiers)-1], nil
 	}
-	for i, n := range tierNames {
-		if n == name && tier(i) <= best {
-			return tier(i), nil
+	for _, t := range tiers {
+		if t.String() == name {
+			return t, nil
 		}
 	}
 	return 0, fmt.Errorf("choose CPU tier %q: this machine has %s; unset %s to take the best",
