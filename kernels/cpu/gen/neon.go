@@ -101,11 +101,11 @@ func (r *registers) left() int { return 32 - r.next }
 // product is a kernel being written. A strip is walked once, or as two halves of eight outputs.
 type product struct {
 	*neonAsm
-	k      kernel
-	parts  int     // vectors of four outputs in a walk: 4, or 2 in a half
-	sums   [][]int // row's sums by part, in registers; nil when they are in memory
-	mask   int     // the kernel's constant, if it has one
-	regs   registers
+	k     kernel
+	parts int     // vectors of four outputs in a walk: 4, or 2 in a half
+	sums  [][]int // row's sums by part, in registers; nil when they are in memory
+	mask  int     // the kernel's constant, if it has one
+	regs  registers
 }
 
 // neonProducts lists an instruction set's kernels and what writes each.
