@@ -250,3 +250,45 @@ func w8x16g32m4I8MM(a *codeArgs)
 
 //go:noescape
 func w8x16g32widem4I8MM(a *codeArgs)
+
+//go:noescape
+func halvesm1NEON(a *floatArgs)
+
+//go:noescape
+func halvesm2NEON(a *floatArgs)
+
+//go:noescape
+func halvesm3NEON(a *floatArgs)
+
+//go:noescape
+func halvesm4NEON(a *floatArgs)
+
+//go:noescape
+func wordsm1NEON(a *floatArgs)
+
+//go:noescape
+func wordsm2NEON(a *floatArgs)
+
+//go:noescape
+func wordsm3NEON(a *floatArgs)
+
+//go:noescape
+func wordsm4NEON(a *floatArgs)
+
+//go:noescape
+func quantise8NEON(a *quantArgs)
+
+//go:noescape
+func quantise8g32NEON(a *quantArgs)
+
+//go:noescape
+func quantise16NEON(a *quantArgs)
+
+//go:noescape
+func quantise16g32NEON(a *quantArgs)
+
+//go:noescape
+func quantiseplanesNEON(a *quantArgs)
+
+//go:noescape
+func quantiseplanesg32NEON(a *quantArgs)

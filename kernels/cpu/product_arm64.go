@@ -56,7 +56,10 @@ type simdArgs struct {
 	float floatArgs
 }
 
-var floatKernels = map[packing][passRows + 1]func(*floatArgs){}
+var floatKernels = map[packing][passRows + 1]func(*floatArgs){
+	halves: {1: halvesm1NEON, 2: halvesm2NEON, 3: halvesm3NEON, 4: halvesm4NEON},
+	words:  {1: wordsm1NEON, 2: wordsm2NEON, 3: wordsm3NEON, 4: wordsm4NEON},
+}
 
 // findKernels looks up what a tier has for a weight.
 func findKernels(w *weight) (k simdKernels) {

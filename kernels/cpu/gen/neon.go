@@ -162,7 +162,7 @@ func neonFiles() []neonFile {
 		}
 		files = append(files, neonFile{"product_" + strings.ToLower(strings.TrimPrefix(t.tier, "tier")) + "_arm64.s", a})
 	}
-	return files
+	return append(files, neonFile{"product_float_arm64.s", neonFloats()}, neonFile{"quantise_arm64.s", neonQuantisers()})
 }
 
 // writeNEON writes all that is generated for arm64.

@@ -26,6 +26,7 @@ var vectorOps = map[string]vectorOp{
 	"fmul":   {0x6e20dc00, [3]string{"4s", "4s", "4s"}},
 	"fadd":   {0x4e20d400, [3]string{"4s", "4s", "4s"}},
 	"scvtf":  {0x4e21d800, [3]string{"4s", "4s"}},
+	"umaxp":  {0x6ea0a400, [3]string{"4s", "4s", "4s"}},
 	"saddlp": {0x4e602800, [3]string{"4s", "8h"}},
 	"shll":   {0x2e613800, [3]string{"4s", "4h", "#16"}},
 	"shll2":  {0x6e613800, [3]string{"4s", "8h", "#16"}},

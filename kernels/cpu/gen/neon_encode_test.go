@@ -27,6 +27,8 @@ var encoded = []struct {
 	{vector("fadd", 30, 10, 13), 0x4e2dd55e},
 	{vector("scvtf", 1, 21, 18), 0x4e21daa1},
 	{vector("scvtf", 30, 10, 13), 0x4e21d95e},
+	{vector("umaxp", 1, 21, 18), 0x6eb2a6a1},
+	{vector("umaxp", 30, 10, 13), 0x6eada55e},
 	{vector("saddlp", 1, 21, 18), 0x4e602aa1},
 	{vector("saddlp", 30, 10, 13), 0x4e60295e},
 	{vector("shll", 1, 21, 18), 0x2e613aa1},
