@@ -24,27 +24,25 @@ var tierNames = [...]string{"portable", "avx2", "vnni", "neon", "dotprod", "i8mm
 
 func (t tier) String() string { return tierNames[t] }
 
+// planes tells whether the tier keeps int16 activations as two planes of int8.
+func (t tier) planes() bool { return t == tierVNNI || t == tierDotProd || t == tierI8MM }
+
 // Tiers names the tiers that this machine can run, slowest first.
 func Tiers() []string {
 	var names []string
-	for _, t := range available() {
-		names = append(names, t.String())
+	for i, n := range tierNames {
+		if haveTier(tier(i)) {
+			names = append(names, n)
+		}
 	}
 	return names
 }
 
-// planes tells whether the tier keeps int16 codes as two planes of int8.
-func (t tier) planes() bool { return t == tierVNNI || t == tierDotProd || t == tierI8MM }
-
 // chooseTier is the tier called name, or the best one when name is empty.
 func chooseTier(name string) (tier, error) {
-	tiers := available()
-	if name == "" {
-		return tiers[len(tiers)-1], nil
-	}
-	for _, t := range tiers {
-		if t.String() == name {
-			return t, nil
+	for i := len(tierNames) - 1; i >= 0; i-- {
+		if (name == "" || tierNames[i] == name) && haveTier(tier(i)) {
+			return tier(i), nil
 		}
 	}
 	return 0, fmt.Errorf("choose CPU tier %q: this machine has %s; unset %s to take the best",

@@ -2,15 +2,17 @@ package cpu
 
 import xcpu "golang.org/x/sys/cpu"
 
-// available lists the tiers that this machine can run, slowest first.
-func available() []tier {
+func haveTier(t tier) bool {
 	x := &xcpu.X86
-	tiers := []tier{tierPortable}
-	if x.HasAVX2 && x.HasFMA && x.HasBMI2 {
-		tiers = append(tiers, tierAVX2)
-		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
-			tiers = append(tiers, tierVNNI)
-		}
+	avx2 := x.HasAVX2 && x.HasFMA && x.HasBMI2
+	switch t {
+	case tierPortable:
+		return true
+	case tierAVX2:
+		return avx2
+	case tierVNNI:
+		return avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI
+	default:
+		return false
 	}
-	return tiers
 }
