@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// 4-bit weights, int8 activations, 1 rows. 214 instructions a block.
+// 4-bit weights, int8 activations, 1 rows. 211 instructions a block.
 // func w4x8m1DotProd(a *codeArgs)
 TEXT ·w4x8m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -186,50 +186,47 @@ block:
 	VAND V4.B16, V26.B16, V26.B16
 	WORD $0x4fb5eb53 // sdot v19.4s, v26.16b, v21.4b[3]
 	WORD $0x4fb6eb94 // sdot v20.4s, v28.16b, v22.4b[3]
+	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
 	FLDPQ 0(R3), (F23, F24)
 	FMOVQ 512(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 528(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V1.S4
+	VFMLA V28.S4, V9.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 544(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V27.S4, V13.S4, V2.S4
+	VFMLA V28.S4, V13.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 560(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V27.S4, V17.S4, V3.S4
+	VFMLA V28.S4, V17.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -257,7 +254,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 2 rows. 278 instructions a block.
+// 4-bit weights, int8 activations, 2 rows. 275 instructions a block.
 // func w4x8m2DotProd(a *codeArgs)
 TEXT ·w4x8m2DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -505,54 +502,51 @@ block:
 	WORD $0x4fb3eb10 // sdot v16.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb2eb4c // sdot v12.4s, v26.16b, v18.4b[3]
 	WORD $0x4fb4eb50 // sdot v16.4s, v26.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V25.S4, V9.S4, V0.S4
+	VFMLA V26.S4, V9.S4, V0.S4
 	WORD $0x4f961300 // fmla v0.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V4.S4
+	VFMLA V18.S4, V13.S4, V4.S4
 	WORD $0x4fb61304 // fmla v4.4s, v24.4s, v22.s[1]
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V25.S4, V10.S4, V1.S4
+	VFMLA V26.S4, V10.S4, V1.S4
 	WORD $0x4f961301 // fmla v1.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V5.S4
+	VFMLA V18.S4, V14.S4, V5.S4
 	WORD $0x4fb61305 // fmla v5.4s, v24.4s, v22.s[1]
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V25.S4, V11.S4, V2.S4
+	VFMLA V26.S4, V11.S4, V2.S4
 	WORD $0x4f961302 // fmla v2.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V17.S4, V15.S4, V6.S4
+	VFMLA V18.S4, V15.S4, V6.S4
 	WORD $0x4fb61306 // fmla v6.4s, v24.4s, v22.s[1]
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V25.S4, V12.S4, V3.S4
+	VFMLA V26.S4, V12.S4, V3.S4
 	WORD $0x4f961303 // fmla v3.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V7.S4
+	VFMLA V18.S4, V16.S4, V7.S4
 	WORD $0x4fb61307 // fmla v7.4s, v24.4s, v22.s[1]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -592,7 +586,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 3 rows. 390 instructions a block.
+// 4-bit weights, int8 activations, 3 rows. 387 instructions a block.
 // func w4x8m3DotProd(a *codeArgs)
 TEXT ·w4x8m3DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -911,95 +905,92 @@ block:
 	WORD $0x4faeeb04 // sdot v4.4s, v24.16b, v14.4b[3]
 	WORD $0x4fb0eb08 // sdot v8.4s, v24.16b, v16.4b[3]
 	WORD $0x4fb2eb0c // sdot v12.4s, v24.16b, v18.4b[3]
+	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
 	FLDPQ 0(R3), (F19, F20)
 	FMOVQ 512(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9392b7 // fmul v23.4s, v21.4s, v19.s[0]
+	FMOVQ 0(R10), F13
+	WORD $0x4f9392b8 // fmul v24.4s, v21.4s, v19.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9412d8 // fmla v24.4s, v22.4s, v20.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F14
-	WORD $0x4fb392ad // fmul v13.4s, v21.4s, v19.s[1]
+	VFMLA V24.S4, V1.S4, V13.S4
+	WORD $0x4f9412cd // fmla v13.4s, v22.4s, v20.s[0]
+	FMOVQ F13, 0(R10)
+	FMOVQ 64(R10), F15
+	WORD $0x4fb392ae // fmul v14.4s, v21.4s, v19.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V14.S4
-	WORD $0x4fb412ce // fmla v14.4s, v22.4s, v20.s[1]
-	FMOVQ F14, 64(R10)
-	FMOVQ 128(R10), F16
-	WORD $0x4f939aaf // fmul v15.4s, v21.4s, v19.s[2]
+	VFMLA V14.S4, V5.S4, V15.S4
+	WORD $0x4fb412cf // fmla v15.4s, v22.4s, v20.s[1]
+	FMOVQ F15, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f939ab0 // fmul v16.4s, v21.4s, v19.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V15.S4, V9.S4, V16.S4
-	WORD $0x4f941ad0 // fmla v16.4s, v22.4s, v20.s[2]
-	FMOVQ F16, 128(R10)
+	VFMLA V16.S4, V9.S4, V17.S4
+	WORD $0x4f941ad1 // fmla v17.4s, v22.4s, v20.s[2]
+	FMOVQ F17, 128(R10)
 	FMOVQ 528(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9392b7 // fmul v23.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R10), F13
+	WORD $0x4f9392b8 // fmul v24.4s, v21.4s, v19.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V23.S4, V2.S4, V24.S4
-	WORD $0x4f9412d8 // fmla v24.4s, v22.4s, v20.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F14
-	WORD $0x4fb392ad // fmul v13.4s, v21.4s, v19.s[1]
+	VFMLA V24.S4, V2.S4, V13.S4
+	WORD $0x4f9412cd // fmla v13.4s, v22.4s, v20.s[0]
+	FMOVQ F13, 16(R10)
+	FMOVQ 80(R10), F15
+	WORD $0x4fb392ae // fmul v14.4s, v21.4s, v19.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V13.S4, V6.S4, V14.S4
-	WORD $0x4fb412ce // fmla v14.4s, v22.4s, v20.s[1]
-	FMOVQ F14, 80(R10)
-	FMOVQ 144(R10), F16
-	WORD $0x4f939aaf // fmul v15.4s, v21.4s, v19.s[2]
+	VFMLA V14.S4, V6.S4, V15.S4
+	WORD $0x4fb412cf // fmla v15.4s, v22.4s, v20.s[1]
+	FMOVQ F15, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f939ab0 // fmul v16.4s, v21.4s, v19.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V15.S4, V10.S4, V16.S4
-	WORD $0x4f941ad0 // fmla v16.4s, v22.4s, v20.s[2]
-	FMOVQ F16, 144(R10)
+	VFMLA V16.S4, V10.S4, V17.S4
+	WORD $0x4f941ad1 // fmla v17.4s, v22.4s, v20.s[2]
+	FMOVQ F17, 144(R10)
 	FMOVQ 544(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
-	FMOVQ 32(R10), F24
-	WORD $0x4f9392b7 // fmul v23.4s, v21.4s, v19.s[0]
+	FMOVQ 32(R10), F13
+	WORD $0x4f9392b8 // fmul v24.4s, v21.4s, v19.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V23.S4, V3.S4, V24.S4
-	WORD $0x4f9412d8 // fmla v24.4s, v22.4s, v20.s[0]
-	FMOVQ F24, 32(R10)
-	FMOVQ 96(R10), F14
-	WORD $0x4fb392ad // fmul v13.4s, v21.4s, v19.s[1]
+	VFMLA V24.S4, V3.S4, V13.S4
+	WORD $0x4f9412cd // fmla v13.4s, v22.4s, v20.s[0]
+	FMOVQ F13, 32(R10)
+	FMOVQ 96(R10), F15
+	WORD $0x4fb392ae // fmul v14.4s, v21.4s, v19.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V13.S4, V7.S4, V14.S4
-	WORD $0x4fb412ce // fmla v14.4s, v22.4s, v20.s[1]
-	FMOVQ F14, 96(R10)
-	FMOVQ 160(R10), F16
-	WORD $0x4f939aaf // fmul v15.4s, v21.4s, v19.s[2]
+	VFMLA V14.S4, V7.S4, V15.S4
+	WORD $0x4fb412cf // fmla v15.4s, v22.4s, v20.s[1]
+	FMOVQ F15, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f939ab0 // fmul v16.4s, v21.4s, v19.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V15.S4, V11.S4, V16.S4
-	WORD $0x4f941ad0 // fmla v16.4s, v22.4s, v20.s[2]
-	FMOVQ F16, 160(R10)
+	VFMLA V16.S4, V11.S4, V17.S4
+	WORD $0x4f941ad1 // fmla v17.4s, v22.4s, v20.s[2]
+	FMOVQ F17, 160(R10)
 	FMOVQ 560(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
-	FMOVQ 48(R10), F24
-	WORD $0x4f9392b7 // fmul v23.4s, v21.4s, v19.s[0]
+	FMOVQ 48(R10), F13
+	WORD $0x4f9392b8 // fmul v24.4s, v21.4s, v19.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V23.S4, V4.S4, V24.S4
-	WORD $0x4f9412d8 // fmla v24.4s, v22.4s, v20.s[0]
-	FMOVQ F24, 48(R10)
-	FMOVQ 112(R10), F14
-	WORD $0x4fb392ad // fmul v13.4s, v21.4s, v19.s[1]
+	VFMLA V24.S4, V4.S4, V13.S4
+	WORD $0x4f9412cd // fmla v13.4s, v22.4s, v20.s[0]
+	FMOVQ F13, 48(R10)
+	FMOVQ 112(R10), F15
+	WORD $0x4fb392ae // fmul v14.4s, v21.4s, v19.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V13.S4, V8.S4, V14.S4
-	WORD $0x4fb412ce // fmla v14.4s, v22.4s, v20.s[1]
-	FMOVQ F14, 112(R10)
-	FMOVQ 176(R10), F16
-	WORD $0x4f939aaf // fmul v15.4s, v21.4s, v19.s[2]
+	VFMLA V14.S4, V8.S4, V15.S4
+	WORD $0x4fb412cf // fmla v15.4s, v22.4s, v20.s[1]
+	FMOVQ F15, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f939ab0 // fmul v16.4s, v21.4s, v19.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V15.S4, V12.S4, V16.S4
-	WORD $0x4f941ad0 // fmla v16.4s, v22.4s, v20.s[2]
-	FMOVQ F16, 176(R10)
+	VFMLA V16.S4, V12.S4, V17.S4
+	WORD $0x4f941ad1 // fmla v17.4s, v22.4s, v20.s[2]
+	FMOVQ F17, 176(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -1062,7 +1053,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows. 486 instructions a block.
+// 4-bit weights, int8 activations, 4 rows. 483 instructions a block.
 // func w4x8m4DotProd(a *codeArgs)
 TEXT ·w4x8m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1455,119 +1446,116 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V21.S4, V13.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V22.S4, V13.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V10.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V22.S4, V14.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V21.S4, V15.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V22.S4, V15.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V12.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V22.S4, V16.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 240(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -1646,7 +1634,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 8 rows. 969 instructions a block.
+// 4-bit weights, int8 activations, 8 rows. 963 instructions a block.
 // func w4x8m8DotProd(a *codeArgs)
 TEXT ·w4x8m8DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -2050,119 +2038,116 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V21.S4, V13.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V22.S4, V13.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V10.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V22.S4, V14.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V21.S4, V15.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V22.S4, V15.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V12.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V22.S4, V16.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -2531,119 +2516,116 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R12), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 256(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 256(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 256(R10)
-	FMOVQ 320(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 256(R10)
+	FMOVQ 320(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 320(R10)
-	FMOVQ 384(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 320(R10)
+	FMOVQ 384(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 384(R10)
-	FMOVQ 448(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 384(R10)
+	FMOVQ 448(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V21.S4, V13.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 448(R10)
+	VFMLA V22.S4, V13.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 448(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 272(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 272(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 272(R10)
-	FMOVQ 336(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 272(R10)
+	FMOVQ 336(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 336(R10)
-	FMOVQ 400(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 336(R10)
+	FMOVQ 400(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 400(R10)
-	FMOVQ 464(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V10.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 400(R10)
+	FMOVQ 464(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 464(R10)
+	VFMLA V22.S4, V14.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 464(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 288(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 288(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 288(R10)
-	FMOVQ 352(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 288(R10)
+	FMOVQ 352(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 352(R10)
-	FMOVQ 416(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 352(R10)
+	FMOVQ 416(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 416(R10)
-	FMOVQ 480(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 416(R10)
+	FMOVQ 480(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V21.S4, V15.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 480(R10)
+	VFMLA V22.S4, V15.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 480(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
-	FMOVQ 304(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 304(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 304(R10)
-	FMOVQ 368(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 304(R10)
+	FMOVQ 368(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 368(R10)
-	FMOVQ 432(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 368(R10)
+	FMOVQ 432(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 432(R10)
-	FMOVQ 496(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V12.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 432(R10)
+	FMOVQ 496(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 496(R10)
+	VFMLA V22.S4, V16.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 496(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -2978,36 +2960,36 @@ block:
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 528(R1), F25
 	FMOVQ 592(R1), F26
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V1.S4
+	VFMLA V28.S4, V9.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 544(R1), F25
 	FMOVQ 608(R1), F26
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V27.S4, V13.S4, V2.S4
+	VFMLA V28.S4, V13.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 560(R1), F25
 	FMOVQ 624(R1), F26
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V27.S4, V17.S4, V3.S4
+	VFMLA V28.S4, V17.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -3035,7 +3017,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 1 rows, scales per 32 inputs. 291 instructions a block.
+// 4-bit weights, int8 activations, 1 rows, scales per 32 inputs. 285 instructions a block.
 // func w4x8g32m1DotProd(a *codeArgs)
 TEXT ·w4x8g32m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -3153,50 +3135,47 @@ block:
 	WORD $0x4fb5eb10 // sdot v16.4s, v24.16b, v21.4b[3]
 	VAND V4.B16, V25.B16, V25.B16
 	WORD $0x4fb5eb34 // sdot v20.4s, v25.16b, v21.4b[3]
+	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
 	FLDPQ 0(R3), (F22, F23)
 	FMOVQ 512(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V26.S4, V5.S4, V0.S4
+	VFMLA V27.S4, V5.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 528(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V26.S4, V9.S4, V1.S4
+	VFMLA V27.S4, V9.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 544(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V26.S4, V13.S4, V2.S4
+	VFMLA V27.S4, V13.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 560(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V26.S4, V17.S4, V3.S4
+	VFMLA V27.S4, V17.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -3296,50 +3275,47 @@ block:
 	WORD $0x4fb5eb10 // sdot v16.4s, v24.16b, v21.4b[3]
 	VUSHR $4, V25.B16, V25.B16
 	WORD $0x4fb5eb34 // sdot v20.4s, v25.16b, v21.4b[3]
+	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
 	FLDPQ 32(R3), (F22, F23)
 	FMOVQ 576(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V26.S4, V5.S4, V0.S4
+	VFMLA V27.S4, V5.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 592(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V26.S4, V9.S4, V1.S4
+	VFMLA V27.S4, V9.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 608(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V26.S4, V13.S4, V2.S4
+	VFMLA V27.S4, V13.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 624(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V26.S4, V17.S4, V3.S4
+	VFMLA V27.S4, V17.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -3491,36 +3467,36 @@ block:
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V26.S4, V5.S4, V0.S4
+	VFMLA V27.S4, V5.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 528(R1), F24
 	FMOVQ 592(R1), F25
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V26.S4, V9.S4, V1.S4
+	VFMLA V27.S4, V9.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 544(R1), F24
 	FMOVQ 608(R1), F25
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V26.S4, V13.S4, V2.S4
+	VFMLA V27.S4, V13.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 560(R1), F24
 	FMOVQ 624(R1), F25
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V26.S4, V17.S4, V3.S4
+	VFMLA V27.S4, V17.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -3626,36 +3602,36 @@ block:
 	VADD V7.S4, V5.S4, V5.S4
 	VADD V8.S4, V6.S4, V6.S4
 	VADD V6.S4, V5.S4, V5.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V26.S4, V5.S4, V0.S4
+	VFMLA V27.S4, V5.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 656(R1), F24
 	FMOVQ 720(R1), F25
 	VADD V11.S4, V9.S4, V9.S4
 	VADD V12.S4, V10.S4, V10.S4
 	VADD V10.S4, V9.S4, V9.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V26.S4, V9.S4, V1.S4
+	VFMLA V27.S4, V9.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 672(R1), F24
 	FMOVQ 736(R1), F25
 	VADD V15.S4, V13.S4, V13.S4
 	VADD V16.S4, V14.S4, V14.S4
 	VADD V14.S4, V13.S4, V13.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V26.S4, V13.S4, V2.S4
+	VFMLA V27.S4, V13.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 688(R1), F24
 	FMOVQ 752(R1), F25
 	VADD V19.S4, V17.S4, V17.S4
 	VADD V20.S4, V18.S4, V18.S4
 	VADD V18.S4, V17.S4, V17.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	VFMLA V26.S4, V17.S4, V3.S4
+	VFMLA V27.S4, V17.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $768, R1, R1
 	ADD R6, R2, R2
@@ -4079,108 +4055,108 @@ block:
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F27
 	FMOVQ 576(R1), F28
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V21.S4, V13.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V22.S4, V13.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 192(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V10.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V22.S4, V14.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 208(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V21.S4, V15.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V22.S4, V15.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 224(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V12.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F23
+	WORD $0x4fb99b76 // fmul v22.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V22.S4, V16.S4, V23.S4
+	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
+	FMOVQ F23, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -4259,7 +4235,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 631 instructions a block.
+// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 625 instructions a block.
 // func w4x8g32m4DotProd(a *codeArgs)
 TEXT ·w4x8g32m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -4484,119 +4460,116 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V9.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V25.S4, V13.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 192(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V25.S4, V14.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 208(R10)
+	VFMLA V18.S4, V14.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V11.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V25.S4, V15.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 224(R10)
+	VFMLA V18.S4, V15.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V25.S4, V16.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 240(R10)
+	VFMLA V18.S4, V16.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -4797,119 +4770,116 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V9.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V25.S4, V13.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 192(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V25.S4, V14.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 208(R10)
+	VFMLA V18.S4, V14.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V11.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V25.S4, V15.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 224(R10)
+	VFMLA V18.S4, V15.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V25.S4, V16.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 240(R10)
+	VFMLA V18.S4, V16.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -5216,108 +5186,108 @@ block:
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F23
 	FMOVQ 576(R1), F24
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V9.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V25.S4, V13.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 192(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V25.S4, V14.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 208(R10)
+	VFMLA V18.S4, V14.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V11.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V25.S4, V15.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 224(R10)
+	VFMLA V18.S4, V15.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V25.S4, V16.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 240(R10)
+	VFMLA V18.S4, V16.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -5521,108 +5491,108 @@ block:
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 640(R1), F23
 	FMOVQ 704(R1), F24
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V5.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V9.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V25.S4, V13.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 192(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V19.S4, V10.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V25.S4, V14.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 208(R10)
+	VFMLA V18.S4, V14.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V7.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V11.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V25.S4, V15.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 224(R10)
+	VFMLA V18.S4, V15.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f959af3 // fmul v19.4s, v23.4s, v21.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V19.S4, V12.S4, V20.S4
-	WORD $0x4f961b14 // fmla v20.4s, v24.4s, v22.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F26
-	WORD $0x4fb59af9 // fmul v25.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V25.S4, V16.S4, V26.S4
-	WORD $0x4fb61b1a // fmla v26.4s, v24.4s, v22.s[3]
-	FMOVQ F26, 240(R10)
+	VFMLA V18.S4, V16.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -5701,7 +5671,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 1 rows. 286 instructions a block.
+// 4-bit weights, int16 activations, 1 rows. 283 instructions a block.
 // func w4x16m1DotProd(a *codeArgs)
 TEXT ·w4x16m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -5953,54 +5923,51 @@ block:
 	WORD $0x4fb7eb93 // sdot v19.4s, v28.16b, v23.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd4 // sdot v20.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -6028,7 +5995,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 2 rows. 454 instructions a block.
+// 4-bit weights, int16 activations, 2 rows. 451 instructions a block.
 // func w4x16m2DotProd(a *codeArgs)
 TEXT ·w4x16m2DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -6417,87 +6384,84 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -6544,7 +6508,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 3 rows. 743 instructions a block.
+// 4-bit weights, int16 activations, 3 rows. 737 instructions a block.
 // func w4x16m3DotProd(a *codeArgs)
 TEXT ·w4x16m3DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -6935,87 +6899,84 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -7248,63 +7209,60 @@ block:
 	WORD $0x4fb3eb0f // sdot v15.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb2eb48 // sdot v8.4s, v26.16b, v18.4b[3]
 	WORD $0x4fb4eb50 // sdot v16.4s, v26.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V2.S4, V1.S4, V1.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V9.S4, V1.S4, V1.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V4.S4, V3.S4, V3.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V11.S4, V3.S4, V3.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V25.S4, V5.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
+	VFMLA V26.S4, V5.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V25.S4, V7.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
+	VFMLA V26.S4, V7.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -7367,7 +7325,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 4 rows. 903 instructions a block.
+// 4-bit weights, int16 activations, 4 rows. 897 instructions a block.
 // func w4x16m4DotProd(a *codeArgs)
 TEXT ·w4x16m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -7760,87 +7718,84 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -8209,87 +8164,84 @@ block:
 	WORD $0x4fb4ebc8 // sdot v8.4s, v30.16b, v20.4b[3]
 	WORD $0x4fb6ebcc // sdot v12.4s, v30.16b, v22.4b[3]
 	WORD $0x4fb8ebd0 // sdot v16.4s, v30.16b, v24.4b[3]
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -8627,9 +8579,9 @@ block:
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
@@ -8637,9 +8589,9 @@ block:
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
@@ -8647,9 +8599,9 @@ block:
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
@@ -8657,9 +8609,9 @@ block:
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -8687,7 +8639,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 1 rows, scales per 32 inputs. 367 instructions a block.
+// 4-bit weights, int16 activations, 1 rows, scales per 32 inputs. 361 instructions a block.
 // func w4x16g32m1DotProd(a *codeArgs)
 TEXT ·w4x16g32m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -8839,54 +8791,51 @@ block:
 	VAND V4.B16, V26.B16, V26.B16
 	WORD $0x4fb5eb4c // sdot v12.4s, v26.16b, v21.4b[3]
 	WORD $0x4fb6eb54 // sdot v20.4s, v26.16b, v22.4b[3]
+	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
 	FLDPQ 0(R3), (F23, F24)
 	FMOVQ 512(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 528(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V27.S4, V7.S4, V1.S4
+	VFMLA V28.S4, V7.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 544(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V2.S4
+	VFMLA V28.S4, V9.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 560(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V27.S4, V11.S4, V3.S4
+	VFMLA V28.S4, V11.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -9020,54 +8969,51 @@ block:
 	VUSHR $4, V26.B16, V26.B16
 	WORD $0x4fb5eb4c // sdot v12.4s, v26.16b, v21.4b[3]
 	WORD $0x4fb6eb54 // sdot v20.4s, v26.16b, v22.4b[3]
+	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
 	FLDPQ 32(R3), (F23, F24)
 	FMOVQ 576(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 592(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V27.S4, V7.S4, V1.S4
+	VFMLA V28.S4, V7.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 608(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V2.S4
+	VFMLA V28.S4, V9.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 624(R1), F26
-	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
-	VAND V26.B16, V25.B16, V25.B16
+	VAND V26.B16, V27.B16, V25.B16
 	VSHL $16, V26.S4, V26.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V27.S4, V11.S4, V3.S4
+	VFMLA V28.S4, V11.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -9254,9 +9200,9 @@ block:
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 528(R1), F25
 	FMOVQ 592(R1), F26
@@ -9264,9 +9210,9 @@ block:
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V27.S4, V7.S4, V1.S4
+	VFMLA V28.S4, V7.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 544(R1), F25
 	FMOVQ 608(R1), F26
@@ -9274,9 +9220,9 @@ block:
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V2.S4
+	VFMLA V28.S4, V9.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 560(R1), F25
 	FMOVQ 624(R1), F26
@@ -9284,9 +9230,9 @@ block:
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V27.S4, V11.S4, V3.S4
+	VFMLA V28.S4, V11.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -9427,9 +9373,9 @@ block:
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V27.S4, V5.S4, V0.S4
+	VFMLA V28.S4, V5.S4, V0.S4
 	WORD $0x4f981340 // fmla v0.4s, v26.4s, v24.s[0]
 	FMOVQ 656(R1), F25
 	FMOVQ 720(R1), F26
@@ -9437,9 +9383,9 @@ block:
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V27.S4, V7.S4, V1.S4
+	VFMLA V28.S4, V7.S4, V1.S4
 	WORD $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
 	FMOVQ 672(R1), F25
 	FMOVQ 736(R1), F26
@@ -9447,9 +9393,9 @@ block:
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V27.S4, V9.S4, V2.S4
+	VFMLA V28.S4, V9.S4, V2.S4
 	WORD $0x4f981342 // fmla v2.4s, v26.4s, v24.s[0]
 	FMOVQ 688(R1), F25
 	FMOVQ 752(R1), F26
@@ -9457,9 +9403,9 @@ block:
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
-	WORD $0x4f97933b // fmul v27.4s, v25.4s, v23.s[0]
+	WORD $0x4f97933c // fmul v28.4s, v25.4s, v23.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V27.S4, V11.S4, V3.S4
+	VFMLA V28.S4, V11.S4, V3.S4
 	WORD $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
 	ADD $768, R1, R1
 	ADD R6, R2, R2
@@ -9887,72 +9833,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -10328,72 +10274,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -10472,7 +10418,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1129 instructions a block.
+// 4-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1117 instructions a block.
 // func w4x16g32m4DotProd(a *codeArgs)
 TEXT ·w4x16g32m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -10697,87 +10643,84 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -10978,87 +10921,84 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -11259,87 +11199,84 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -11540,87 +11477,84 @@ block:
 	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
 	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
 	WORD $0x4fb4eb10 // sdot v16.4s, v24.16b, v20.4b[3]
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -11931,72 +11865,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -12204,72 +12138,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61313 // fmla v19.4s, v24.4s, v22.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -12477,72 +12411,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -12750,72 +12684,72 @@ block:
 	VADD V5.S4, V1.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V25.S4, V2.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V25.S4, V4.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb59af2 // fmul v18.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fb61b13 // fmla v19.4s, v24.4s, v22.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -12894,7 +12828,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows. 320 instructions a block.
+// 8-bit weights, int16 activations, 1 rows. 317 instructions a block.
 // func w8x16m1DotProd(a *codeArgs)
 TEXT ·w8x16m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -13176,58 +13110,55 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
@@ -13255,7 +13186,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 2 rows. 506 instructions a block.
+// 8-bit weights, int16 activations, 2 rows. 503 instructions a block.
 // func w8x16m2DotProd(a *codeArgs)
 TEXT ·w8x16m2DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -13688,10 +13619,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -13699,21 +13630,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -13721,21 +13651,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -13743,21 +13672,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -13765,18 +13693,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -13823,7 +13751,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 3 rows. 829 instructions a block.
+// 8-bit weights, int16 activations, 3 rows. 823 instructions a block.
 // func w8x16m3DotProd(a *codeArgs)
 TEXT ·w8x16m3DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -14258,10 +14186,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -14269,21 +14197,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -14291,21 +14218,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -14313,21 +14239,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -14335,18 +14260,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -14609,67 +14534,64 @@ block:
 	VADD V20.S4, V19.S4, V19.S4
 	VADDP V19.S4, V19.S4, V19.S4
 	VADDP V19.S4, V19.S4, V19.S4
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 1024(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V2.S4, V1.S4, V1.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V9.S4, V1.S4, V1.S4
 	VSUB V19.S4, V1.S4, V1.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V25.S4, V1.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
+	VFMLA V26.S4, V1.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
 	FMOVQ 1040(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V4.S4, V3.S4, V3.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V11.S4, V3.S4, V3.S4
 	VSUB V19.S4, V3.S4, V3.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V25.S4, V3.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
+	VFMLA V26.S4, V3.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
 	FMOVQ 1056(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V19.S4, V5.S4, V5.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V25.S4, V5.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
+	VFMLA V26.S4, V5.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
 	FMOVQ 1072(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V19.S4, V7.S4, V7.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V25.S4, V7.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
+	VFMLA V26.S4, V7.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -14732,7 +14654,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 4 rows. 1007 instructions a block.
+// 8-bit weights, int16 activations, 4 rows. 1001 instructions a block.
 // func w8x16m4DotProd(a *codeArgs)
 TEXT ·w8x16m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -15169,10 +15091,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -15180,21 +15102,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -15202,21 +15123,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -15224,21 +15144,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -15246,18 +15165,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -15670,10 +15589,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -15681,21 +15600,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -15703,21 +15621,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -15725,21 +15642,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -15747,18 +15663,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -16127,9 +16043,9 @@ block:
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
@@ -16138,9 +16054,9 @@ block:
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
@@ -16149,9 +16065,9 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
@@ -16160,9 +16076,9 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -16190,7 +16106,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 395 instructions a block.
+// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 389 instructions a block.
 // func w8x16g32m1DotProd(a *codeArgs)
 TEXT ·w8x16g32m1DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -16352,58 +16268,55 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -16547,58 +16460,55 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 32(R3), (F25, F26)
 	FMOVQ 1088(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V6.S4, V5.S4, V5.S4
 	VADD V14.S4, V13.S4, V13.S4
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1104(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V8.S4, V7.S4, V7.S4
 	VADD V16.S4, V15.S4, V15.S4
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1120(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V10.S4, V9.S4, V9.S4
 	VADD V18.S4, V17.S4, V17.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1136(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VADD V12.S4, V11.S4, V11.S4
 	VADD V20.S4, V19.S4, V19.S4
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -16796,9 +16706,9 @@ block:
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
@@ -16807,9 +16717,9 @@ block:
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
@@ -16818,9 +16728,9 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
@@ -16829,9 +16739,9 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
@@ -16983,9 +16893,9 @@ block:
 	VSHL $8, V5.S4, V5.S4
 	VADD V13.S4, V5.S4, V5.S4
 	VSUB V23.S4, V5.S4, V5.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V29.S4, V5.S4, V0.S4
+	VFMLA V30.S4, V5.S4, V0.S4
 	WORD $0x4f9a1380 // fmla v0.4s, v28.4s, v26.s[0]
 	FMOVQ 1168(R1), F27
 	FMOVQ 1232(R1), F28
@@ -16994,9 +16904,9 @@ block:
 	VSHL $8, V7.S4, V7.S4
 	VADD V15.S4, V7.S4, V7.S4
 	VSUB V23.S4, V7.S4, V7.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V29.S4, V7.S4, V1.S4
+	VFMLA V30.S4, V7.S4, V1.S4
 	WORD $0x4f9a1381 // fmla v1.4s, v28.4s, v26.s[0]
 	FMOVQ 1184(R1), F27
 	FMOVQ 1248(R1), F28
@@ -17005,9 +16915,9 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V17.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V29.S4, V9.S4, V2.S4
+	VFMLA V30.S4, V9.S4, V2.S4
 	WORD $0x4f9a1382 // fmla v2.4s, v28.4s, v26.s[0]
 	FMOVQ 1200(R1), F27
 	FMOVQ 1264(R1), F28
@@ -17016,9 +16926,9 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V19.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V29.S4, V11.S4, V3.S4
+	VFMLA V30.S4, V11.S4, V3.S4
 	WORD $0x4f9a1383 // fmla v3.4s, v28.4s, v26.s[0]
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
@@ -17492,18 +17402,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -17512,18 +17422,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -17532,18 +17442,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -17552,18 +17462,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -17985,18 +17895,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -18005,18 +17915,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -18025,18 +17935,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -18045,18 +17955,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -18135,7 +18045,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1241 instructions a block.
+// 8-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1229 instructions a block.
 // func w8x16g32m4DotProd(a *codeArgs)
 TEXT ·w8x16g32m4DotProd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -18380,10 +18290,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -18391,21 +18301,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -18413,21 +18322,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -18435,21 +18343,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -18457,18 +18364,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -18689,10 +18596,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 32(R3), (F25, F26)
 	FMOVQ 1088(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -18700,21 +18607,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1104(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -18722,21 +18628,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1120(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -18744,21 +18649,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1136(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -18766,18 +18670,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -18998,10 +18902,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 1024(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -19009,21 +18913,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1040(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -19031,21 +18934,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1056(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -19053,21 +18955,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1072(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -19075,18 +18976,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -19307,10 +19208,10 @@ block:
 	VADD V24.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
 	VADDP V23.S4, V23.S4, V23.S4
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 32(R3), (F25, F26)
 	FMOVQ 1088(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -19318,21 +19219,20 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1104(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V2.S4, V2.S4
 	VADD V6.S4, V2.S4, V2.S4
@@ -19340,21 +19240,20 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1120(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V3.S4, V3.S4
 	VADD V7.S4, V3.S4, V3.S4
@@ -19362,21 +19261,20 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1136(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V8.S4, V4.S4, V4.S4
@@ -19384,18 +19282,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -19728,18 +19626,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -19748,18 +19646,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -19768,18 +19666,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -19788,18 +19686,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -20029,18 +19927,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 1168(R1), F27
 	FMOVQ 1232(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -20049,18 +19947,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 1184(R1), F27
 	FMOVQ 1248(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -20069,18 +19967,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 1200(R1), F27
 	FMOVQ 1264(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -20089,18 +19987,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -20330,18 +20228,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1040(R1), F27
 	FMOVQ 1104(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -20350,18 +20248,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1056(R1), F27
 	FMOVQ 1120(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -20370,18 +20268,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1072(R1), F27
 	FMOVQ 1136(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -20390,18 +20288,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -20631,18 +20529,18 @@ block:
 	VSHL $8, V9.S4, V9.S4
 	VADD V13.S4, V9.S4, V9.S4
 	VSUB V23.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V29.S4, V1.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V1.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 1168(R1), F27
 	FMOVQ 1232(R1), F28
 	VSHL $8, V2.S4, V2.S4
@@ -20651,18 +20549,18 @@ block:
 	VSHL $8, V10.S4, V10.S4
 	VADD V14.S4, V10.S4, V10.S4
 	VSUB V23.S4, V10.S4, V10.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V29.S4, V2.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V2.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V10.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 1184(R1), F27
 	FMOVQ 1248(R1), F28
 	VSHL $8, V3.S4, V3.S4
@@ -20671,18 +20569,18 @@ block:
 	VSHL $8, V11.S4, V11.S4
 	VADD V15.S4, V11.S4, V11.S4
 	VSUB V23.S4, V11.S4, V11.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V29.S4, V3.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V3.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V17.S4, V11.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V11.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 1200(R1), F27
 	FMOVQ 1264(R1), F28
 	VSHL $8, V4.S4, V4.S4
@@ -20691,18 +20589,18 @@ block:
 	VSHL $8, V12.S4, V12.S4
 	VADD V16.S4, V12.S4, V12.S4
 	VSUB V23.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V29.S4, V4.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V4.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V12.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3

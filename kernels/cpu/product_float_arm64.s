@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// Plain weights kept as halves, 1 rows. 681 instructions a block.
+// Plain weights kept as halves, 1 rows. A block is 64 inputs. 681 instructions a block.
 // func halvesm1NEON(a *floatArgs)
 TEXT ·halvesm1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -351,7 +351,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as halves, 2 rows. 988 instructions a block.
+// Plain weights kept as halves, 2 rows. A block is 64 inputs. 988 instructions a block.
 // func halvesm2NEON(a *floatArgs)
 TEXT ·halvesm2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -725,7 +725,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as halves, 3 rows. 1333 instructions a block.
+// Plain weights kept as halves, 3 rows. A block is 64 inputs. 1333 instructions a block.
 // func halvesm3NEON(a *floatArgs)
 TEXT ·halvesm3NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -995,7 +995,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as halves, 4 rows. 1633 instructions a block.
+// Plain weights kept as halves, 4 rows. A block is 64 inputs. 1633 instructions a block.
 // func halvesm4NEON(a *floatArgs)
 TEXT ·halvesm4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1332,7 +1332,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as words, 1 rows. 553 instructions a block.
+// Plain weights kept as words, 1 rows. A block is 64 inputs. 553 instructions a block.
 // func wordsm1NEON(a *floatArgs)
 TEXT ·wordsm1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1639,7 +1639,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as words, 2 rows. 860 instructions a block.
+// Plain weights kept as words, 2 rows. A block is 64 inputs. 860 instructions a block.
 // func wordsm2NEON(a *floatArgs)
 TEXT ·wordsm2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1987,7 +1987,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as words, 3 rows. 1205 instructions a block.
+// Plain weights kept as words, 3 rows. A block is 64 inputs. 1205 instructions a block.
 // func wordsm3NEON(a *floatArgs)
 TEXT ·wordsm3NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -2247,7 +2247,7 @@ stored:
 	BNE strip
 	RET
 
-// Plain weights kept as words, 4 rows. 1505 instructions a block.
+// Plain weights kept as words, 4 rows. A block is 64 inputs. 1505 instructions a block.
 // func wordsm4NEON(a *floatArgs)
 TEXT ·wordsm4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// 4-bit weights, int8 activations, 2 rows. 262 instructions a block.
+// 4-bit weights, int8 activations, 2 rows. 259 instructions a block.
 // func w4x8m2I8MM(a *codeArgs)
 TEXT ·w4x8m2I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -226,62 +226,59 @@ block:
 	VAND V8.B16, V22.B16, V22.B16
 	WORD $0x4e92a6d0 // smmla v16.4s, v22.16b, v18.16b
 	WORD $0x4e94a750 // smmla v16.4s, v26.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V10.S4, V9.S4, V20.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V0.S4
+	VFMLA V26.S4, V20.S4, V0.S4
 	WORD $0x4f961300 // fmla v0.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V4.S4
+	VFMLA V18.S4, V10.S4, V4.S4
 	WORD $0x4fb61304 // fmla v4.4s, v24.4s, v22.s[1]
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V12.S4, V11.S4, V20.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V1.S4
+	VFMLA V26.S4, V20.S4, V1.S4
 	WORD $0x4f961301 // fmla v1.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V5.S4
+	VFMLA V18.S4, V12.S4, V5.S4
 	WORD $0x4fb61305 // fmla v5.4s, v24.4s, v22.s[1]
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V14.S4, V13.S4, V20.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V2.S4
+	VFMLA V26.S4, V20.S4, V2.S4
 	WORD $0x4f961302 // fmla v2.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V6.S4
+	VFMLA V18.S4, V14.S4, V6.S4
 	WORD $0x4fb61306 // fmla v6.4s, v24.4s, v22.s[1]
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V16.S4, V15.S4, V20.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V3.S4
+	VFMLA V26.S4, V20.S4, V3.S4
 	WORD $0x4f961303 // fmla v3.4s, v24.4s, v22.s[0]
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	WORD $0x4fb592f2 // fmul v18.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V7.S4
+	VFMLA V18.S4, V16.S4, V7.S4
 	WORD $0x4fb61307 // fmla v7.4s, v24.4s, v22.s[1]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -321,7 +318,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 3 rows. 390 instructions a block.
+// 4-bit weights, int8 activations, 3 rows. 387 instructions a block.
 // func w4x8m3I8MM(a *codeArgs)
 TEXT ·w4x8m3I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -628,107 +625,104 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V11.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V13.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V19.S4, V13.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
+	VFMLA V20.S4, V13.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V15.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V19.S4, V15.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
+	VFMLA V20.S4, V15.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -791,7 +785,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows. 422 instructions a block.
+// 4-bit weights, int8 activations, 4 rows. 419 instructions a block.
 // func w4x8m4I8MM(a *codeArgs)
 TEXT ·w4x8m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1104,135 +1098,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -1311,7 +1302,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 5 rows. 665 instructions a block.
+// 4-bit weights, int8 activations, 5 rows. 659 instructions a block.
 // func w4x8m5I8MM(a *codeArgs)
 TEXT ·w4x8m5I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1629,135 +1620,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -1954,51 +1942,48 @@ block:
 	VAND V0.B16, V14.B16, V14.B16
 	WORD $0x4e8aa5c8 // smmla v8.4s, v14.16b, v10.16b
 	WORD $0x4e8ca648 // smmla v8.4s, v18.16b, v12.16b
+	WORD $0x6f07c7f1 // mvni v17.4s, #255, msl #8
 	FLDPQ 0(R12), (F13, F14)
 	FMOVQ 512(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V2.S4, V1.S4, V1.S4
-	FMOVQ 256(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 256(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V17.S4, V1.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 256(R10)
+	VFMLA V18.S4, V1.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 256(R10)
 	FMOVQ 528(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V4.S4, V3.S4, V3.S4
-	FMOVQ 272(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 272(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V17.S4, V3.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 272(R10)
+	VFMLA V18.S4, V3.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 272(R10)
 	FMOVQ 544(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V6.S4, V5.S4, V5.S4
-	FMOVQ 288(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 288(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V17.S4, V5.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 288(R10)
+	VFMLA V18.S4, V5.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 288(R10)
 	FMOVQ 560(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V8.S4, V7.S4, V7.S4
-	FMOVQ 304(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 304(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V17.S4, V7.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 304(R10)
+	VFMLA V18.S4, V7.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 304(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -2095,7 +2080,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 6 rows. 697 instructions a block.
+// 4-bit weights, int8 activations, 6 rows. 691 instructions a block.
 // func w4x8m6I8MM(a *codeArgs)
 TEXT ·w4x8m6I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -2415,135 +2400,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -2744,79 +2726,76 @@ block:
 	VAND V0.B16, V14.B16, V14.B16
 	WORD $0x4e8aa5c8 // smmla v8.4s, v14.16b, v10.16b
 	WORD $0x4e8ca648 // smmla v8.4s, v18.16b, v12.16b
+	WORD $0x6f07c7f1 // mvni v17.4s, #255, msl #8
 	FLDPQ 0(R12), (F13, F14)
 	FMOVQ 512(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V2.S4, V1.S4, V12.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
-	FMOVQ 256(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 256(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 256(R10)
-	FMOVQ 320(R10), F10
-	WORD $0x4fad91e9 // fmul v9.4s, v15.4s, v13.s[1]
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 256(R10)
+	FMOVQ 320(R10), F11
+	WORD $0x4fad91ea // fmul v10.4s, v15.4s, v13.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V9.S4, V2.S4, V10.S4
-	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
-	FMOVQ F10, 320(R10)
+	VFMLA V10.S4, V2.S4, V11.S4
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	FMOVQ F11, 320(R10)
 	FMOVQ 528(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V4.S4, V3.S4, V12.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
-	FMOVQ 272(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 272(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 272(R10)
-	FMOVQ 336(R10), F10
-	WORD $0x4fad91e9 // fmul v9.4s, v15.4s, v13.s[1]
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 272(R10)
+	FMOVQ 336(R10), F11
+	WORD $0x4fad91ea // fmul v10.4s, v15.4s, v13.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V9.S4, V4.S4, V10.S4
-	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
-	FMOVQ F10, 336(R10)
+	VFMLA V10.S4, V4.S4, V11.S4
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	FMOVQ F11, 336(R10)
 	FMOVQ 544(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V6.S4, V5.S4, V12.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
-	FMOVQ 288(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 288(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 288(R10)
-	FMOVQ 352(R10), F10
-	WORD $0x4fad91e9 // fmul v9.4s, v15.4s, v13.s[1]
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 288(R10)
+	FMOVQ 352(R10), F11
+	WORD $0x4fad91ea // fmul v10.4s, v15.4s, v13.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V9.S4, V6.S4, V10.S4
-	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
-	FMOVQ F10, 352(R10)
+	VFMLA V10.S4, V6.S4, V11.S4
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	FMOVQ F11, 352(R10)
 	FMOVQ 560(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V8.S4, V7.S4, V12.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
-	FMOVQ 304(R10), F18
-	WORD $0x4f8d91f1 // fmul v17.4s, v15.4s, v13.s[0]
+	FMOVQ 304(R10), F9
+	WORD $0x4f8d91f2 // fmul v18.4s, v15.4s, v13.s[0]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1212 // fmla v18.4s, v16.4s, v14.s[0]
-	FMOVQ F18, 304(R10)
-	FMOVQ 368(R10), F10
-	WORD $0x4fad91e9 // fmul v9.4s, v15.4s, v13.s[1]
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ F9, 304(R10)
+	FMOVQ 368(R10), F11
+	WORD $0x4fad91ea // fmul v10.4s, v15.4s, v13.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V9.S4, V8.S4, V10.S4
-	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
-	FMOVQ F10, 368(R10)
+	VFMLA V10.S4, V8.S4, V11.S4
+	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	FMOVQ F11, 368(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -2929,7 +2908,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 7 rows. 809 instructions a block.
+// 4-bit weights, int8 activations, 7 rows. 803 instructions a block.
 // func w4x8m7I8MM(a *codeArgs)
 TEXT ·w4x8m7I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -3251,135 +3230,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -3664,107 +3640,104 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R12), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V9.S4
-	FMOVQ 256(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 256(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 256(R10)
-	FMOVQ 320(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 256(R10)
+	FMOVQ 320(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 320(R10)
-	FMOVQ 384(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 320(R10)
+	FMOVQ 384(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V19.S4, V9.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 384(R10)
+	VFMLA V20.S4, V9.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 384(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V11.S4
-	FMOVQ 272(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 272(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 272(R10)
-	FMOVQ 336(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 272(R10)
+	FMOVQ 336(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 336(R10)
-	FMOVQ 400(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 336(R10)
+	FMOVQ 400(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V19.S4, V11.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 400(R10)
+	VFMLA V20.S4, V11.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 400(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V13.S4
-	FMOVQ 288(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 288(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 288(R10)
-	FMOVQ 352(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 288(R10)
+	FMOVQ 352(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 352(R10)
-	FMOVQ 416(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 352(R10)
+	FMOVQ 416(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V19.S4, V13.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 416(R10)
+	VFMLA V20.S4, V13.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 416(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V15.S4
-	FMOVQ 304(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 304(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 304(R10)
-	FMOVQ 368(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 304(R10)
+	FMOVQ 368(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 368(R10)
-	FMOVQ 432(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 368(R10)
+	FMOVQ 432(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V19.S4, V15.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 432(R10)
+	VFMLA V20.S4, V15.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 432(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -3893,7 +3866,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 8 rows. 841 instructions a block.
+// 4-bit weights, int8 activations, 8 rows. 835 instructions a block.
 // func w4x8m8I8MM(a *codeArgs)
 TEXT ·w4x8m8I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -4217,135 +4190,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -4634,135 +4604,132 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R12), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 256(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 256(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 256(R10)
-	FMOVQ 320(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 256(R10)
+	FMOVQ 320(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 320(R10)
-	FMOVQ 384(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 320(R10)
+	FMOVQ 384(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 384(R10)
-	FMOVQ 448(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 384(R10)
+	FMOVQ 448(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 448(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 448(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 272(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 272(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 272(R10)
-	FMOVQ 336(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 272(R10)
+	FMOVQ 336(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 336(R10)
-	FMOVQ 400(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 336(R10)
+	FMOVQ 400(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 400(R10)
-	FMOVQ 464(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 400(R10)
+	FMOVQ 464(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 464(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 464(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 288(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 288(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 288(R10)
-	FMOVQ 352(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 288(R10)
+	FMOVQ 352(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 352(R10)
-	FMOVQ 416(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 352(R10)
+	FMOVQ 416(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 416(R10)
-	FMOVQ 480(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 416(R10)
+	FMOVQ 480(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 480(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 480(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 304(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 304(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 304(R10)
-	FMOVQ 368(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 304(R10)
+	FMOVQ 368(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 368(R10)
-	FMOVQ 432(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 368(R10)
+	FMOVQ 432(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 432(R10)
-	FMOVQ 496(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 432(R10)
+	FMOVQ 496(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 496(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 496(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -5227,120 +5194,120 @@ block:
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V24.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V2.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
+	FMOVQ 128(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 128(R10)
-	FMOVQ 192(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V21.S4, V10.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 192(R10)
+	VFMLA V30.S4, V10.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V24.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V4.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
+	FMOVQ 144(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 144(R10)
-	FMOVQ 208(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V21.S4, V12.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 208(R10)
+	VFMLA V30.S4, V12.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V24.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V6.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
+	FMOVQ 160(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 160(R10)
-	FMOVQ 224(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V21.S4, V14.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 224(R10)
+	VFMLA V30.S4, V14.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V24.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F20
-	WORD $0x4f999b73 // fmul v19.4s, v27.4s, v25.s[2]
+	VFMLA V18.S4, V8.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
+	FMOVQ 176(R10), F21
+	WORD $0x4f999b74 // fmul v20.4s, v27.4s, v25.s[2]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V19.S4, V24.S4, V20.S4
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	FMOVQ F20, 176(R10)
-	FMOVQ 240(R10), F22
-	WORD $0x4fb99b75 // fmul v21.4s, v27.4s, v25.s[3]
+	VFMLA V20.S4, V24.S4, V21.S4
+	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
+	FMOVQ F21, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb99b7e // fmul v30.4s, v27.4s, v25.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V21.S4, V16.S4, V22.S4
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	FMOVQ F22, 240(R10)
+	VFMLA V30.S4, V16.S4, V17.S4
+	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -5419,7 +5386,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 615 instructions a block.
+// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 609 instructions a block.
 // func w4x8g32m4I8MM(a *codeArgs)
 TEXT ·w4x8g32m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -5620,135 +5587,132 @@ block:
 	VAND V0.B16, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V20.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V20.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V20.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V6.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V14.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V20.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V8.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V16.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -5925,135 +5889,132 @@ block:
 	VUSHR $4, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V20.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V20.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V20.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V6.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V14.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V20.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V8.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V16.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -6340,120 +6301,120 @@ block:
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V20.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V20.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V20.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V6.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V14.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V20.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V8.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V16.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -6637,120 +6598,120 @@ block:
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VUZP1 V10.S4, V9.S4, V20.S4
 	VUZP2 V10.S4, V9.S4, V10.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V17.S4, V2.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V2.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V17.S4, V10.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V10.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VUZP1 V12.S4, V11.S4, V20.S4
 	VUZP2 V12.S4, V11.S4, V12.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V17.S4, V4.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V4.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V12.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VUZP1 V14.S4, V13.S4, V20.S4
 	VUZP2 V14.S4, V13.S4, V14.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V17.S4, V6.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V6.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V14.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VUZP1 V16.S4, V15.S4, V20.S4
 	VUZP2 V16.S4, V15.S4, V16.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V17.S4, V8.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	VFMLA V26.S4, V8.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V25.S4, V20.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	VFMLA V17.S4, V16.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V16.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -6829,7 +6790,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 2 rows. 390 instructions a block.
+// 4-bit weights, int16 activations, 2 rows. 387 instructions a block.
 // func w4x16m2I8MM(a *codeArgs)
 TEXT ·w4x16m2I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -7138,10 +7099,10 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -7151,21 +7112,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -7175,21 +7135,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -7199,21 +7158,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -7223,18 +7181,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -7281,7 +7239,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 3 rows. 647 instructions a block.
+// 4-bit weights, int16 activations, 3 rows. 641 instructions a block.
 // func w4x16m3I8MM(a *codeArgs)
 TEXT ·w4x16m3I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -7592,10 +7550,10 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -7605,21 +7563,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -7629,21 +7586,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -7653,21 +7609,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -7677,18 +7632,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -7889,63 +7844,60 @@ block:
 	VAND V0.B16, V14.B16, V14.B16
 	WORD $0x4e8aa5c8 // smmla v8.4s, v14.16b, v10.16b
 	WORD $0x4e8ca648 // smmla v8.4s, v18.16b, v12.16b
+	WORD $0x6f07c7f1 // mvni v17.4s, #255, msl #8
 	FLDPQ 0(R3), (F13, F14)
 	FMOVQ 512(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V2.S4, V1.S4, V12.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V2.S4, V12.S4, V12.S4
-	FMOVQ 128(R10), F18
-	WORD $0x4f8d99f1 // fmul v17.4s, v15.4s, v13.s[2]
+	FMOVQ 128(R10), F9
+	WORD $0x4f8d99f2 // fmul v18.4s, v15.4s, v13.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1a12 // fmla v18.4s, v16.4s, v14.s[2]
-	FMOVQ F18, 128(R10)
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ F9, 128(R10)
 	FMOVQ 528(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V4.S4, V3.S4, V12.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V4.S4, V12.S4, V12.S4
-	FMOVQ 144(R10), F18
-	WORD $0x4f8d99f1 // fmul v17.4s, v15.4s, v13.s[2]
+	FMOVQ 144(R10), F9
+	WORD $0x4f8d99f2 // fmul v18.4s, v15.4s, v13.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1a12 // fmla v18.4s, v16.4s, v14.s[2]
-	FMOVQ F18, 144(R10)
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ F9, 144(R10)
 	FMOVQ 544(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V6.S4, V5.S4, V12.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V6.S4, V12.S4, V12.S4
-	FMOVQ 160(R10), F18
-	WORD $0x4f8d99f1 // fmul v17.4s, v15.4s, v13.s[2]
+	FMOVQ 160(R10), F9
+	WORD $0x4f8d99f2 // fmul v18.4s, v15.4s, v13.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1a12 // fmla v18.4s, v16.4s, v14.s[2]
-	FMOVQ F18, 160(R10)
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ F9, 160(R10)
 	FMOVQ 560(R1), F16
-	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
-	VAND V16.B16, V15.B16, V15.B16
+	VAND V16.B16, V17.B16, V15.B16
 	VSHL $16, V16.S4, V16.S4
 	VUZP1 V8.S4, V7.S4, V12.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
 	VSHL $8, V12.S4, V12.S4
 	VADD V8.S4, V12.S4, V12.S4
-	FMOVQ 176(R10), F18
-	WORD $0x4f8d99f1 // fmul v17.4s, v15.4s, v13.s[2]
+	FMOVQ 176(R10), F9
+	WORD $0x4f8d99f2 // fmul v18.4s, v15.4s, v13.s[2]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x4f8e1a12 // fmla v18.4s, v16.4s, v14.s[2]
-	FMOVQ F18, 176(R10)
+	VFMLA V18.S4, V12.S4, V9.S4
+	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ F9, 176(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -8008,7 +7960,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 4 rows. 775 instructions a block.
+// 4-bit weights, int16 activations, 4 rows. 769 instructions a block.
 // func w4x16m4I8MM(a *codeArgs)
 TEXT ·w4x16m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -8321,10 +8273,10 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -8334,21 +8286,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -8358,21 +8309,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -8382,21 +8332,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -8406,18 +8355,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -8706,10 +8655,10 @@ block:
 	WORD $0x4e96a750 // smmla v16.4s, v26.16b, v22.16b
 	WORD $0x4e94a7c8 // smmla v8.4s, v30.16b, v20.16b
 	WORD $0x4e98a7d0 // smmla v16.4s, v30.16b, v24.16b
+	WORD $0x6f07c7fd // mvni v29.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V2.S4, V1.S4, V23.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -8719,21 +8668,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V4.S4, V3.S4, V23.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -8743,21 +8691,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V6.S4, V5.S4, V23.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -8767,21 +8714,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F28
-	WORD $0x6f07c7fb // mvni v27.4s, #255, msl #8
-	VAND V28.B16, V27.B16, V27.B16
+	VAND V28.B16, V29.B16, V27.B16
 	VSHL $16, V28.S4, V28.S4
 	VUZP1 V8.S4, V7.S4, V23.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -8791,18 +8737,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -9205,18 +9151,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 0(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
 	VUZP1 V4.S4, V3.S4, V23.S4
@@ -9227,18 +9173,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 16(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
 	VUZP1 V6.S4, V5.S4, V23.S4
@@ -9249,18 +9195,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 32(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 96(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
 	VUZP1 V8.S4, V7.S4, V23.S4
@@ -9271,18 +9217,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 48(R10), F30
-	WORD $0x4f99937d // fmul v29.4s, v27.4s, v25.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f99937e // fmul v30.4s, v27.4s, v25.s[0]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a139e // fmla v30.4s, v28.4s, v26.s[0]
-	FMOVQ F30, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb99371 // fmul v17.4s, v27.4s, v25.s[1]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F19
+	WORD $0x4fb99372 // fmul v18.4s, v27.4s, v25.s[1]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
+	FMOVQ F19, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -9582,18 +9528,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V10.S4, V24.S4, V24.S4
-	FMOVQ 128(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 192(R10)
 	FMOVQ 528(R1), F27
 	FMOVQ 592(R1), F28
 	VUZP1 V4.S4, V3.S4, V23.S4
@@ -9604,18 +9550,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V12.S4, V24.S4, V24.S4
-	FMOVQ 144(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 208(R10)
 	FMOVQ 544(R1), F27
 	FMOVQ 608(R1), F28
 	VUZP1 V6.S4, V5.S4, V23.S4
@@ -9626,18 +9572,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V14.S4, V24.S4, V24.S4
-	FMOVQ 160(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 224(R10)
 	FMOVQ 560(R1), F27
 	FMOVQ 624(R1), F28
 	VUZP1 V8.S4, V7.S4, V23.S4
@@ -9648,18 +9594,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V24.S4, V24.S4
 	VADD V16.S4, V24.S4, V24.S4
-	FMOVQ 176(R10), F30
-	WORD $0x4f999b7d // fmul v29.4s, v27.4s, v25.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f999b7e // fmul v30.4s, v27.4s, v25.s[2]
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	VFMLA V29.S4, V23.S4, V30.S4
-	WORD $0x4f9a1b9e // fmla v30.4s, v28.4s, v26.s[2]
-	FMOVQ F30, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb99b71 // fmul v17.4s, v27.4s, v25.s[3]
+	VFMLA V30.S4, V23.S4, V17.S4
+	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F19
+	WORD $0x4fb99b72 // fmul v18.4s, v27.4s, v25.s[3]
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
-	VFMLA V17.S4, V24.S4, V18.S4
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V18.S4, V24.S4, V19.S4
+	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
+	FMOVQ F19, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -9738,7 +9684,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1097 instructions a block.
+// 4-bit weights, int16 activations, 4 rows, scales per 32 inputs. 1085 instructions a block.
 // func w4x16g32m4I8MM(a *codeArgs)
 TEXT ·w4x16g32m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -9939,10 +9885,10 @@ block:
 	VAND V0.B16, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -9952,21 +9898,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -9976,21 +9921,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -10000,21 +9944,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -10024,18 +9967,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -10212,10 +10155,10 @@ block:
 	VUSHR $4, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -10225,21 +10168,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -10249,21 +10191,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -10273,21 +10214,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -10297,18 +10237,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -10485,10 +10425,10 @@ block:
 	VAND V0.B16, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 0(R3), (F21, F22)
 	FMOVQ 512(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -10498,21 +10438,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -10522,21 +10461,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -10546,21 +10484,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -10570,18 +10507,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -10758,10 +10695,10 @@ block:
 	VUSHR $4, V22.B16, V22.B16
 	WORD $0x4e92a6c8 // smmla v8.4s, v22.16b, v18.16b
 	WORD $0x4e94a6d0 // smmla v16.4s, v22.16b, v20.16b
+	WORD $0x6f07c7f9 // mvni v25.4s, #255, msl #8
 	FLDPQ 32(R3), (F21, F22)
 	FMOVQ 576(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V2.S4, V1.S4, V19.S4
 	VUZP2 V2.S4, V1.S4, V2.S4
@@ -10771,21 +10708,20 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 592(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V4.S4, V3.S4, V19.S4
 	VUZP2 V4.S4, V3.S4, V4.S4
@@ -10795,21 +10731,20 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 608(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V6.S4, V5.S4, V19.S4
 	VUZP2 V6.S4, V5.S4, V6.S4
@@ -10819,21 +10754,20 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 624(R1), F24
-	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
-	VAND V24.B16, V23.B16, V23.B16
+	VAND V24.B16, V25.B16, V23.B16
 	VSHL $16, V24.S4, V24.S4
 	VUZP1 V8.S4, V7.S4, V19.S4
 	VUZP2 V8.S4, V7.S4, V8.S4
@@ -10843,18 +10777,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -11145,18 +11079,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
@@ -11167,18 +11101,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
@@ -11189,18 +11123,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
@@ -11211,18 +11145,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -11410,18 +11344,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 0(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 64(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
@@ -11432,18 +11366,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 16(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 80(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
@@ -11454,18 +11388,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 32(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 32(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 32(R10)
-	FMOVQ 96(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 32(R10)
+	FMOVQ 96(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 96(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 96(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
@@ -11476,18 +11410,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 48(R10), F26
-	WORD $0x4f9592f9 // fmul v25.4s, v23.4s, v21.s[0]
+	FMOVQ 48(R10), F17
+	WORD $0x4f9592fa // fmul v26.4s, v23.4s, v21.s[0]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f96131a // fmla v26.4s, v24.4s, v22.s[0]
-	FMOVQ F26, 48(R10)
-	FMOVQ 112(R10), F18
-	WORD $0x4fb592f1 // fmul v17.4s, v23.4s, v21.s[1]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961311 // fmla v17.4s, v24.4s, v22.s[0]
+	FMOVQ F17, 48(R10)
+	FMOVQ 112(R10), F17
+	WORD $0x4fb592fa // fmul v26.4s, v23.4s, v21.s[1]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61312 // fmla v18.4s, v24.4s, v22.s[1]
-	FMOVQ F18, 112(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61311 // fmla v17.4s, v24.4s, v22.s[1]
+	FMOVQ F17, 112(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -11675,18 +11609,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 528(R1), F23
 	FMOVQ 592(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
@@ -11697,18 +11631,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 544(R1), F23
 	FMOVQ 608(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
@@ -11719,18 +11653,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 560(R1), F23
 	FMOVQ 624(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
@@ -11741,18 +11675,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
@@ -11940,18 +11874,18 @@ block:
 	VUZP2 V10.S4, V9.S4, V10.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V10.S4, V20.S4, V20.S4
-	FMOVQ 128(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 128(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 128(R10)
-	FMOVQ 192(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 128(R10)
+	FMOVQ 192(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 192(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 192(R10)
 	FMOVQ 656(R1), F23
 	FMOVQ 720(R1), F24
 	VUZP1 V4.S4, V3.S4, V19.S4
@@ -11962,18 +11896,18 @@ block:
 	VUZP2 V12.S4, V11.S4, V12.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V12.S4, V20.S4, V20.S4
-	FMOVQ 144(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 144(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 144(R10)
-	FMOVQ 208(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 144(R10)
+	FMOVQ 208(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 208(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 208(R10)
 	FMOVQ 672(R1), F23
 	FMOVQ 736(R1), F24
 	VUZP1 V6.S4, V5.S4, V19.S4
@@ -11984,18 +11918,18 @@ block:
 	VUZP2 V14.S4, V13.S4, V14.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V14.S4, V20.S4, V20.S4
-	FMOVQ 160(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 160(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 160(R10)
-	FMOVQ 224(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 160(R10)
+	FMOVQ 224(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 224(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 224(R10)
 	FMOVQ 688(R1), F23
 	FMOVQ 752(R1), F24
 	VUZP1 V8.S4, V7.S4, V19.S4
@@ -12006,18 +11940,18 @@ block:
 	VUZP2 V16.S4, V15.S4, V16.S4
 	VSHL $8, V20.S4, V20.S4
 	VADD V16.S4, V20.S4, V20.S4
-	FMOVQ 176(R10), F26
-	WORD $0x4f959af9 // fmul v25.4s, v23.4s, v21.s[2]
+	FMOVQ 176(R10), F17
+	WORD $0x4f959afa // fmul v26.4s, v23.4s, v21.s[2]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V25.S4, V19.S4, V26.S4
-	WORD $0x4f961b1a // fmla v26.4s, v24.4s, v22.s[2]
-	FMOVQ F26, 176(R10)
-	FMOVQ 240(R10), F18
-	WORD $0x4fb59af1 // fmul v17.4s, v23.4s, v21.s[3]
+	VFMLA V26.S4, V19.S4, V17.S4
+	WORD $0x4f961b11 // fmla v17.4s, v24.4s, v22.s[2]
+	FMOVQ F17, 176(R10)
+	FMOVQ 240(R10), F17
+	WORD $0x4fb59afa // fmul v26.4s, v23.4s, v21.s[3]
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	VFMLA V17.S4, V20.S4, V18.S4
-	WORD $0x4fb61b12 // fmla v18.4s, v24.4s, v22.s[3]
-	FMOVQ F18, 240(R10)
+	VFMLA V26.S4, V20.S4, V17.S4
+	WORD $0x4fb61b11 // fmla v17.4s, v24.4s, v22.s[3]
+	FMOVQ F17, 240(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -12096,7 +12030,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows. 238 instructions a block.
+// 8-bit weights, int16 activations, 1 rows. 235 instructions a block.
 // func w8x16m1I8MM(a *codeArgs)
 TEXT ·w8x16m1I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -12299,54 +12233,51 @@ block:
 	WORD $0x4fb5fb11 // usdot v17.4s, v24.16b, v21.4b[3]
 	WORD $0x4fb4fb2b // usdot v11.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5fb33 // usdot v19.4s, v25.16b, v21.4b[3]
+	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
 	FLDPQ 0(R3), (F22, F23)
 	FMOVQ 1024(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V5.S4, V4.S4, V4.S4
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1040(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V7.S4, V6.S4, V6.S4
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1056(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V9.S4, V8.S4, V8.S4
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1072(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V11.S4, V10.S4, V10.S4
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
@@ -12374,7 +12305,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 2 rows. 374 instructions a block.
+// 8-bit weights, int16 activations, 2 rows. 371 instructions a block.
 // func w8x16m2I8MM(a *codeArgs)
 TEXT ·w8x16m2I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -12666,10 +12597,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -12679,21 +12610,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -12703,21 +12633,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -12727,21 +12656,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -12751,18 +12679,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -12809,7 +12737,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 3 rows. 615 instructions a block.
+// 8-bit weights, int16 activations, 3 rows. 609 instructions a block.
 // func w8x16m3I8MM(a *codeArgs)
 TEXT ·w8x16m3I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -13103,10 +13031,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -13116,21 +13044,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -13140,21 +13067,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -13164,21 +13090,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -13188,18 +13113,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -13384,63 +13309,60 @@ block:
 	VZIP2 V13.S4, V11.S4, V11.S4
 	WORD $0x4e89adc6 // usmmla v6.4s, v14.16b, v9.16b
 	WORD $0x4e89ad67 // usmmla v7.4s, v11.16b, v9.16b
+	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
 	FLDPQ 0(R3), (F10, F11)
 	FMOVQ 1024(R1), F13
-	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
-	VAND V13.B16, V12.B16, V12.B16
+	VAND V13.B16, V14.B16, V12.B16
 	VSHL $16, V13.S4, V13.S4
 	VUZP1 V1.S4, V0.S4, V9.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V1.S4, V9.S4, V9.S4
-	FMOVQ 128(R10), F15
-	WORD $0x4f8a998e // fmul v14.4s, v12.4s, v10.s[2]
+	FMOVQ 128(R10), F8
+	WORD $0x4f8a998f // fmul v15.4s, v12.4s, v10.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V14.S4, V9.S4, V15.S4
-	WORD $0x4f8b19af // fmla v15.4s, v13.4s, v11.s[2]
-	FMOVQ F15, 128(R10)
+	VFMLA V15.S4, V9.S4, V8.S4
+	WORD $0x4f8b19a8 // fmla v8.4s, v13.4s, v11.s[2]
+	FMOVQ F8, 128(R10)
 	FMOVQ 1040(R1), F13
-	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
-	VAND V13.B16, V12.B16, V12.B16
+	VAND V13.B16, V14.B16, V12.B16
 	VSHL $16, V13.S4, V13.S4
 	VUZP1 V3.S4, V2.S4, V9.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V3.S4, V9.S4, V9.S4
-	FMOVQ 144(R10), F15
-	WORD $0x4f8a998e // fmul v14.4s, v12.4s, v10.s[2]
+	FMOVQ 144(R10), F8
+	WORD $0x4f8a998f // fmul v15.4s, v12.4s, v10.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V14.S4, V9.S4, V15.S4
-	WORD $0x4f8b19af // fmla v15.4s, v13.4s, v11.s[2]
-	FMOVQ F15, 144(R10)
+	VFMLA V15.S4, V9.S4, V8.S4
+	WORD $0x4f8b19a8 // fmla v8.4s, v13.4s, v11.s[2]
+	FMOVQ F8, 144(R10)
 	FMOVQ 1056(R1), F13
-	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
-	VAND V13.B16, V12.B16, V12.B16
+	VAND V13.B16, V14.B16, V12.B16
 	VSHL $16, V13.S4, V13.S4
 	VUZP1 V5.S4, V4.S4, V9.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V5.S4, V9.S4, V9.S4
-	FMOVQ 160(R10), F15
-	WORD $0x4f8a998e // fmul v14.4s, v12.4s, v10.s[2]
+	FMOVQ 160(R10), F8
+	WORD $0x4f8a998f // fmul v15.4s, v12.4s, v10.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V14.S4, V9.S4, V15.S4
-	WORD $0x4f8b19af // fmla v15.4s, v13.4s, v11.s[2]
-	FMOVQ F15, 160(R10)
+	VFMLA V15.S4, V9.S4, V8.S4
+	WORD $0x4f8b19a8 // fmla v8.4s, v13.4s, v11.s[2]
+	FMOVQ F8, 160(R10)
 	FMOVQ 1072(R1), F13
-	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
-	VAND V13.B16, V12.B16, V12.B16
+	VAND V13.B16, V14.B16, V12.B16
 	VSHL $16, V13.S4, V13.S4
 	VUZP1 V7.S4, V6.S4, V9.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
 	VSHL $8, V9.S4, V9.S4
 	VADD V7.S4, V9.S4, V9.S4
-	FMOVQ 176(R10), F15
-	WORD $0x4f8a998e // fmul v14.4s, v12.4s, v10.s[2]
+	FMOVQ 176(R10), F8
+	WORD $0x4f8a998f // fmul v15.4s, v12.4s, v10.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V14.S4, V9.S4, V15.S4
-	WORD $0x4f8b19af // fmla v15.4s, v13.4s, v11.s[2]
-	FMOVQ F15, 176(R10)
+	VFMLA V15.S4, V9.S4, V8.S4
+	WORD $0x4f8b19a8 // fmla v8.4s, v13.4s, v11.s[2]
+	FMOVQ F8, 176(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -13503,7 +13425,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 4 rows. 743 instructions a block.
+// 8-bit weights, int16 activations, 4 rows. 737 instructions a block.
 // func w8x16m4I8MM(a *codeArgs)
 TEXT ·w8x16m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -13799,10 +13721,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -13812,21 +13734,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -13836,21 +13757,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -13860,21 +13780,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -13884,18 +13803,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -14168,10 +14087,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -14181,21 +14100,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -14205,21 +14123,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -14229,21 +14146,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -14253,18 +14169,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -14553,9 +14469,9 @@ block:
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1040(R1), F24
 	FMOVQ 1104(R1), F25
@@ -14563,9 +14479,9 @@ block:
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1056(R1), F24
 	FMOVQ 1120(R1), F25
@@ -14573,9 +14489,9 @@ block:
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1072(R1), F24
 	FMOVQ 1136(R1), F25
@@ -14583,9 +14499,9 @@ block:
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -14613,7 +14529,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 303 instructions a block.
+// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 297 instructions a block.
 // func w8x16g32m1I8MM(a *codeArgs)
 TEXT ·w8x16g32m1I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -14732,54 +14648,51 @@ block:
 	WORD $0x4fb5fb11 // usdot v17.4s, v24.16b, v21.4b[3]
 	WORD $0x4fb4fb2b // usdot v11.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5fb33 // usdot v19.4s, v25.16b, v21.4b[3]
+	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
 	FLDPQ 0(R3), (F22, F23)
 	FMOVQ 1024(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V5.S4, V4.S4, V4.S4
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1040(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V7.S4, V6.S4, V6.S4
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1056(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V9.S4, V8.S4, V8.S4
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1072(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V11.S4, V10.S4, V10.S4
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	VEOR V4.B16, V4.B16, V4.B16
 	VEOR V5.B16, V5.B16, V5.B16
@@ -14881,54 +14794,51 @@ block:
 	WORD $0x4fb5fb11 // usdot v17.4s, v24.16b, v21.4b[3]
 	WORD $0x4fb4fb2b // usdot v11.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5fb33 // usdot v19.4s, v25.16b, v21.4b[3]
+	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
 	FLDPQ 32(R3), (F22, F23)
 	FMOVQ 1088(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V5.S4, V4.S4, V4.S4
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1104(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V7.S4, V6.S4, V6.S4
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1120(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V9.S4, V8.S4, V8.S4
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1136(R1), F25
-	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
-	VAND V25.B16, V24.B16, V24.B16
+	VAND V25.B16, V26.B16, V24.B16
 	VSHL $16, V25.S4, V25.S4
 	VADD V11.S4, V10.S4, V10.S4
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -15082,9 +14992,9 @@ block:
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1040(R1), F24
 	FMOVQ 1104(R1), F25
@@ -15092,9 +15002,9 @@ block:
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1056(R1), F24
 	FMOVQ 1120(R1), F25
@@ -15102,9 +15012,9 @@ block:
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1072(R1), F24
 	FMOVQ 1136(R1), F25
@@ -15112,9 +15022,9 @@ block:
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	VEOR V4.B16, V4.B16, V4.B16
 	VEOR V5.B16, V5.B16, V5.B16
@@ -15223,9 +15133,9 @@ block:
 	VADD V13.S4, V12.S4, V12.S4
 	VSHL $8, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V26.S4, V4.S4, V0.S4
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4f971320 // fmla v0.4s, v25.4s, v23.s[0]
 	FMOVQ 1168(R1), F24
 	FMOVQ 1232(R1), F25
@@ -15233,9 +15143,9 @@ block:
 	VADD V15.S4, V14.S4, V14.S4
 	VSHL $8, V6.S4, V6.S4
 	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V26.S4, V6.S4, V1.S4
+	VFMLA V27.S4, V6.S4, V1.S4
 	WORD $0x4f971321 // fmla v1.4s, v25.4s, v23.s[0]
 	FMOVQ 1184(R1), F24
 	FMOVQ 1248(R1), F25
@@ -15243,9 +15153,9 @@ block:
 	VADD V17.S4, V16.S4, V16.S4
 	VSHL $8, V8.S4, V8.S4
 	VADD V16.S4, V8.S4, V8.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V26.S4, V8.S4, V2.S4
+	VFMLA V27.S4, V8.S4, V2.S4
 	WORD $0x4f971322 // fmla v2.4s, v25.4s, v23.s[0]
 	FMOVQ 1200(R1), F24
 	FMOVQ 1264(R1), F25
@@ -15253,9 +15163,9 @@ block:
 	VADD V19.S4, V18.S4, V18.S4
 	VSHL $8, V10.S4, V10.S4
 	VADD V18.S4, V10.S4, V10.S4
-	WORD $0x4f96931a // fmul v26.4s, v24.4s, v22.s[0]
+	WORD $0x4f96931b // fmul v27.4s, v24.4s, v22.s[0]
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	VFMLA V26.S4, V10.S4, V3.S4
+	VFMLA V27.S4, V10.S4, V3.S4
 	WORD $0x4f971323 // fmla v3.4s, v25.4s, v23.s[0]
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
@@ -15590,18 +15500,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F22
 	FMOVQ 1104(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -15612,18 +15522,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F22
 	FMOVQ 1120(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -15634,18 +15544,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F22
 	FMOVQ 1136(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -15656,18 +15566,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -15951,18 +15861,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1040(R1), F22
 	FMOVQ 1104(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -15973,18 +15883,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1056(R1), F22
 	FMOVQ 1120(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -15995,18 +15905,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1072(R1), F22
 	FMOVQ 1136(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -16017,18 +15927,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -16107,7 +16017,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 4 rows, scales per 32 inputs. 969 instructions a block.
+// 8-bit weights, int16 activations, 4 rows, scales per 32 inputs. 957 instructions a block.
 // func w8x16g32m4I8MM(a *codeArgs)
 TEXT ·w8x16g32m4I8MM(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -16275,10 +16185,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -16288,21 +16198,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -16312,21 +16221,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -16336,21 +16244,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -16360,18 +16267,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -16516,10 +16423,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 32(R3), (F20, F21)
 	FMOVQ 1088(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -16529,21 +16436,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1104(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -16553,21 +16459,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1120(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -16577,21 +16482,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1136(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -16601,18 +16505,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -16757,10 +16661,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 0(R3), (F20, F21)
 	FMOVQ 1024(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -16770,21 +16674,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1040(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -16794,21 +16697,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1056(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -16818,21 +16720,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1072(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -16842,18 +16743,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -16998,10 +16899,10 @@ block:
 	WORD $0x4e93af0e // usmmla v14.4s, v24.16b, v19.16b
 	WORD $0x4e91aea7 // usmmla v7.4s, v21.16b, v17.16b
 	WORD $0x4e93aeaf // usmmla v15.4s, v21.16b, v19.16b
+	WORD $0x6f07c7f8 // mvni v24.4s, #255, msl #8
 	FLDPQ 32(R3), (F20, F21)
 	FMOVQ 1088(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V1.S4, V0.S4, V18.S4
 	VUZP2 V1.S4, V0.S4, V1.S4
@@ -17011,21 +16912,20 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1104(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V3.S4, V2.S4, V18.S4
 	VUZP2 V3.S4, V2.S4, V3.S4
@@ -17035,21 +16935,20 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1120(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V5.S4, V4.S4, V18.S4
 	VUZP2 V5.S4, V4.S4, V5.S4
@@ -17059,21 +16958,20 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1136(R1), F23
-	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
-	VAND V23.B16, V22.B16, V22.B16
+	VAND V23.B16, V24.B16, V22.B16
 	VSHL $16, V23.S4, V23.S4
 	VUZP1 V7.S4, V6.S4, V18.S4
 	VUZP2 V7.S4, V6.S4, V7.S4
@@ -17083,18 +16981,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -17352,18 +17250,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1040(R1), F22
 	FMOVQ 1104(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -17374,18 +17272,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1056(R1), F22
 	FMOVQ 1120(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -17396,18 +17294,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1072(R1), F22
 	FMOVQ 1136(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -17418,18 +17316,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -17585,18 +17483,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 0(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 64(R10)
 	FMOVQ 1168(R1), F22
 	FMOVQ 1232(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -17607,18 +17505,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 16(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 80(R10)
 	FMOVQ 1184(R1), F22
 	FMOVQ 1248(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -17629,18 +17527,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 32(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 32(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 32(R10)
-	FMOVQ 96(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 32(R10)
+	FMOVQ 96(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 96(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 96(R10)
 	FMOVQ 1200(R1), F22
 	FMOVQ 1264(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -17651,18 +17549,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 48(R10), F25
-	WORD $0x4f9492d8 // fmul v24.4s, v22.4s, v20.s[0]
+	FMOVQ 48(R10), F16
+	WORD $0x4f9492d9 // fmul v25.4s, v22.4s, v20.s[0]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f9512f9 // fmla v25.4s, v23.4s, v21.s[0]
-	FMOVQ F25, 48(R10)
-	FMOVQ 112(R10), F17
-	WORD $0x4fb492d0 // fmul v16.4s, v22.4s, v20.s[1]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f9512f0 // fmla v16.4s, v23.4s, v21.s[0]
+	FMOVQ F16, 48(R10)
+	FMOVQ 112(R10), F16
+	WORD $0x4fb492d9 // fmul v25.4s, v22.4s, v20.s[1]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb512f1 // fmla v17.4s, v23.4s, v21.s[1]
-	FMOVQ F17, 112(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb512f0 // fmla v16.4s, v23.4s, v21.s[1]
+	FMOVQ F16, 112(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -17818,18 +17716,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1040(R1), F22
 	FMOVQ 1104(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -17840,18 +17738,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1056(R1), F22
 	FMOVQ 1120(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -17862,18 +17760,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1072(R1), F22
 	FMOVQ 1136(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -17884,18 +17782,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -18051,18 +17949,18 @@ block:
 	VUZP2 V9.S4, V8.S4, V9.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V9.S4, V19.S4, V19.S4
-	FMOVQ 128(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 128(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 128(R10)
-	FMOVQ 192(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 128(R10)
+	FMOVQ 192(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 192(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 192(R10)
 	FMOVQ 1168(R1), F22
 	FMOVQ 1232(R1), F23
 	VUZP1 V3.S4, V2.S4, V18.S4
@@ -18073,18 +17971,18 @@ block:
 	VUZP2 V11.S4, V10.S4, V11.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V11.S4, V19.S4, V19.S4
-	FMOVQ 144(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 144(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 144(R10)
-	FMOVQ 208(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 144(R10)
+	FMOVQ 208(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 208(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 208(R10)
 	FMOVQ 1184(R1), F22
 	FMOVQ 1248(R1), F23
 	VUZP1 V5.S4, V4.S4, V18.S4
@@ -18095,18 +17993,18 @@ block:
 	VUZP2 V13.S4, V12.S4, V13.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V13.S4, V19.S4, V19.S4
-	FMOVQ 160(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 160(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 160(R10)
-	FMOVQ 224(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 160(R10)
+	FMOVQ 224(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 224(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 224(R10)
 	FMOVQ 1200(R1), F22
 	FMOVQ 1264(R1), F23
 	VUZP1 V7.S4, V6.S4, V18.S4
@@ -18117,18 +18015,18 @@ block:
 	VUZP2 V15.S4, V14.S4, V15.S4
 	VSHL $8, V19.S4, V19.S4
 	VADD V15.S4, V19.S4, V19.S4
-	FMOVQ 176(R10), F25
-	WORD $0x4f949ad8 // fmul v24.4s, v22.4s, v20.s[2]
+	FMOVQ 176(R10), F16
+	WORD $0x4f949ad9 // fmul v25.4s, v22.4s, v20.s[2]
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	VFMLA V24.S4, V18.S4, V25.S4
-	WORD $0x4f951af9 // fmla v25.4s, v23.4s, v21.s[2]
-	FMOVQ F25, 176(R10)
-	FMOVQ 240(R10), F17
-	WORD $0x4fb49ad0 // fmul v16.4s, v22.4s, v20.s[3]
+	VFMLA V25.S4, V18.S4, V16.S4
+	WORD $0x4f951af0 // fmla v16.4s, v23.4s, v21.s[2]
+	FMOVQ F16, 176(R10)
+	FMOVQ 240(R10), F16
+	WORD $0x4fb49ad9 // fmul v25.4s, v22.4s, v20.s[3]
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	VFMLA V16.S4, V19.S4, V17.S4
-	WORD $0x4fb51af1 // fmla v17.4s, v23.4s, v21.s[3]
-	FMOVQ F17, 240(R10)
+	VFMLA V25.S4, V19.S4, V16.S4
+	WORD $0x4fb51af0 // fmla v16.4s, v23.4s, v21.s[3]
+	FMOVQ F16, 240(R10)
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3

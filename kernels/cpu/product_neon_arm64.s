@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// 4-bit weights, int8 activations, 1 rows. 304 instructions a block.
+// 4-bit weights, int8 activations, 1 rows. 302 instructions a block.
 // func w4x8m1NEON(a *codeArgs)
 TEXT ·w4x8m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -148,28 +148,27 @@ block:
 	WORD $0x4e2d8164 // smlal2 v4.8h, v11.16b, v13.16b
 	WORD $0x0e2d8185 // smlal v5.8h, v12.8b, v13.8b
 	WORD $0x4e2d8186 // smlal2 v6.8h, v12.16b, v13.16b
+	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
 	FLDPQ 0(R3), (F13, F9)
 	FMOVQ 512(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 528(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -196,7 +195,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 2 rows. 516 instructions a block.
+// 4-bit weights, int8 activations, 2 rows. 514 instructions a block.
 // func w4x8m2NEON(a *codeArgs)
 TEXT ·w4x8m2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -427,10 +426,10 @@ block:
 	WORD $0x4e3181e6 // smlal2 v6.8h, v15.16b, v17.16b
 	WORD $0x0e318207 // smlal v7.8h, v16.8b, v17.8b
 	WORD $0x4e318208 // smlal2 v8.8h, v16.16b, v17.16b
+	WORD $0x6f07c7f0 // mvni v16.4s, #255, msl #8
 	FLDPQ 0(R3), (F17, F13)
 	FMOVQ 512(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	WORD $0x4e602821 // saddlp v1.4s, v1.8h
 	WORD $0x4e602842 // saddlp v2.4s, v2.8h
@@ -438,21 +437,20 @@ block:
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	FMOVQ 0(R10), F9
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	FMOVQ 0(R10), F10
+	WORD $0x4f9191c9 // fmul v9.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V16.S4, V1.S4, V9.S4
-	WORD $0x4f8d11e9 // fmla v9.4s, v15.4s, v13.s[0]
-	FMOVQ F9, 0(R10)
-	FMOVQ 64(R10), F11
-	WORD $0x4fb191ca // fmul v10.4s, v14.4s, v17.s[1]
+	VFMLA V9.S4, V1.S4, V10.S4
+	WORD $0x4f8d11ea // fmla v10.4s, v15.4s, v13.s[0]
+	FMOVQ F10, 0(R10)
+	FMOVQ 64(R10), F12
+	WORD $0x4fb191cb // fmul v11.4s, v14.4s, v17.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V10.S4, V5.S4, V11.S4
-	WORD $0x4fad11eb // fmla v11.4s, v15.4s, v13.s[1]
-	FMOVQ F11, 64(R10)
+	VFMLA V11.S4, V5.S4, V12.S4
+	WORD $0x4fad11ec // fmla v12.4s, v15.4s, v13.s[1]
+	FMOVQ F12, 64(R10)
 	FMOVQ 528(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
@@ -460,18 +458,18 @@ block:
 	WORD $0x4e6028e7 // saddlp v7.4s, v7.8h
 	WORD $0x4e602908 // saddlp v8.4s, v8.8h
 	VADDP V8.S4, V7.S4, V7.S4
-	FMOVQ 16(R10), F9
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	FMOVQ 16(R10), F10
+	WORD $0x4f9191c9 // fmul v9.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V9.S4
-	WORD $0x4f8d11e9 // fmla v9.4s, v15.4s, v13.s[0]
-	FMOVQ F9, 16(R10)
-	FMOVQ 80(R10), F11
-	WORD $0x4fb191ca // fmul v10.4s, v14.4s, v17.s[1]
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4f8d11ea // fmla v10.4s, v15.4s, v13.s[0]
+	FMOVQ F10, 16(R10)
+	FMOVQ 80(R10), F12
+	WORD $0x4fb191cb // fmul v11.4s, v14.4s, v17.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V10.S4, V7.S4, V11.S4
-	WORD $0x4fad11eb // fmla v11.4s, v15.4s, v13.s[1]
-	FMOVQ F11, 80(R10)
+	VFMLA V11.S4, V7.S4, V12.S4
+	WORD $0x4fad11ec // fmla v12.4s, v15.4s, v13.s[1]
+	FMOVQ F12, 80(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -508,7 +506,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 3 rows. 720 instructions a block.
+// 4-bit weights, int8 activations, 3 rows. 718 instructions a block.
 // func w4x8m3NEON(a *codeArgs)
 TEXT ·w4x8m3NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -824,10 +822,10 @@ block:
 	WORD $0x4e3782aa // smlal2 v10.8h, v21.16b, v23.16b
 	WORD $0x0e3782cb // smlal v11.8h, v22.8b, v23.8b
 	WORD $0x4e3782cc // smlal2 v12.8h, v22.16b, v23.16b
+	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
 	FLDPQ 0(R3), (F23, F19)
 	FMOVQ 512(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e602821 // saddlp v1.4s, v1.8h
 	WORD $0x4e602842 // saddlp v2.4s, v2.8h
@@ -838,27 +836,26 @@ block:
 	WORD $0x4e602929 // saddlp v9.4s, v9.8h
 	WORD $0x4e60294a // saddlp v10.4s, v10.8h
 	VADDP V10.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F13
-	WORD $0x4f979296 // fmul v22.4s, v20.4s, v23.s[0]
+	FMOVQ 0(R10), F14
+	WORD $0x4f97928d // fmul v13.4s, v20.4s, v23.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V22.S4, V1.S4, V13.S4
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FMOVQ F13, 0(R10)
-	FMOVQ 64(R10), F15
-	WORD $0x4fb7928e // fmul v14.4s, v20.4s, v23.s[1]
+	VFMLA V13.S4, V1.S4, V14.S4
+	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FMOVQ F14, 0(R10)
+	FMOVQ 64(R10), F16
+	WORD $0x4fb7928f // fmul v15.4s, v20.4s, v23.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V14.S4, V5.S4, V15.S4
-	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	FMOVQ F15, 64(R10)
-	FMOVQ 128(R10), F17
-	WORD $0x4f979a90 // fmul v16.4s, v20.4s, v23.s[2]
+	VFMLA V15.S4, V5.S4, V16.S4
+	WORD $0x4fb312b0 // fmla v16.4s, v21.4s, v19.s[1]
+	FMOVQ F16, 64(R10)
+	FMOVQ 128(R10), F18
+	WORD $0x4f979a91 // fmul v17.4s, v20.4s, v23.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V16.S4, V9.S4, V17.S4
-	WORD $0x4f931ab1 // fmla v17.4s, v21.4s, v19.s[2]
-	FMOVQ F17, 128(R10)
+	VFMLA V17.S4, V9.S4, V18.S4
+	WORD $0x4f931ab2 // fmla v18.4s, v21.4s, v19.s[2]
+	FMOVQ F18, 128(R10)
 	FMOVQ 528(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
@@ -869,24 +866,24 @@ block:
 	WORD $0x4e60296b // saddlp v11.4s, v11.8h
 	WORD $0x4e60298c // saddlp v12.4s, v12.8h
 	VADDP V12.S4, V11.S4, V11.S4
-	FMOVQ 16(R10), F13
-	WORD $0x4f979296 // fmul v22.4s, v20.4s, v23.s[0]
+	FMOVQ 16(R10), F14
+	WORD $0x4f97928d // fmul v13.4s, v20.4s, v23.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V22.S4, V3.S4, V13.S4
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FMOVQ F13, 16(R10)
-	FMOVQ 80(R10), F15
-	WORD $0x4fb7928e // fmul v14.4s, v20.4s, v23.s[1]
+	VFMLA V13.S4, V3.S4, V14.S4
+	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FMOVQ F14, 16(R10)
+	FMOVQ 80(R10), F16
+	WORD $0x4fb7928f // fmul v15.4s, v20.4s, v23.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V14.S4, V7.S4, V15.S4
-	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	FMOVQ F15, 80(R10)
-	FMOVQ 144(R10), F17
-	WORD $0x4f979a90 // fmul v16.4s, v20.4s, v23.s[2]
+	VFMLA V15.S4, V7.S4, V16.S4
+	WORD $0x4fb312b0 // fmla v16.4s, v21.4s, v19.s[1]
+	FMOVQ F16, 80(R10)
+	FMOVQ 144(R10), F18
+	WORD $0x4f979a91 // fmul v17.4s, v20.4s, v23.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V16.S4, V11.S4, V17.S4
-	WORD $0x4f931ab1 // fmla v17.4s, v21.4s, v19.s[2]
-	FMOVQ F17, 144(R10)
+	VFMLA V17.S4, V11.S4, V18.S4
+	WORD $0x4f931ab2 // fmla v18.4s, v21.4s, v19.s[2]
+	FMOVQ F18, 144(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -932,7 +929,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows. 924 instructions a block.
+// 4-bit weights, int8 activations, 4 rows. 922 instructions a block.
 // func w4x8m4NEON(a *codeArgs)
 TEXT ·w4x8m4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1333,10 +1330,10 @@ block:
 	WORD $0x4e3d836e // smlal2 v14.8h, v27.16b, v29.16b
 	WORD $0x0e3d838f // smlal v15.8h, v28.8b, v29.8b
 	WORD $0x4e3d8390 // smlal2 v16.8h, v28.16b, v29.16b
+	WORD $0x6f07c7fc // mvni v28.4s, #255, msl #8
 	FLDPQ 0(R3), (F29, F25)
 	FMOVQ 512(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602821 // saddlp v1.4s, v1.8h
 	WORD $0x4e602842 // saddlp v2.4s, v2.8h
@@ -1350,33 +1347,32 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 528(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
@@ -1390,30 +1386,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -1620,18 +1616,18 @@ block:
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 528(R1), F10
 	FMOVQ 592(R1), F11
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -1658,7 +1654,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 1 rows, scales per 32 inputs. 366 instructions a block.
+// 4-bit weights, int8 activations, 1 rows, scales per 32 inputs. 362 instructions a block.
 // func w4x8g32m1NEON(a *codeArgs)
 TEXT ·w4x8g32m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -1746,28 +1742,27 @@ block:
 	WORD $0x4e2d8124 // smlal2 v4.8h, v9.16b, v13.16b
 	WORD $0x0e2d8145 // smlal v5.8h, v10.8b, v13.8b
 	WORD $0x4e2d8146 // smlal2 v6.8h, v10.16b, v13.16b
+	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
 	FLDPQ 0(R3), (F13, F9)
 	FMOVQ 512(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 528(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	FMOVQ 32(R2), F8
 	FLDPQ 0(R1), (F9, F10)
@@ -1835,28 +1830,27 @@ block:
 	WORD $0x4e2d8164 // smlal2 v4.8h, v11.16b, v13.16b
 	WORD $0x0e2d8185 // smlal v5.8h, v12.8b, v13.8b
 	WORD $0x4e2d8186 // smlal2 v6.8h, v12.16b, v13.16b
+	WORD $0x6f07c7ec // mvni v12.4s, #255, msl #8
 	FLDPQ 32(R3), (F13, F9)
 	FMOVQ 576(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 592(R1), F11
-	WORD $0x6f07c7ea // mvni v10.4s, #255, msl #8
-	VAND V11.B16, V10.B16, V10.B16
+	VAND V11.B16, V12.B16, V10.B16
 	VSHL $16, V11.S4, V11.S4
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -1977,18 +1971,18 @@ block:
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 528(R1), F10
 	FMOVQ 592(R1), F11
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	FMOVQ 32(R2), F8
 	FLDPQ 0(R1), (F9, F10)
@@ -2062,18 +2056,18 @@ block:
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
 	VADDP V4.S4, V3.S4, V3.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V12.S4, V3.S4, V0.S4
+	VFMLA V7.S4, V3.S4, V0.S4
 	WORD $0x4f891160 // fmla v0.4s, v11.4s, v9.s[0]
 	FMOVQ 656(R1), F10
 	FMOVQ 720(R1), F11
 	WORD $0x4e6028a5 // saddlp v5.4s, v5.8h
 	WORD $0x4e6028c6 // saddlp v6.4s, v6.8h
 	VADDP V6.S4, V5.S4, V5.S4
-	WORD $0x4f8d914c // fmul v12.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d9147 // fmul v7.4s, v10.4s, v13.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V12.S4, V5.S4, V1.S4
+	VFMLA V7.S4, V5.S4, V1.S4
 	WORD $0x4f891161 // fmla v1.4s, v11.4s, v9.s[0]
 	ADD $768, R1, R1
 	ADD R6, R2, R2
@@ -2516,30 +2510,30 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 528(R1), F26
 	FMOVQ 592(R1), F27
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
@@ -2554,30 +2548,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -2632,7 +2626,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 1102 instructions a block.
+// 4-bit weights, int8 activations, 4 rows, scales per 32 inputs. 1098 instructions a block.
 // func w4x8g32m4NEON(a *codeArgs)
 TEXT ·w4x8g32m4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -2849,10 +2843,10 @@ block:
 	WORD $0x4e3d832e // smlal2 v14.8h, v25.16b, v29.16b
 	WORD $0x0e3d834f // smlal v15.8h, v26.8b, v29.8b
 	WORD $0x4e3d8350 // smlal2 v16.8h, v26.16b, v29.16b
+	WORD $0x6f07c7fc // mvni v28.4s, #255, msl #8
 	FLDPQ 0(R3), (F29, F25)
 	FMOVQ 512(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602821 // saddlp v1.4s, v1.8h
 	WORD $0x4e602842 // saddlp v2.4s, v2.8h
@@ -2866,33 +2860,32 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 528(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
@@ -2906,30 +2899,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	FMOVQ 32(R2), F18
 	FMOVQ 96(R2), F20
 	FMOVQ 160(R2), F22
@@ -3122,10 +3115,10 @@ block:
 	WORD $0x4e3d836e // smlal2 v14.8h, v27.16b, v29.16b
 	WORD $0x0e3d838f // smlal v15.8h, v28.8b, v29.8b
 	WORD $0x4e3d8390 // smlal2 v16.8h, v28.16b, v29.16b
+	WORD $0x6f07c7fc // mvni v28.4s, #255, msl #8
 	FLDPQ 32(R3), (F29, F25)
 	FMOVQ 576(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602821 // saddlp v1.4s, v1.8h
 	WORD $0x4e602842 // saddlp v2.4s, v2.8h
@@ -3139,33 +3132,32 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 592(R1), F27
-	WORD $0x6f07c7fa // mvni v26.4s, #255, msl #8
-	VAND V27.B16, V26.B16, V26.B16
+	VAND V27.B16, V28.B16, V26.B16
 	VSHL $16, V27.S4, V27.S4
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
 	WORD $0x4e602884 // saddlp v4.4s, v4.8h
@@ -3179,30 +3171,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -3489,30 +3481,30 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 528(R1), F26
 	FMOVQ 592(R1), F27
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
@@ -3527,30 +3519,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	FMOVQ 32(R2), F18
 	FMOVQ 96(R2), F20
 	FMOVQ 160(R2), F22
@@ -3758,30 +3750,30 @@ block:
 	WORD $0x4e6029ad // saddlp v13.4s, v13.8h
 	WORD $0x4e6029ce // saddlp v14.4s, v14.8h
 	VADDP V14.S4, V13.S4, V13.S4
-	FMOVQ 0(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 0(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V28.S4, V1.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 0(R10)
-	FMOVQ 64(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V1.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 0(R10)
+	FMOVQ 64(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V18.S4, V5.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 64(R10)
-	FMOVQ 128(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V5.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 64(R10)
+	FMOVQ 128(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V20.S4, V9.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 128(R10)
-	FMOVQ 192(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V9.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 128(R10)
+	FMOVQ 192(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V22.S4, V13.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 192(R10)
+	VFMLA V23.S4, V13.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 192(R10)
 	FMOVQ 656(R1), F26
 	FMOVQ 720(R1), F27
 	WORD $0x4e602863 // saddlp v3.4s, v3.8h
@@ -3796,30 +3788,30 @@ block:
 	WORD $0x4e6029ef // saddlp v15.4s, v15.8h
 	WORD $0x4e602a10 // saddlp v16.4s, v16.8h
 	VADDP V16.S4, V15.S4, V15.S4
-	FMOVQ 16(R10), F17
-	WORD $0x4f9d935c // fmul v28.4s, v26.4s, v29.s[0]
+	FMOVQ 16(R10), F18
+	WORD $0x4f9d9351 // fmul v17.4s, v26.4s, v29.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V28.S4, V3.S4, V17.S4
-	WORD $0x4f991371 // fmla v17.4s, v27.4s, v25.s[0]
-	FMOVQ F17, 16(R10)
-	FMOVQ 80(R10), F19
-	WORD $0x4fbd9352 // fmul v18.4s, v26.4s, v29.s[1]
+	VFMLA V17.S4, V3.S4, V18.S4
+	WORD $0x4f991372 // fmla v18.4s, v27.4s, v25.s[0]
+	FMOVQ F18, 16(R10)
+	FMOVQ 80(R10), F20
+	WORD $0x4fbd9353 // fmul v19.4s, v26.4s, v29.s[1]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V18.S4, V7.S4, V19.S4
-	WORD $0x4fb91373 // fmla v19.4s, v27.4s, v25.s[1]
-	FMOVQ F19, 80(R10)
-	FMOVQ 144(R10), F21
-	WORD $0x4f9d9b54 // fmul v20.4s, v26.4s, v29.s[2]
+	VFMLA V19.S4, V7.S4, V20.S4
+	WORD $0x4fb91374 // fmla v20.4s, v27.4s, v25.s[1]
+	FMOVQ F20, 80(R10)
+	FMOVQ 144(R10), F22
+	WORD $0x4f9d9b55 // fmul v21.4s, v26.4s, v29.s[2]
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	VFMLA V20.S4, V11.S4, V21.S4
-	WORD $0x4f991b75 // fmla v21.4s, v27.4s, v25.s[2]
-	FMOVQ F21, 144(R10)
-	FMOVQ 208(R10), F23
-	WORD $0x4fbd9b56 // fmul v22.4s, v26.4s, v29.s[3]
+	VFMLA V21.S4, V11.S4, V22.S4
+	WORD $0x4f991b76 // fmla v22.4s, v27.4s, v25.s[2]
+	FMOVQ F22, 144(R10)
+	FMOVQ 208(R10), F24
+	WORD $0x4fbd9b57 // fmul v23.4s, v26.4s, v29.s[3]
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V23.S4
-	WORD $0x4fb91b77 // fmla v23.4s, v27.4s, v25.s[3]
-	FMOVQ F23, 208(R10)
+	VFMLA V23.S4, V15.S4, V24.S4
+	WORD $0x4fb91b78 // fmla v24.4s, v27.4s, v25.s[3]
+	FMOVQ F24, 208(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -3874,7 +3866,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 1 rows. 568 instructions a block.
+// 4-bit weights, int16 activations, 1 rows. 566 instructions a block.
 // func w4x16m1NEON(a *codeArgs)
 TEXT ·w4x16m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -4152,28 +4144,27 @@ block:
 	WORD $0x4e7181e8 // smlal2 v8.4s, v15.8h, v17.8h
 	WORD $0x0e718209 // smlal v9.4s, v16.4h, v17.4h
 	WORD $0x4e71820a // smlal2 v10.4s, v16.8h, v17.8h
+	WORD $0x6f07c7f0 // mvni v16.4s, #255, msl #8
 	FLDPQ 0(R3), (F17, F13)
 	FMOVQ 512(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 528(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	ADD $576, R1, R1
 	ADD R6, R2, R2
@@ -4200,7 +4191,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 2 rows. 916 instructions a block.
+// 4-bit weights, int16 activations, 2 rows. 914 instructions a block.
 // func w4x16m2NEON(a *codeArgs)
 TEXT ·w4x16m2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -4631,10 +4622,10 @@ block:
 	WORD $0x4e7a82ee // smlal2 v14.4s, v23.8h, v26.8h
 	WORD $0x0e7a830f // smlal v15.4s, v24.4h, v26.4h
 	WORD $0x4e7a8310 // smlal2 v16.4s, v24.8h, v26.8h
+	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V2.S4, V1.S4, V1.S4
 	VADDP V4.S4, V3.S4, V3.S4
@@ -4642,21 +4633,20 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V8.S4, V7.S4, V7.S4
@@ -4664,18 +4654,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	ADD $576, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -4996,18 +4986,18 @@ block:
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 528(R1), F14
 	FMOVQ 592(R1), F15
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -5034,7 +5024,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 1 rows, scales per 32 inputs. 630 instructions a block.
+// 4-bit weights, int16 activations, 1 rows, scales per 32 inputs. 626 instructions a block.
 // func w4x16g32m1NEON(a *codeArgs)
 TEXT ·w4x16g32m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -5188,28 +5178,27 @@ block:
 	WORD $0x4e7181e8 // smlal2 v8.4s, v15.8h, v17.8h
 	WORD $0x0e718209 // smlal v9.4s, v16.4h, v17.4h
 	WORD $0x4e71820a // smlal2 v10.4s, v16.8h, v17.8h
+	WORD $0x6f07c7f0 // mvni v16.4s, #255, msl #8
 	FLDPQ 0(R3), (F17, F13)
 	FMOVQ 512(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 528(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	FMOVQ 64(R2), F12
 	FLDPQ 0(R1), (F13, F14)
@@ -5343,28 +5332,27 @@ block:
 	WORD $0x4e7181e8 // smlal2 v8.4s, v15.8h, v17.8h
 	WORD $0x0e718209 // smlal v9.4s, v16.4h, v17.4h
 	WORD $0x4e71820a // smlal2 v10.4s, v16.8h, v17.8h
+	WORD $0x6f07c7f0 // mvni v16.4s, #255, msl #8
 	FLDPQ 32(R3), (F17, F13)
 	FMOVQ 576(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 592(R1), F15
-	WORD $0x6f07c7ee // mvni v14.4s, #255, msl #8
-	VAND V15.B16, V14.B16, V14.B16
+	VAND V15.B16, V16.B16, V14.B16
 	VSHL $16, V15.S4, V15.S4
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	ADD $640, R1, R1
 	ADD R6, R2, R2
@@ -5551,18 +5539,18 @@ block:
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 528(R1), F14
 	FMOVQ 592(R1), F15
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	FMOVQ 64(R2), F12
 	FLDPQ 0(R1), (F13, F14)
@@ -5702,18 +5690,18 @@ block:
 	VADDP V4.S4, V3.S4, V3.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V5.S4, V3.S4, V3.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLA V16.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V3.S4, V0.S4
 	WORD $0x4f8d11e0 // fmla v0.4s, v15.4s, v13.s[0]
 	FMOVQ 656(R1), F14
 	FMOVQ 720(R1), F15
 	VADDP V8.S4, V7.S4, V7.S4
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V9.S4, V7.S4, V7.S4
-	WORD $0x4f9191d0 // fmul v16.4s, v14.4s, v17.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	VFMLA V16.S4, V7.S4, V1.S4
+	VFMLA V11.S4, V7.S4, V1.S4
 	WORD $0x4f8d11e1 // fmla v1.4s, v15.4s, v13.s[0]
 	ADD $768, R1, R1
 	ADD R6, R2, R2
@@ -6180,18 +6168,18 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F21
 	FMOVQ 592(R1), F22
 	VADDP V6.S4, V5.S4, V5.S4
@@ -6200,18 +6188,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -6248,7 +6236,7 @@ stored:
 	BNE strip
 	RET
 
-// 4-bit weights, int16 activations, 2 rows, scales per 32 inputs. 1022 instructions a block.
+// 4-bit weights, int16 activations, 2 rows, scales per 32 inputs. 1018 instructions a block.
 // func w4x16g32m2NEON(a *codeArgs)
 TEXT ·w4x16g32m2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -6479,10 +6467,10 @@ block:
 	WORD $0x4e7a82ee // smlal2 v14.4s, v23.8h, v26.8h
 	WORD $0x0e7a830f // smlal v15.4s, v24.4h, v26.4h
 	WORD $0x4e7a8310 // smlal2 v16.4s, v24.8h, v26.8h
+	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
 	FLDPQ 0(R3), (F25, F26)
 	FMOVQ 512(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V2.S4, V1.S4, V1.S4
 	VADDP V4.S4, V3.S4, V3.S4
@@ -6490,21 +6478,20 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V8.S4, V7.S4, V7.S4
@@ -6512,18 +6499,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 64(R2), F18
 	FMOVQ 192(R2), F20
 	FLDPQ 0(R1), (F21, F22)
@@ -6732,10 +6719,10 @@ block:
 	WORD $0x4e7a82ee // smlal2 v14.4s, v23.8h, v26.8h
 	WORD $0x0e7a830f // smlal v15.4s, v24.4h, v26.4h
 	WORD $0x4e7a8310 // smlal2 v16.4s, v24.8h, v26.8h
+	WORD $0x6f07c7f7 // mvni v23.4s, #255, msl #8
 	FLDPQ 32(R3), (F25, F26)
 	FMOVQ 576(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V2.S4, V1.S4, V1.S4
 	VADDP V4.S4, V3.S4, V3.S4
@@ -6743,21 +6730,20 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 592(R1), F22
-	WORD $0x6f07c7f5 // mvni v21.4s, #255, msl #8
-	VAND V22.B16, V21.B16, V21.B16
+	VAND V22.B16, V23.B16, V21.B16
 	VSHL $16, V22.S4, V22.S4
 	VADDP V6.S4, V5.S4, V5.S4
 	VADDP V8.S4, V7.S4, V7.S4
@@ -6765,18 +6751,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	ADD $640, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -7053,18 +7039,18 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 528(R1), F21
 	FMOVQ 592(R1), F22
 	VADDP V6.S4, V5.S4, V5.S4
@@ -7073,18 +7059,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	FMOVQ 64(R2), F18
 	FMOVQ 192(R2), F20
 	FLDPQ 0(R1), (F21, F22)
@@ -7302,18 +7288,18 @@ block:
 	VADDP V10.S4, V9.S4, V9.S4
 	VADDP V12.S4, V11.S4, V11.S4
 	VADDP V11.S4, V9.S4, V9.S4
-	FMOVQ 0(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 0(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	VFMLA V23.S4, V1.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 0(R10)
-	FMOVQ 64(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V1.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 0(R10)
+	FMOVQ 64(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	VFMLA V17.S4, V9.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 64(R10)
+	VFMLA V18.S4, V9.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 64(R10)
 	FMOVQ 656(R1), F21
 	FMOVQ 720(R1), F22
 	VADDP V6.S4, V5.S4, V5.S4
@@ -7322,18 +7308,18 @@ block:
 	VADDP V14.S4, V13.S4, V13.S4
 	VADDP V16.S4, V15.S4, V15.S4
 	VADDP V15.S4, V13.S4, V13.S4
-	FMOVQ 16(R10), F24
-	WORD $0x4f9992b7 // fmul v23.4s, v21.4s, v25.s[0]
+	FMOVQ 16(R10), F17
+	WORD $0x4f9992b8 // fmul v24.4s, v21.4s, v25.s[0]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLA V23.S4, V5.S4, V24.S4
-	WORD $0x4f9a12d8 // fmla v24.4s, v22.4s, v26.s[0]
-	FMOVQ F24, 16(R10)
-	FMOVQ 80(R10), F18
-	WORD $0x4fb992b1 // fmul v17.4s, v21.4s, v25.s[1]
+	VFMLA V24.S4, V5.S4, V17.S4
+	WORD $0x4f9a12d1 // fmla v17.4s, v22.4s, v26.s[0]
+	FMOVQ F17, 16(R10)
+	FMOVQ 80(R10), F19
+	WORD $0x4fb992b2 // fmul v18.4s, v21.4s, v25.s[1]
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	VFMLA V17.S4, V13.S4, V18.S4
-	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
-	FMOVQ F18, 80(R10)
+	VFMLA V18.S4, V13.S4, V19.S4
+	WORD $0x4fba12d3 // fmla v19.4s, v22.4s, v26.s[1]
+	FMOVQ F19, 80(R10)
 	ADD $768, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -7370,7 +7356,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows. 520 instructions a block.
+// 8-bit weights, int16 activations, 1 rows. 518 instructions a block.
 // func w8x16m1NEON(a *codeArgs)
 TEXT ·w8x16m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -7623,28 +7609,27 @@ block:
 	WORD $0x4e7081c7 // smlal2 v7.4s, v14.8h, v16.8h
 	WORD $0x0e7081e8 // smlal v8.4s, v15.4h, v16.4h
 	WORD $0x4e7081e9 // smlal2 v9.4s, v15.8h, v16.8h
+	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
 	FLDPQ 0(R3), (F16, F12)
 	FMOVQ 1024(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1040(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
@@ -7671,7 +7656,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 2 rows. 868 instructions a block.
+// 8-bit weights, int16 activations, 2 rows. 866 instructions a block.
 // func w8x16m2NEON(a *codeArgs)
 TEXT ·w8x16m2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -8077,10 +8062,10 @@ block:
 	WORD $0x4e7982cd // smlal2 v13.4s, v22.8h, v25.8h
 	WORD $0x0e7982ee // smlal v14.4s, v23.4h, v25.4h
 	WORD $0x4e7982ef // smlal2 v15.4s, v23.8h, v25.8h
+	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
 	FLDPQ 0(R3), (F24, F25)
 	FMOVQ 1024(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V1.S4, V0.S4, V0.S4
 	VADDP V3.S4, V2.S4, V2.S4
@@ -8088,21 +8073,20 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1040(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V7.S4, V6.S4, V6.S4
@@ -8110,18 +8094,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	ADD $1088, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -8417,18 +8401,18 @@ block:
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1040(R1), F13
 	FMOVQ 1104(R1), F14
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -8455,7 +8439,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 566 instructions a block.
+// 8-bit weights, int16 activations, 1 rows, scales per 32 inputs. 562 instructions a block.
 // func w8x16g32m1NEON(a *codeArgs)
 TEXT ·w8x16g32m1NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -8592,28 +8576,27 @@ block:
 	WORD $0x4e7081c7 // smlal2 v7.4s, v14.8h, v16.8h
 	WORD $0x0e7081e8 // smlal v8.4s, v15.4h, v16.4h
 	WORD $0x4e7081e9 // smlal2 v9.4s, v15.8h, v16.8h
+	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
 	FLDPQ 0(R3), (F16, F12)
 	FMOVQ 1024(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1040(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	FMOVQ 64(R2), F10
 	FLDPQ 512(R1), (F12, F13)
@@ -8731,28 +8714,27 @@ block:
 	WORD $0x4e7081c7 // smlal2 v7.4s, v14.8h, v16.8h
 	WORD $0x0e7081e8 // smlal v8.4s, v15.4h, v16.4h
 	WORD $0x4e7081e9 // smlal2 v9.4s, v15.8h, v16.8h
+	WORD $0x6f07c7ef // mvni v15.4s, #255, msl #8
 	FLDPQ 32(R3), (F16, F12)
 	FMOVQ 1088(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1104(R1), F14
-	WORD $0x6f07c7ed // mvni v13.4s, #255, msl #8
-	VAND V14.B16, V13.B16, V13.B16
+	VAND V14.B16, V15.B16, V13.B16
 	VSHL $16, V14.S4, V14.S4
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
@@ -8922,18 +8904,18 @@ block:
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1040(R1), F13
 	FMOVQ 1104(R1), F14
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	FMOVQ 64(R2), F10
 	FLDPQ 512(R1), (F12, F13)
@@ -9057,18 +9039,18 @@ block:
 	VADDP V3.S4, V2.S4, V2.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V4.S4, V2.S4, V2.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	VFMLA V15.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
 	FMOVQ 1168(R1), F13
 	FMOVQ 1232(R1), F14
 	VADDP V7.S4, V6.S4, V6.S4
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V8.S4, V6.S4, V6.S4
-	WORD $0x4f9091af // fmul v15.4s, v13.4s, v16.s[0]
+	WORD $0x4f9091aa // fmul v10.4s, v13.4s, v16.s[0]
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLA V15.S4, V6.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V1.S4
 	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
@@ -9510,18 +9492,18 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1040(R1), F20
 	FMOVQ 1104(R1), F21
 	VADDP V5.S4, V4.S4, V4.S4
@@ -9530,18 +9512,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $32, R3, R3
@@ -9578,7 +9560,7 @@ stored:
 	BNE strip
 	RET
 
-// 8-bit weights, int16 activations, 2 rows, scales per 32 inputs. 958 instructions a block.
+// 8-bit weights, int16 activations, 2 rows, scales per 32 inputs. 954 instructions a block.
 // func w8x16g32m2NEON(a *codeArgs)
 TEXT ·w8x16g32m2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -9792,10 +9774,10 @@ block:
 	WORD $0x4e7982cd // smlal2 v13.4s, v22.8h, v25.8h
 	WORD $0x0e7982ee // smlal v14.4s, v23.4h, v25.4h
 	WORD $0x4e7982ef // smlal2 v15.4s, v23.8h, v25.8h
+	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
 	FLDPQ 0(R3), (F24, F25)
 	FMOVQ 1024(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V1.S4, V0.S4, V0.S4
 	VADDP V3.S4, V2.S4, V2.S4
@@ -9803,21 +9785,20 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1040(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V7.S4, V6.S4, V6.S4
@@ -9825,18 +9806,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	FMOVQ 64(R2), F16
 	FMOVQ 192(R2), F18
 	FLDPQ 512(R1), (F20, F21)
@@ -10029,10 +10010,10 @@ block:
 	WORD $0x4e7982cd // smlal2 v13.4s, v22.8h, v25.8h
 	WORD $0x0e7982ee // smlal v14.4s, v23.4h, v25.4h
 	WORD $0x4e7982ef // smlal2 v15.4s, v23.8h, v25.8h
+	WORD $0x6f07c7f6 // mvni v22.4s, #255, msl #8
 	FLDPQ 32(R3), (F24, F25)
 	FMOVQ 1088(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V1.S4, V0.S4, V0.S4
 	VADDP V3.S4, V2.S4, V2.S4
@@ -10040,21 +10021,20 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1104(R1), F21
-	WORD $0x6f07c7f4 // mvni v20.4s, #255, msl #8
-	VAND V21.B16, V20.B16, V20.B16
+	VAND V21.B16, V22.B16, V20.B16
 	VSHL $16, V21.S4, V21.S4
 	VADDP V5.S4, V4.S4, V4.S4
 	VADDP V7.S4, V6.S4, V6.S4
@@ -10062,18 +10042,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	ADD $1152, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3
@@ -10333,18 +10313,18 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1040(R1), F20
 	FMOVQ 1104(R1), F21
 	VADDP V5.S4, V4.S4, V4.S4
@@ -10353,18 +10333,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	FMOVQ 64(R2), F16
 	FMOVQ 192(R2), F18
 	FLDPQ 512(R1), (F20, F21)
@@ -10566,18 +10546,18 @@ block:
 	VADDP V9.S4, V8.S4, V8.S4
 	VADDP V11.S4, V10.S4, V10.S4
 	VADDP V10.S4, V8.S4, V8.S4
-	FMOVQ 0(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 0(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VFMLA V22.S4, V0.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 0(R10)
-	FMOVQ 64(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V0.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 0(R10)
+	FMOVQ 64(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	VFMLA V16.S4, V8.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 64(R10)
+	VFMLA V17.S4, V8.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 64(R10)
 	FMOVQ 1168(R1), F20
 	FMOVQ 1232(R1), F21
 	VADDP V5.S4, V4.S4, V4.S4
@@ -10586,18 +10566,18 @@ block:
 	VADDP V13.S4, V12.S4, V12.S4
 	VADDP V15.S4, V14.S4, V14.S4
 	VADDP V14.S4, V12.S4, V12.S4
-	FMOVQ 16(R10), F23
-	WORD $0x4f989296 // fmul v22.4s, v20.4s, v24.s[0]
+	FMOVQ 16(R10), F16
+	WORD $0x4f989297 // fmul v23.4s, v20.4s, v24.s[0]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLA V22.S4, V4.S4, V23.S4
-	WORD $0x4f9912b7 // fmla v23.4s, v21.4s, v25.s[0]
-	FMOVQ F23, 16(R10)
-	FMOVQ 80(R10), F17
-	WORD $0x4fb89290 // fmul v16.4s, v20.4s, v24.s[1]
+	VFMLA V23.S4, V4.S4, V16.S4
+	WORD $0x4f9912b0 // fmla v16.4s, v21.4s, v25.s[0]
+	FMOVQ F16, 16(R10)
+	FMOVQ 80(R10), F18
+	WORD $0x4fb89291 // fmul v17.4s, v20.4s, v24.s[1]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	VFMLA V16.S4, V12.S4, V17.S4
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	FMOVQ F17, 80(R10)
+	VFMLA V17.S4, V12.S4, V18.S4
+	WORD $0x4fb912b2 // fmla v18.4s, v21.4s, v25.s[1]
+	FMOVQ F18, 80(R10)
 	ADD $1280, R1, R1
 	ADD R6, R2, R2
 	ADD $64, R3, R3

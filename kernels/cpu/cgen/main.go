@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -85,7 +86,7 @@ func (t *target) generate(dir, tmp string) {
 		for _, f := range functions {
 			obj := filepath.Join(tmp, f.file+".o")
 			args := slices.Concat(flags, t.flags, set.flags, []string{"-o", obj, f.file})
-			cmd := exec.Command("clang-19", args...)
+			cmd := exec.CommandContext(context.Background(), "clang-19", args...)
 			cmd.Dir, cmd.Stderr = filepath.Join(dir, "c"), os.Stderr
 			check(cmd.Run())
 			o := open(obj, strings.TrimSuffix(obj, ".o")+".su")
@@ -172,7 +173,7 @@ func (o *object) code(t *target, s elf.Symbol) []byte {
 // relocations calls f for every relocation inside s.
 func (o *object) relocations(s elf.Symbol, f func(at int, kind uint32, sym elf.Symbol, add int64)) {
 	for _, rs := range o.file.Sections {
-		if rs.Type != elf.SHT_RELA || int(rs.Info) != int(s.Section) {
+		if rs.Type != elf.SHT_RELA || int(rs.Info) != int(s.Section) { //nolint:misspell // the format's own word
 			continue
 		}
 		d, err := rs.Data()

@@ -320,27 +320,30 @@ func (p *product) q(row, at int) (base string, offset int) {
 //	f = fma(float32(t), ws*s, f); f = fma(wb, b, f)
 func (p *product) scale(h, from int, free []int, ints func(part int) []int) {
 	s, b, ws, wb := free[0], free[1], free[2], free[3]
-	t := free[4:]
+	high, t := free[4], free[5:]
+	if !p.k.wide {
+		p.w(highHalf(high))
+	}
 	base := regS
 	if from >= 4 {
 		base = regS1
 	}
 	p.loadPair(s, b, base, 32*h)
 	tail := p.k.codes() + h*p.k.tail()
+	pairs := len(t) &^ 1
 	for part := range p.parts {
 		if p.k.wide {
 			p.load(ws, regW, tail+16*part)
 			p.load(wb, regW, tail+64+16*part)
 		} else {
 			p.load(wb, regW, tail+16*part)
-			p.w(highHalf(ws))
-			p.rrr("VAND", "B16", ws, ws, wb)
+			p.rrr("VAND", "B16", ws, high, wb)
 			p.shift("VSHL", "S4", wb, wb, 16)
 		}
 		for i, v := range ints(part) {
 			row := from + i
 			// Registers change from row to row so that one row's chain need not end before the next begins.
-			x, f := t[2*i%(len(t)-len(t)%2)], t[(2*i+1)%(len(t)-len(t)%2)]
+			x, f := t[2*i%pairs], t[(2*i+1)%pairs]
 			if p.sums != nil {
 				f = p.sums[row][part]
 			} else {

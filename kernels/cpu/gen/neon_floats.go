@@ -33,15 +33,15 @@ func (a *neonAsm) floats(packing string, m int) {
 	regs := registers{name: name}
 	side := max(1, 4/m)
 	for range side {
-		var t [][]int
-		for range m {
-			t = append(t, regs.take(4))
+		t := make([][]int, m)
+		for r := range t {
+			t[r] = regs.take(4)
 		}
 		k.t = append(k.t, t)
 		k.x = append(k.x, regs.take(m))
 	}
 	k.w = regs.take(8)
-	a.function(name, fmt.Sprintf("Plain weights kept as %s, %d rows.", packing, m), func() { k.body(side) })
+	a.function(name, fmt.Sprintf("Plain weights kept as %s, %d rows. A block is 64 inputs.", packing, m), func() { k.body(side) })
 }
 
 // line is the bytes of one input's 16 weights.
