@@ -16,7 +16,7 @@ type codeKernel struct {
 	rows    int
 }
 
-// codeArgs is what the assembly reads; gen/vnni.go and gen/neon.go have the offsets.
+// codeArgs is what the assembly reads; gen/neon.go has the offsets.
 type codeArgs struct {
 	w               unsafe.Pointer
 	codes, codes4   unsafe.Pointer // of rows 0..3 and 4..7
@@ -26,10 +26,10 @@ type codeArgs struct {
 	step, step4     int // bytes from one group's codes to the next
 	stride          int // bytes
 	add             int
-	_               [passRows * 16]float32 // sums that no register holds
+	_               [kernelRows * 16]float32 // sums that no register holds
 }
 
-// floatArgs is the same for plain weights; gen/floats.go and gen/neon_floats.go have the offsets.
+// floatArgs is the same for plain weights; gen/neon.go has the offsets.
 type floatArgs struct {
 	w, x        unsafe.Pointer
 	xStep, cols int // bytes; inputs
@@ -39,15 +39,26 @@ type floatArgs struct {
 	strips      int
 	_, _        int
 	stride, add int
-	_           [passRows * 16]float32
+	_           [kernelRows * 16]float32
 }
+
+// kernelRows is the most rows that a kernel takes.
+const kernelRows = 8
 
 // simdKernels are the kernels for a weight by their number of rows; nil where there is none.
 type simdKernels struct {
-	codes  [passRows + 1]func(*codeArgs)
-	floats [passRows + 1]func(*floatArgs)
+	codes  [kernelRows + 1]func(*codeArgs)
+	floats [kernelRows + 1]func(*floatArgs)
 	any    bool
+	most   int  // rows of a pass
+	loose  bool // whether many rows gain by unpacking strips first, which they do on no tier of arm64
 }
+
+// unpackStrips is not called, as no weight is loose here.
+func (w *weight) unpackStrips([]byte, int, int, *simdArgs) {}
+
+// tileBlocks computes no rows: arm64 has no tiles.
+func (r *pass) tileBlocks(*desk, int, int) int { return 0 }
 
 // simdArgs belong to a worker: what is passed to a kernel through a variable escapes, so it
 // must not be made anew for each call.
@@ -56,13 +67,14 @@ type simdArgs struct {
 	float floatArgs
 }
 
-var floatKernels = map[packing][passRows + 1]func(*floatArgs){
+var floatKernels = map[packing][kernelRows + 1]func(*floatArgs){
 	halves: {1: halvesm1NEON, 2: halvesm2NEON, 3: halvesm3NEON, 4: halvesm4NEON},
 	words:  {1: wordsm1NEON, 2: wordsm2NEON, 3: wordsm3NEON, 4: wordsm4NEON},
 }
 
 // findKernels looks up what a tier has for a weight.
-func findKernels(w *weight) (k simdKernels) {
+func findKernels(w *weight, _ int) (k simdKernels) {
+	k.most = kernelRows
 	if w.form.Kind == kernels.F32 {
 		if w.dev.tier != tierPortable {
 			k.floats = floatKernels[w.packing]
@@ -74,7 +86,7 @@ func findKernels(w *weight) (k simdKernels) {
 	if w.form.Kind == kernels.Int16 {
 		planes = 2
 	}
-	for m := 1; m <= passRows; m++ {
+	for m := 1; m <= kernelRows; m++ {
 		k.codes[m] = codeKernels[codeKernel{w.dev.tier, w.packing, planes, w.sub, w.wide, m}]
 	}
 	k.any = k.codes[1] != nil
@@ -89,7 +101,7 @@ func (r *pass) simd(a *simdArgs) bool {
 		return false
 	}
 	for row := 0; row < r.n; {
-		m := r.n - row
+		m := min(kernelRows, r.n-row)
 		if r.x.form == nil {
 			for k.floats[m] == nil {
 				m--

@@ -82,7 +82,7 @@ func (p *actsForm) store(dst []byte, q *codes) {
 		}
 	default:
 		for i, c := range q {
-			if p.tier == tierAVX2 {
+			if p.tier.pairs() {
 				i = quadOrder(i)
 			}
 			dst[2*i], dst[2*i+1] = byte(c), byte(c>>8)
@@ -104,7 +104,7 @@ func (p *actsForm) load(q *codes, src []byte) {
 	default:
 		for i := range q {
 			j := i
-			if p.tier == tierAVX2 {
+			if p.tier.pairs() {
 				j = quadOrder(i)
 			}
 			q[i] = int32(int16(uint16(src[2*j]) | uint16(src[2*j+1])<<8))

@@ -19,3 +19,7 @@ func (t tier) runsWith(dotProd, i8mm bool) bool {
 		return false
 	}
 }
+
+// packs3 tells whether the tier keeps 3-bit weights in blocks of their own, rather than in those of
+// 4-bit ones.
+func (t tier) packs3() bool { return false }

@@ -5,8 +5,25 @@ import (
 	"strings"
 )
 
-// argF is the offset in arm64's codeArgs and floatArgs of room for the sums of 8 rows.
-const argF = 96
+// Offsets of arm64's codeArgs and floatArgs in package cpu.
+const (
+	neonW       = 0
+	neonQ       = 8  // codes of rows 0..3
+	neonQ1      = 16 // codes of rows 4..7
+	neonS       = 24 // scales of rows 0..3
+	neonS1      = 32
+	neonX       = 8  // floats
+	neonXStep   = 16 // bytes between rows of floats
+	neonCols    = 24
+	neonOut     = 40
+	neonGroups  = 48
+	neonStrips  = 56
+	neonStep    = 64 // bytes from a group's codes to the next, rows 0..3
+	neonStep1   = 72
+	neonStride  = 80 // bytes between rows of the output
+	neonAdd     = 88
+	neonRowSums = 96 // room for the sums of 8 rows
+)
 
 // Registers of every arm64 product kernel; R14 and R15 are a kernel's own.
 const (
@@ -199,13 +216,13 @@ func (a *neonAsm) product(k kernel, parts int, mask string, inRegisters bool, bl
 		for _, l := range []struct {
 			at  int
 			reg string
-		}{{argW, regW}, {argOut, regOut}, {argStride, regStride}, {argStrips, regStrips}, {argStep, regStep}} {
+		}{{neonW, regW}, {neonOut, regOut}, {neonStride, regStride}, {neonStrips, regStrips}, {neonStep, regStep}} {
 			a.p("MOVD %d(R0), %s", l.at, l.reg)
 		}
 		if k.m > 4 {
-			a.p("MOVD %d(R0), %s", argStep1, regStep1)
+			a.p("MOVD %d(R0), %s", neonStep1, regStep1)
 		}
-		a.p("ADD $%d, R0, %s", argF, regF)
+		a.p("ADD $%d, R0, %s", neonRowSums, regF)
 		if mask != "" {
 			p.mask = p.regs.one()
 			a.p("VMOVI $%s, V%d.B16", mask, p.mask)
@@ -217,13 +234,13 @@ func (a *neonAsm) product(k kernel, parts int, mask string, inRegisters bool, bl
 			a.label("half")
 			a.p("MOVD R15, %s", regW)
 		}
-		a.p("MOVD %d(R0), %s", argQ, regQ)
-		a.p("MOVD %d(R0), %s", argS, regS)
+		a.p("MOVD %d(R0), %s", neonQ, regQ)
+		a.p("MOVD %d(R0), %s", neonS, regS)
 		if k.m > 4 {
-			a.p("MOVD %d(R0), %s", argQ1, regQ1)
-			a.p("MOVD %d(R0), %s", argS1, regS1)
+			a.p("MOVD %d(R0), %s", neonQ1, regQ1)
+			a.p("MOVD %d(R0), %s", neonS1, regS1)
 		}
-		a.p("MOVD %d(R0), %s", argGroups, regGroups)
+		a.p("MOVD %d(R0), %s", neonGroups, regGroups)
 		p.clear()
 		a.label("block")
 		a.count = 0
@@ -275,7 +292,7 @@ func (p *product) clear() {
 // storeSums writes the rows' sums to the output, with or without what is there.
 func (a *neonAsm) storeSums(m, parts int, sums [][]int) {
 	a.p("MOVD %s, %s", regOut, regAddress)
-	a.p("MOVD %d(R0), %s", argAdd, regGroups)
+	a.p("MOVD %d(R0), %s", neonAdd, regGroups)
 	a.p("CBNZ %s, add", regGroups)
 	rows := func(add bool) {
 		for r := range m {

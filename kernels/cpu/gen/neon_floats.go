@@ -53,18 +53,18 @@ func (k *floatKernel) line() int {
 }
 
 func (k *floatKernel) body(side int) {
-	k.p("MOVD %d(R0), %s", fargW, regW)
-	k.p("MOVD %d(R0), %s", fargOut, regOut)
-	k.p("MOVD %d(R0), %s", fargStride, regStride)
-	k.p("MOVD %d(R0), %s", fargStrips, regStrips)
-	k.p("MOVD %d(R0), %s", fargXStep, regStep)
-	k.p("ADD $%d, R0, %s", argF, regF)
+	k.p("MOVD %d(R0), %s", neonW, regW)
+	k.p("MOVD %d(R0), %s", neonOut, regOut)
+	k.p("MOVD %d(R0), %s", neonStride, regStride)
+	k.p("MOVD %d(R0), %s", neonStrips, regStrips)
+	k.p("MOVD %d(R0), %s", neonXStep, regStep)
+	k.p("ADD $%d, R0, %s", neonRowSums, regF)
 	k.label("strip")
-	k.p("MOVD %d(R0), R2", fargX)
+	k.p("MOVD %d(R0), R2", neonX)
 	for r := range k.m - 1 {
 		k.p("ADD %s, %s, %s", regStep, floatRows[r], floatRows[r+1])
 	}
-	k.p("MOVD %d(R0), %s", fargCols, regGroups)
+	k.p("MOVD %d(R0), %s", neonCols, regGroups)
 	k.zero(0)
 	for r := range k.m {
 		for at := 0; at < 64; at += 32 {
