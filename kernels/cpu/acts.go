@@ -19,8 +19,9 @@ import (
 // The tier with tiles has spans of 16 rows in the place of quads for its codes, since the lines of
 // a tile lie equally far apart.
 //
-// int16 codes are kept as int8 planes [64] high, [64] low by the VNNI tier (q = 256*high+low),
-// as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by plain Go.
+// int16 codes are kept as int8 planes [64] high, [64] low by tiers with instructions for sums of int8
+// products (q = 256*high+low), as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by
+// plain Go and NEON.
 
 // acts is kernels.Acts with its layout worked out.
 type acts struct {

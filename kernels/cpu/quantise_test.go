@@ -53,6 +53,9 @@ func FuzzQuantise(f *testing.F) {
 	f.Add(uint64(1), 64, 1, 0)
 	f.Add(uint64(2), 200, 7, 6)
 	f.Add(uint64(3), 96, 5, 4)
+	for i := range 32 { // every kind of row, whole groups and a rest, every place of a quad
+		f.Add(uint64(i), 64+37*(i%12), 9, i%9)
+	}
 	f.Fuzz(func(t *testing.T, seed uint64, k, rows, row int) {
 		if k < 1 || k > 500 || rows < 1 || rows > 9 || row < 0 || row >= rows {
 			return

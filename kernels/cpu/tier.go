@@ -15,12 +15,15 @@ const (
 	tierAVX512               // AVX-512 F, BW, DQ and VL; products in 256-bit registers
 	tierVNNI                 // AVX-512 F, BW, DQ, VL and VNNI
 	tierAMX                  // VNNI, and int8 tiles for many rows
+	tierNEON                 // arm64's base
+	tierDotProd              // its dot products, from Armv8.2 on
+	tierI8MM                 // and its 8-bit matrix products, from Armv8.6 on
 )
 
 // TierVariable is the environment variable that forces a tier.
 const TierVariable = "MTPLX_CPU"
 
-var tierNames = [...]string{"portable", "avx2", "avxvnni", "avx512", "vnni", "amx"}
+var tierNames = [...]string{"portable", "avx2", "avxvnni", "avx512", "vnni", "amx", "neon", "dotprod", "i8mm"}
 
 func (t tier) String() string { return tierNames[t] }
 
@@ -31,6 +34,8 @@ func (t tier) vectors() tier {
 		return tierAVX2
 	case tierAVX512, tierAMX:
 		return tierVNNI
+	case tierDotProd, tierI8MM:
+		return tierNEON
 	default:
 		return t
 	}
@@ -49,7 +54,14 @@ func (t tier) products() tier {
 }
 
 // planes tells whether the tier keeps int16 activations as two planes of int8.
-func (t tier) planes() bool { return t == tierAVXVNNI || t == tierVNNI || t == tierAMX }
+func (t tier) planes() bool {
+	switch t {
+	case tierAVXVNNI, tierVNNI, tierAMX, tierDotProd, tierI8MM:
+		return true
+	default:
+		return false
+	}
+}
 
 // pairs tells whether the tier keeps int16 activations as words in the order k0 k2 k1 k3.
 func (t tier) pairs() bool { return t == tierAVX2 || t == tierAVX512 }

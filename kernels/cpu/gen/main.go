@@ -91,6 +91,7 @@ func main() {
 	}
 	writeGo("kernels_amd64.go", b.String())
 	writeTables(vnni.names, avx2.names, avxvnni.names, amx.names)
+	writeNEON()
 }
 
 // writeTables writes the tables by which product_amd64.go finds a kernel.
