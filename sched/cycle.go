@@ -51,6 +51,7 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 				b.ready = append(b.ready, s)
 				continue
 			}
+			s.head = s.lane.State.HeadLen()
 			c.Lanes = append(c.Lanes, &s.lane)
 			b.travelling[&s.lane] = s
 		}

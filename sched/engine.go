@@ -145,8 +145,8 @@ func Open(env Env) (*Engine, error) {
 	return e, nil
 }
 
-// Start queues a request. The error wraps ErrBusy, ErrDraining, ErrClosed, *TooLongError or *MemoryError, or
-// says what is wrong with the request.
+// Start queues a request. The error wraps ErrBusy, ErrSessionBusy, ErrDraining, ErrClosed, *TooLongError or
+// *MemoryError, or says what is wrong with the request.
 func (e *Engine) Start(r Request) (*Session, error) {
 	if err := r.check(&e.env); err != nil {
 		return nil, err
@@ -211,7 +211,6 @@ type board struct {
 	idle       []*stages.Cycle
 	ids        uint64
 	reserved   int // pages that admitted sessions may come to hold
-	prompted   int // prompt rows of the last cycle, which the head reads in the next
 	deadline   time.Time
 	planner    *depth.Planner
 	cohorts    cohorts
@@ -320,6 +319,6 @@ func (e *Engine) leave(b *board, s *Session) {
 		s.lane.State = nil
 		b.reserved -= s.pages
 	}
-	e.line.left()
+	e.line.left(s)
 	close(s.done)
 }

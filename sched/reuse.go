@@ -12,6 +12,8 @@ type Reuse struct {
 	Mode bank.Mode
 	// Session is the id of the conversation, for statistics and for those who come without one.
 	Session string
+	// Exclusive refuses the request with ErrSessionBusy while another of the session runs.
+	Exclusive bool
 	// Stable is how many tokens of the prompt the next turn is sure to repeat: all but what a template puts
 	// at the end to ask for an answer. 0 leaves out the last few.
 	Stable int
