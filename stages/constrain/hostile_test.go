@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -280,7 +281,7 @@ func TestGrammarsAreRemembered(t *testing.T) {
 		t.Error("the same tools are compiled twice")
 	}
 	for i := range keepGrammars + 5 {
-		compile(t, c, &Spec{Form: Choice, Choices: []string{fmt.Sprint(i)}})
+		compile(t, c, &Spec{Form: Choice, Choices: []string{strconv.Itoa(i)}})
 	}
 	if n := len(c.recent); n > keepGrammars {
 		t.Errorf("%d grammars are kept, want at most %d", n, keepGrammars)

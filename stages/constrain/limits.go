@@ -17,10 +17,10 @@ const (
 	maxMerges       = 20_000  // merges of alternatives
 	maxPattern      = 4 << 10 // bytes of a regular expression
 	maxPatternSize  = 20_000  // its characters with repetitions written out
-	maxEdges        = 1 << 19 // edges of the nondeterministic automaton
-	maxStates       = 1 << 17 // states of the deterministic one
-	maxRows         = 1 << 14 // of which with more than 8 distinct ranges of bytes
-	maxWork         = 1 << 24 // elements of sets of states looked at
+	maxEdges        = 8       // edges of the nondeterministic automaton, for each of maxStates
+	maxStates       = 1 << 16 // states of the deterministic one
+	maxRows         = 1 << 14 // of which with many ranges of bytes
+	maxWork         = 64      // elements of sets of states looked at, for each of maxStates
 	maxTools        = 1024    // functions of one request
 	maxTokenBytes   = 1 << 14 // bytes of one token
 	maxLengthUnroll = 4096    // maxLength beside a pattern or a format

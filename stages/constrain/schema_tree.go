@@ -53,8 +53,7 @@ func parseTree(data []byte, field string) (*tree, error) {
 	t.dec.UseNumber()
 	var err error
 	if t.root, err = t.value(nil, "", 0); err != nil {
-		var own *Error
-		if errors.As(err, &own) {
+		if _, ours := errors.AsType[*Error](err); ours {
 			return nil, err
 		}
 		if errors.Is(err, io.EOF) {
