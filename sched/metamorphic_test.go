@@ -68,10 +68,11 @@ func (h *history) open() {
 	r := &rig{model: m, draft: fake.NewQueue(3 * time.Millisecond), verify: fake.NewQueue(10 * time.Millisecond)}
 	r.verify.PerRow = time.Duration(rng.IntN(2000)) * time.Microsecond
 	env := Env{
-		Vocabulary: fake.Vocab, Context: 600, Rows: 12 + rng.IntN(100), Lanes: 1 + rng.IntN(6), Depth: 1 + rng.IntN(8),
+		Vocabulary: fake.Vocab, Context: 600, Rows: 3 + rng.IntN(100), Lanes: 1 + rng.IntN(6), Depth: 1 + rng.IntN(8),
 		Cycles: 1 + rng.IntN(3), Waiting: 1 + rng.IntN(12), Interval: 64 + rng.IntN(300), Stretch: 1 + 2*rng.Float64(),
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
+	m.Rows = env.Rows
 	if rng.IntN(3) > 0 {
 		env.Calibrate = time.Second
 	}

@@ -72,6 +72,10 @@ func (e *Engine) open(s *Session) error {
 		if err != nil {
 			return err
 		}
+		if r.State != nil && r.Tokens-r.Head > e.env.Rows { // from a process with larger forwards
+			r.State.Release()
+			r = bank.Restored{Reason: bank.NoHeadHistory}
+		}
 		s.restored = r
 		if r.State != nil {
 			l.State, l.HiddenBase, s.last = r.State, r.Head, r.Tokens

@@ -22,8 +22,8 @@ const (
 // Options are what a bank is made of.
 type Options struct {
 	Pool *page.Pool
-	// Fingerprint names everything that decides bits: weights, head, numeric mode, and the template that
-	// made the tokens. What was remembered under another is not seen.
+	// Fingerprint names everything that decides bits and their layout: weights, head, numeric mode, device,
+	// and the template that made the tokens. What was remembered under another is not seen.
 	Fingerprint string
 	// Bytes is the budget for checkpoints (default: what the pages may take, but at least eight checkpoints),
 	// Pages that for pages (default: half the pool's).
