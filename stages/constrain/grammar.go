@@ -102,6 +102,9 @@ func (g *Grammar) finish(b *builder) error {
 	if path, ok := g.leftRecursive(b); ok {
 		return &Error{Path: path, Problem: "a value begins with itself", Remedy: "remove the $ref cycle"}
 	}
+	if err := g.checkWidth(b); err != nil {
+		return err
+	}
 	g.emptiness()
 	for i := range g.states {
 		st := &g.states[i]

@@ -70,7 +70,18 @@ var refused = []struct {
 	{"counted names", `{"type":"object","properties":{"a":true,"b":true},"minProperties":1}`, "#", "minProperties", false},
 	{"many enums", `{"enum":[` + numbers(200_000) + `]}`, "#", "", true},
 	{"many optional properties", properties(30_000), "#", "", true},
+	{"many patterns alike", alternatives(100, `{"type":"string","pattern":"^[a-z]*%d[a-z]*$"}`), "#", "", true},
+	{"many lengths alike", alternatives(100, `{"type":"string","maxLength":%d}`), "#", "", true},
+	{"many counts alike", alternatives(100, `{"type":"array","items":{"$ref":"#"},"maxItems":%d}`), "#", "", true},
 	{"invalid UTF-8 in pattern", "{\"pattern\":\"\xff(\"}", "#", "pattern", false},
+}
+
+func alternatives(n int, format string) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(format, i+1)
+	}
+	return `{"anyOf":[` + strings.Join(list, ",") + `]}`
 }
 
 func chain(n int) string {
@@ -147,6 +158,7 @@ func TestLargeOrdinarySchemasAreTaken(t *testing.T) {
 		"pattern length": `{"type":"string","pattern":"^[a-z0-9-]+$","maxLength":253}`,
 		"deep":           strings.Repeat(`{"type":"array","items":`, 60) + `{}` + strings.Repeat(`}`, 60),
 		"refs":           chain(200),
+		"cases":          alternatives(200, `{"type":"object","properties":{"kind":{"const":"%d"},"data":{"type":"object","properties":{"x":{"type":"string"}}}},"required":["kind","data"]}`),
 	} {
 		mb := spent(func() { compile(t, c, schema(s)) })
 		if mb > 200 {

@@ -21,6 +21,7 @@ const (
 	maxStates       = 1 << 16 // states of the deterministic one
 	maxRows         = 1 << 14 // of which with many ranges of bytes
 	maxWork         = 64      // elements of sets of states looked at, for each of maxStates
+	maxAlike        = 64      // alternatives in one grammar that begin with the same byte as others
 	maxTools        = 1024    // functions of one request
 	maxTokenBytes   = 1 << 14 // bytes of one token
 	maxLengthUnroll = 4096    // maxLength beside a pattern or a format

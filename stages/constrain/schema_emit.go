@@ -2,6 +2,7 @@ package constrain
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,11 +64,23 @@ func (e *emitter) child(c conj, from, to int32) {
 		e.b.fail(err)
 		return
 	}
-	if len(alts) == 1 && (alts[0].kinds()&(typeObject|typeArray) == 0 && !alts[0].hasEnum || alts[0].trivial()) {
+	if len(alts) == 1 && alts[0].scalar() {
 		e.flat(alts[0], from, to)
 		return
 	}
 	e.b.call(from, e.ruleOf(c, typeAny), to)
+}
+
+// scalar tells whether a flat is small in place: such values of several alternatives are then told apart by the
+// automaton, where rules would have to be read side by side.
+func (f *flat) scalar() bool {
+	switch {
+	case f.trivial():
+		return true
+	case f.hasEnum:
+		return len(f.enum) <= 64 && !slices.ContainsFunc(f.enum, func(v *node) bool { return v.kind == kindArray || v.kind == kindObject })
+	}
+	return f.kinds()&(typeObject|typeArray) == 0
 }
 
 // flat takes the values that meet a flat.
