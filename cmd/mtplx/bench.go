@@ -59,7 +59,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 		}
 		all = append(all, prompts)
 	}
-	r, err := c.open()
+	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,16 +51,14 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if c.MaxTokens < 1 {
 		return usage(fmt.Errorf("--max-tokens is %d", c.MaxTokens), "give at least 1")
 	}
-	for _, stop := range c.Stop {
-		if stop == "" {
-			return usage(errors.New("--stop is empty"), "give the text that should end the answer")
-		}
+	if slices.Contains(c.Stop, "") {
+		return usage(errors.New("--stop is empty"), "give the text that should end the answer")
 	}
 	prompt, err := c.prompt(s)
 	if err != nil {
 		return err
 	}
-	r, err := c.open()
+	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
