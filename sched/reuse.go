@@ -128,6 +128,10 @@ func (e *Engine) remember(b *board, s *Session) {
 // keep remembers a session that is about to leave, with the rows that its head has not read.
 func (e *Engine) keep(b *board, s *Session) {
 	l := &s.lane
+	if s.pending != nil { // the head will not get to read its rows: they go with the snapshot instead
+		s.pending.Release()
+		s.pending, s.last = nil, 0
+	}
 	if e.env.Bank == nil || s.reuse.Mode == bank.Off || l.State == nil || l.State.Len() < s.last+leastEnd {
 		return
 	}
