@@ -11,6 +11,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
+	"mtplx/sched/bank"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -79,6 +80,47 @@ func TestAutoDepthChangesNoText(t *testing.T) {
 	for i := range prompts {
 		if !slices.Equal(got[i], want[i]) {
 			t.Errorf("prompt %d beside others with auto depth: %v, alone and plain: %v", i, got[i], want[i])
+		}
+	}
+}
+
+// Sessions that share beginnings, in two cohorts, with auto depth, a bank and chunks of any size, write on the
+// real model what each writes alone with plain decoding.
+func TestManySessionsWriteWhatEachWritesAlone(t *testing.T) {
+	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	alone := engine(t, r, nil)
+	many := engine(t, r, func(e *sched.Env) {
+		withBank(t, bank.Options{})(e)
+		e.Cycles, e.Calibrate, e.Interval = 2, 10*time.Millisecond, 64
+	})
+	shared := prose(t, r, 150, 4)
+	var prompts [][]int32
+	for i := range 6 {
+		p := slices.Clone(shared[:70+13*i])
+		prompts = append(prompts, append(p, prose(t, r, 20+7*i, 5+i)...))
+	}
+	want := make([]answer, len(prompts))
+	for i, p := range prompts {
+		want[i] = ask(t, r, alone, p, 0.7*float64(i%2), 0, 24)
+	}
+	for round := range 2 { // the second time from the bank
+		var wg sync.WaitGroup
+		got := make([]answer, len(prompts))
+		for i, p := range prompts {
+			wg.Go(func() { got[i] = ask(t, r, many, p, 0.7*float64(i%2), sched.Auto, 24) })
+		}
+		wg.Wait()
+		for i := range prompts {
+			if !slices.Equal(got[i].tokens, want[i].tokens) {
+				t.Errorf("round %d, session %d (%d of %d tokens restored): %v, alone %v", round, i, got[i].reused, len(prompts[i]), got[i].tokens, want[i].tokens)
+			}
+			if round == 1 && got[i].reused == 0 {
+				t.Errorf("session %d was computed anew", i)
+			}
 		}
 	}
 }
