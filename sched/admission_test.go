@@ -133,6 +133,9 @@ func TestDeadlines(t *testing.T) {
 		if d := time.Since(start); d != 100*time.Millisecond {
 			t.Fatalf("the waiting request ended after %v, want 100 ms", d)
 		}
+		if d := b.Queued(); d != 100*time.Millisecond {
+			t.Fatalf("the waiting request was queued for %v, want 100 ms", d)
+		}
 		text, finish, err := read(t.Context(), a)
 		if finish != "error" || !errors.Is(err, ErrDeadline) || len(text) == 0 || text != plain(long)[:len(text)] {
 			t.Fatalf("running past its deadline: %d letters, finish %q, error %v", len(text), finish, err)

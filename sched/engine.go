@@ -53,8 +53,8 @@ type Env struct {
 	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
 	HeadStart time.Duration
 
-	// Bank keeps the memory of ended and running sessions for those that begin alike; nil keeps none. The
-	// engine closes it. It needs Pool.
+	// Bank keeps the memory of ended and running sessions for those that begin alike; nil keeps none. It needs
+	// Pool. An engine that was opened closes it.
 	Bank *bank.Bank
 	// Interval is how many prompt tokens lie between checkpoints (default 1024).
 	Interval int
@@ -320,5 +320,6 @@ func (e *Engine) leave(b *board, s *Session) {
 		b.reserved -= s.pages
 	}
 	e.line.left(s)
+	s.ended = time.Now()
 	close(s.done)
 }

@@ -25,7 +25,7 @@ type Session struct {
 	cancelled atomic.Bool
 	done      chan struct{} // closed when the lane has left the engine
 
-	started, admitted time.Time
+	started, admitted, ended time.Time
 
 	// The loop's own.
 	pages    int         // that it may come to hold
@@ -73,6 +73,9 @@ func (s *Session) Reused() (tokens int, reason bank.Reason) {
 // was never admitted waited until its end.
 func (s *Session) Queued() time.Duration {
 	<-s.done
+	if s.admitted.IsZero() {
+		return s.ended.Sub(s.started)
+	}
 	return s.admitted.Sub(s.started)
 }
 
