@@ -117,6 +117,33 @@ func TestSameRequestAgainAfterAnother(t *testing.T) {
 	}
 }
 
+func TestLongRequestsAgainAfterOthers(t *testing.T) {
+	for _, n := range []int{2047, 2048, 2049, 8191, 8192, 8193} {
+		synctest.Test(t, func(t *testing.T) {
+			r := banked(t, bank.Options{}, func(e *Env) {
+				m, err := fake.New(2, 600, 0.7)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.Pool, e.NewTrunk, e.NewHead, e.Context, e.Rows = m.Pool, m.Trunk, m.Head, 9000, 512
+			})
+			defer r.close(t)
+			a, b := request(n, 1), request(n, 2)
+			a.Limits.MaxTokens, b.Limits.MaxTokens = 12, 12
+			r.say(t, a)
+			r.say(t, b)
+			text, s := r.say(t, a)
+			if s.restored.Tokens != n-tail {
+				t.Errorf("prompt of %d reused %d tokens, want all but %d", n, s.restored.Tokens, tail)
+			}
+			next := then(a, text, 1, 2, 3)
+			if _, s = r.say(t, next); s.restored.Tokens < n-tail {
+				t.Errorf("the turn after a prompt of %d reused %d tokens", n, s.restored.Tokens)
+			}
+		})
+	}
+}
+
 func TestPromptThatEndsAtACheckpointStillHasATokenToCompute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := banked(t, bank.Options{}, nil)
