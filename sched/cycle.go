@@ -34,6 +34,10 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 		c.Times.Formed = time.Now()
 		e.share(b)
 		for _, s := range b.picked {
+			if err := s.lane.Err; err != nil { // it lost its place in the pool
+				e.end(b, s, err)
+				continue
+			}
 			rows := s.rows
 			if rows > 0 {
 				if err := e.extend(s, rows); err != nil {
@@ -112,6 +116,9 @@ func (e *Engine) share(b *board) {
 	}
 	taken := 0
 	for _, s := range b.prompts {
+		if e.follows(b, s) || s.lane.Err != nil {
+			continue
+		}
 		s.lane.Chunk = min(s.left(), budget-taken)
 		s.rows = s.lane.Chunk
 		taken += s.rows

@@ -317,6 +317,8 @@ func (e *Engine) leave(b *board, s *Session) {
 	if s.lane.State != nil {
 		s.lane.State.Release()
 		s.lane.State = nil
+	}
+	if !s.admitted.IsZero() {
 		b.reserved -= s.pages
 	}
 	e.line.left(s)

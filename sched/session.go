@@ -36,6 +36,7 @@ type Session struct {
 	reuse    Reuse
 	cuts     []int // prompt positions to take checkpoints at, in order
 	restored bank.Restored
+	followed bool           // it waits for another to compute what they share
 	last     int            // position of its last checkpoint
 	pending  *bank.Snapshot // waits for the head to read the rows up to it
 }
