@@ -109,6 +109,9 @@ func NewCompiler(v Vocabulary, o Options) (*Compiler, error) {
 		o.CacheBytes = 64 << 20
 	}
 	c.cache = newCache(o.CacheBytes)
+	if err := c.warm(); err != nil {
+		return nil, fmt.Errorf("make compiler: %w", err)
+	}
 	return c, nil
 }
 

@@ -94,7 +94,7 @@ func TestEveryTextOfSchema(t *testing.T) {
 	c := newCompiler(t, everyByte(), Options{JSON: Compact})
 	longest := 7
 	if testing.Short() {
-		longest = 5
+		longest = 4
 	}
 	for _, x := range []struct{ schema, alphabet string }{
 		{`{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":{"type":["null","integer"]}}`, `{}":,a1`},

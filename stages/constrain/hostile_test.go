@@ -28,7 +28,7 @@ var refused = []struct {
 	{"deep", strings.Repeat(`{"items":`, 5000) + `{}` + strings.Repeat(`}`, 5000), "/items", "", true},
 	{"deep enum", `{"enum":[` + strings.Repeat(`[`, 1000) + strings.Repeat(`]`, 1000) + `]}`, "#/enum/0/0", "", true},
 	{"self", `{"$ref":"#"}`, "#", "$ref", false},
-	{"cycle", `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"anyOf":[{"allOf":[{"$ref":"#/$defs/a"}]}]}},"$ref":"#/$defs/a"}`, "#/$defs/a", "$ref", false},
+	{"cycle", `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"anyOf":[{"allOf":[{"$ref":"#/$defs/a"}]}]}},"$ref":"#/$defs/a"}`, "#/$defs/", "$ref", false},
 	{"endless value", `{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}`, "#", "", false},
 	{"long chain", chain(1000), "#/$defs/", "$ref", true},
 	{"product of anyOf", `{"allOf":[` + strings.TrimSuffix(strings.Repeat(`{"anyOf":[{"minLength":1},{"minLength":2},{"minLength":3},{"minLength":4}]},`, 20), ",") + `]}`, "#", "", true},
@@ -127,8 +127,8 @@ func TestHostileSchemasAreRefusedWithinBounds(t *testing.T) {
 		var err error
 		var g *Grammar
 		mb := spent(func() { g, err = c.Compile(schema(x.schema)) })
-		if mb > 400 {
-			t.Errorf("%s: %d MB were allocated, want at most 400", x.name, mb)
+		if mb > 300 {
+			t.Errorf("%s: %d MB were allocated, want at most 300", x.name, mb)
 		}
 		var own *Error
 		if !errors.As(err, &own) {

@@ -7,8 +7,8 @@ import (
 )
 
 // The bounds of one compilation. They count work, not time, so that what is refused does not depend on the
-// machine. Together they hold a compilation to about half a second of one core and 150 MB; what a finished
-// grammar keeps is at most half of that, and in practice some hundred kilobytes.
+// machine. Together they hold a compilation to under a second of one core and 300 MB allocated in all, most of them
+// short-lived; hostile_test.go holds it to that. A finished grammar keeps some hundred kilobytes, 20 MB at the very most.
 const (
 	maxInput        = 1 << 20 // bytes of a schema, or of all choices together
 	maxDepth        = 128     // nesting of a schema's text

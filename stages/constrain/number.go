@@ -80,7 +80,6 @@ func (d decimal) compare(o decimal) int {
 type bound struct {
 	at     decimal
 	strict bool
-	path   string
 }
 
 // tighter gives the stronger of two lower (sign 1) or upper (sign -1) bounds, each nil where there is none.

@@ -28,10 +28,16 @@ func (e *emitter) ruleOf(c conj, only typeSet) int32 {
 	if len(c) == 0 && only == typeAny {
 		return e.b.valueRule()
 	}
+	if len(c) == 1 {
+		c = conj{e.r.target(c[0])}
+	}
 	var name strings.Builder
 	fmt.Fprintf(&name, "schema %s %d", e.scope, only)
 	for _, n := range c {
 		name.WriteString(" " + strconv.Itoa(n.id))
+	}
+	if r, ok := e.b.named[name.String()]; ok {
+		return r
 	}
 	return e.b.rule(name.String(), c[0].path(), func(int32, int32) {
 		e.todo = append(e.todo, pending{int32(len(e.b.rules) - 1), c, only})

@@ -35,8 +35,8 @@ func (g *Grammar) NewState(depth int) *State { return g.newState(depth, -1) }
 // NewStateAfter makes a state that allows every ordinary token, and none that ends the text, until the token has
 // come that ends the model's reasoning; the grammar's text begins behind it.
 func (g *Grammar) NewStateAfter(end int32, depth int) (*State, error) {
-	if end < 0 || int(end) >= g.c.size {
-		return nil, fmt.Errorf("make constraint: end of reasoning is token %d, not one of %d", end, g.c.size)
+	if end < 0 || int(end) >= g.c.size || g.c.isEnd(end) {
+		return nil, fmt.Errorf("make constraint: end of reasoning is token %d, which ends the text or is not one of %d", end, g.c.size)
 	}
 	return g.newState(depth, end), nil
 }

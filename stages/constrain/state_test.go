@@ -50,8 +50,10 @@ func TestReasoningIsFreeUntilItsEnd(t *testing.T) {
 	if !s.Done() || !s.Advance(0) {
 		t.Error("the text cannot end")
 	}
-	if _, err := g.NewStateAfter(int32(v.Size()), 1); err == nil {
-		t.Error("an end of reasoning beyond the vocabulary is taken")
+	for _, id := range []int32{-1, 0, int32(v.Size())} {
+		if _, err := g.NewStateAfter(id, 1); err == nil {
+			t.Errorf("token %d is taken for an end of reasoning", id)
+		}
 	}
 }
 
