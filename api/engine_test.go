@@ -61,6 +61,10 @@ func TestCachedTokens(t *testing.T) {
 		t.Errorf("responses: %s", u)
 	}
 	_, text := r.do(t, "GET", "/metrics", "")
+	_, body = r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,"n":2}`)
+	if u := gjson.Get(body, "usage"); u.Get("prompt_tokens").Int() != 21 || u.Get("prompt_tokens_details.cached_tokens").Int() != 21 {
+		t.Errorf("two choices of one prompt: %s", u)
+	}
 	for _, want := range []string{
 		`mtplx_prompt_tokens_total{model_name="tiny"} 63`, `vllm:prefix_cache_hits_total{model_name="tiny"} 45`, `vllm:prefix_cache_queries_total{model_name="tiny"} 63`,
 		`vllm:generation_tokens_total{model_name="tiny"} 37`, `vllm:request_success_total{finished_reason="stop",model_name="tiny"} 2`,

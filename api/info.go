@@ -23,8 +23,12 @@ func (c *call) encode(v any) error {
 	return c.json(b.Bytes())
 }
 
-// live is GET /health/live: the process answers.
+// live is GET /health/live: the process answers, and need not be started anew.
 func (s *Server) live(c *call) error {
+	if s.broken.Load() {
+		c.SetStatusCode(503)
+		return c.encode(map[string]string{"status": "the engine has stopped"})
+	}
 	return c.encode(map[string]string{"status": "ok"})
 }
 
@@ -34,6 +38,8 @@ func (s *Server) ready(c *call) error {
 	switch {
 	case s.draining.Load():
 		status = "draining"
+	case s.broken.Load():
+		status = "the engine has stopped"
 	case s.queue.full():
 		status = "queue full"
 	}

@@ -95,6 +95,9 @@ func (j *job) begin(p *prompt) error {
 	}
 	session, err := s.cfg.Model.Engine.Start(q)
 	if err != nil {
+		if errors.Is(err, sched.ErrClosed) && !s.draining.Load() && !s.broken.Swap(true) {
+			s.cfg.Log.Error("the engine has stopped", "error", err)
+		}
 		return engineError(err)
 	}
 	j.usage.Mode, j.usage.Depth = "ar", q.Depth

@@ -135,6 +135,11 @@ func TestEngineRefuses(t *testing.T) {
 			t.Errorf("%v: %d requests are still counted", c.err, running+waiting)
 		}
 	}
+	for _, path := range []string{"/health/live", "/health/ready", "/health"} { // an engine that has stopped does not come back
+		if res, body := r.do(t, "GET", path, ""); res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s with a stopped engine: %s %s", path, res.Status, body)
+		}
+	}
 	r.engine.refuse = nil
 	if res, body := r.do(t, "POST", "/v1/chat/completions", `{"messages":[{"role":"user","content":"break"}]}`); res.StatusCode != http.StatusInternalServerError || gjson.Get(body, "error.type").String() != "server_error" {
 		t.Errorf("an answer that fails: %s %s", res.Status, body)

@@ -32,6 +32,7 @@ type Server struct {
 	started  time.Time
 
 	draining atomic.Bool
+	broken   atomic.Bool // the engine has stopped for good
 	// Every answer's context comes from base, so that abort ends them all.
 	base  context.Context //nolint:containedctx // the server's own life, not a request's
 	abort context.CancelCauseFunc
@@ -112,7 +113,7 @@ func (s *Server) Close() error {
 }
 
 // Ready tells whether new requests are welcome.
-func (s *Server) Ready() bool { return !s.draining.Load() && !s.queue.full() }
+func (s *Server) Ready() bool { return !s.draining.Load() && !s.broken.Load() && !s.queue.full() }
 
 // badRequest answers what fasthttp could not read.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -269,6 +270,56 @@ func TestServeTheDefaultModel(t *testing.T) {
 	}
 	if code := s.exit(syscall.SIGTERM); code != 0 {
 		t.Errorf("after SIGTERM the exit code is %d:\n%s", code, s.log)
+	}
+}
+
+// A unix socket, keys from a file, and who has the port.
+func TestServeListens(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("# two\na-first-long-key\n\na-second-long-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	serve(t, "--unix", socket, "--api-key-file", keys, "--warmup-tokens", "0")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	for key, want := range map[string]int{"": 401, "a-second-long-key": 200, "# two": 401} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://any.name/v1/models", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("with key %q: %s, want %d", key, res.Status, want)
+		}
+	}
+
+	s := serve(t, "--warmup-tokens", "0")
+	foreign, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = foreign.Close() }()
+	for addr, want := range map[string]string{
+		strings.TrimPrefix(s.url, "http://"): "mtplx serves mtplx-default at " + s.url + " already",
+		foreign.Addr().String():              "another program listens at " + foreign.Addr().String(),
+		"unix":                               "another program listens at " + socket,
+	} {
+		args := []string{"serve", "--unix", socket}
+		if addr != "unix" {
+			args = []string{"serve", "--port", addr[strings.LastIndexByte(addr, ':')+1:]}
+		}
+		out, err := exec.CommandContext(t.Context(), binary(t), args...).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, %s; want exit code 2 and %q", args, err, out, want)
+		}
 	}
 }
 
