@@ -17,7 +17,7 @@ func (ascii) Bytes(id int32) string {
 	if id == 0 {
 		return ""
 	}
-	return string(rune(id))
+	return string(id)
 }
 
 // A lane drafts two tokens under the grammar's masks, takes them back, verifies them under the same masks and commits
