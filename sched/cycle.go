@@ -52,7 +52,7 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 				b.ready = append(b.ready, s)
 				continue
 			}
-			s.head = s.lane.State.HeadLen()
+			s.head, s.at = s.lane.State.HeadLen(), s.lane.State.Len()+s.lane.Chunk
 			c.Lanes = append(c.Lanes, &s.lane)
 			b.travelling[&s.lane] = s
 		}

@@ -164,6 +164,7 @@ func (e *Engine) Start(r Request) (*Session, error) {
 		Speculate: r.Speculate && e.env.NewHead != nil,
 		Out:       commit.NewDecoder(r.Detok, r.Limits, s.sink),
 	}
+	s.prompt = s.lane.Text[:len(r.Prompt):len(r.Prompt)]
 	if r.Shape.Active() {
 		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
 	}

@@ -19,13 +19,13 @@ func (e *Engine) follows(b *board, s *Session) bool {
 		return false
 	}
 	for _, o := range b.prompts {
-		if e.leads(o, s) {
+		if e.leads(o, s, false) {
 			s.followed = true
 			return true
 		}
 	}
 	for _, o := range b.travelling {
-		if e.leads(o, s) {
+		if e.leads(o, s, true) {
 			s.followed = true
 			return true
 		}
@@ -37,21 +37,22 @@ func (e *Engine) follows(b *board, s *Session) bool {
 	return false
 }
 
-// leads tells whether o is about to compute what s can use.
-func (e *Engine) leads(o, s *Session) bool {
-	n, begun := o.lane.State.Len(), o.lane.State.Len() > o.restored.Tokens
+// leads tells whether o is about to compute what s can use. A lane that travels is the stages': only what the
+// loop itself knows of it is looked at.
+func (e *Engine) leads(o, s *Session, travels bool) bool {
+	begun := o.at > o.restored.Tokens
 	if o == s || o.reuse.Mode == bank.Off || s.lane.Speculate && !o.lane.Speculate || !begun && o.lane.ID > s.lane.ID {
 		return false
 	}
 	if p := o.pending; p != nil && s.followed && len(p.Tokens) >= s.restored.Tokens+leastFollow {
-		return shared(p.Tokens, s.lane.Text) == len(p.Tokens) // it is remembered after the next cycle
+		return shared(p.Tokens, s.prompt) == len(p.Tokens) // it is remembered after the next cycle
 	}
-	if n >= o.lane.Prompt {
+	at := min(shared(o.prompt, s.prompt), len(o.prompt)-1, len(s.prompt)-1)
+	switch {
+	case at < s.restored.Tokens+leastFollow, at < o.at:
 		return false
-	}
-	at := min(shared(o.lane.Text[:o.lane.Prompt], s.lane.Text), o.lane.Prompt-1, s.lane.Prompt-1)
-	if at <= n || at < s.restored.Tokens+leastFollow {
-		return false
+	case at == o.at:
+		return travels // it is on its way to where they part
 	}
 	if i, found := slices.BinarySearch(o.cuts, at); !found {
 		o.cuts = slices.Insert(o.cuts, i, at)

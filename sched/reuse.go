@@ -78,7 +78,7 @@ func (e *Engine) open(s *Session) error {
 		}
 		s.restored = r
 		if r.State != nil {
-			l.State, l.HiddenBase, s.last = r.State, r.Head, r.Tokens
+			l.State, l.HiddenBase, s.last, s.at = r.State, r.Head, r.Tokens, r.Tokens
 			return nil
 		}
 	}

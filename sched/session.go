@@ -30,6 +30,8 @@ type Session struct {
 	// The loop's own.
 	pages    int         // that it may come to hold
 	turn     int64       // the cycle since which it is ready
+	prompt   []int32     // never written
+	at       int         // tokens that are computed once the cycle it is in comes back, while in its prompt
 	rows     int         // of the next cycle; 0 leaves it out
 	head     int         // rows that the head had read when its cycle was formed
 	plan     *depth.Lane // the planner's view of it
