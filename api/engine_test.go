@@ -140,6 +140,35 @@ func TestFormatsBecomeConstraints(t *testing.T) {
 	}
 }
 
+// A budget of thoughts is kept to the token, however chunks fall, and the answer goes on after them.
+func TestThinkingBudget(t *testing.T) {
+	for _, step := range []int{1, 3, 4, 9, 50} {
+		r := newRig(t, nil)
+		r.engine.perStep = step
+		ask := func(path, body, thoughts, content string) string {
+			t.Helper()
+			res, body := r.do(t, "POST", path, body)
+			if res.StatusCode != http.StatusOK || gjson.Get(body, thoughts).String() != "hm, w" || gjson.Get(body, content).String() != "Done." {
+				t.Errorf("%d tokens a cycle, %s: %s", step, path, body)
+			}
+			return body
+		}
+		body := ask("/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,"enable_thinking":true,"thinking_budget":5,"max_tokens":100,"seed":1}`, "choices.0.message.reasoning_content", "choices.0.message.content")
+		if n := gjson.Get(body, "usage.completion_tokens").Int(); n != 5+6 {
+			t.Errorf("%d tokens a cycle: %d tokens were counted, want 11", step, n)
+		}
+		if q := r.engine.last(); q.Limits.MaxTokens != 95 || q.Seed != 1 {
+			t.Errorf("%d tokens a cycle: the second session has %d tokens and seed %d, want 95 and 1", step, q.Limits.MaxTokens, q.Seed)
+		}
+		ask("/v1/messages", `{"max_tokens":100,"thinking":{"type":"enabled","budget_tokens":5},"messages":[{"role":"user","content":"hi"}]}`, "content.0.thinking", "content.1.text")
+		// A budget that thoughts do not reach changes nothing.
+		_, body = r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,"enable_thinking":true,"thinking_budget":50}`)
+		if gjson.Get(body, "choices.0.message.reasoning_content").String() != "hm, well" || gjson.Get(body, "choices.0.message.content").String() != "Hello." {
+			t.Errorf("%d tokens a cycle, room enough: %s", step, body)
+		}
+	}
+}
+
 // Silence is filled with pings, in each dialect's way.
 func TestPings(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Ping = 5 * time.Millisecond })

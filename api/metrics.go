@@ -133,8 +133,10 @@ func (m *metrics) tokens(n, timed int, d time.Duration) {
 }
 
 // finished books an answer's end.
-func (m *metrics) finished(reason string, s *stages.Stats) {
-	m.answers.WithLabelValues(reason).Inc()
+func (m *metrics) finished(reason string) { m.answers.WithLabelValues(reason).Inc() }
+
+// drafts books what a session drafted.
+func (m *metrics) drafts(s *stages.Stats) {
 	m.verifies.Add(float64(s.Verifies))
 	for i := range s.Drafted {
 		m.drafted.Add(float64(s.Drafted[i]))

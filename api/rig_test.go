@@ -43,6 +43,7 @@ var answers = []struct{ key, reply string }{
 	{"hang", "hang on"},
 	{"break", "break here"},
 	{"unicode", "¡Olé! 日本語 👍"},
+	{"\n</think>\n\n", "Done."},
 	{"<think>\n", "hm, well\n</think>\n\nHello."},
 	{"empty", ""},
 }

@@ -45,7 +45,12 @@ func BenchmarkServe(b *testing.B) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
-	defer func() { _ = server.Close(); <-served }()
+	defer func() {
+		_ = server.Close()
+		if err := <-served; err != nil {
+			b.Error(err)
+		}
+	}()
 
 	direct := func(i int) error {
 		s, err := r.Engine.Start(sched.Request{
