@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -59,6 +60,24 @@ func TestEveryRouteButHealthNeedsTheKey(t *testing.T) {
 	}
 	if _, body := r.do(t, "GET", "/health", "", "X-API-Key: "+keyA); gjson.Get(body, "model").String() != "tiny" {
 		t.Errorf("health tells those with a key %s", body)
+	}
+}
+
+// Strangers cannot make the server read what it will refuse.
+func TestStrangersBodiesAreSmall(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Keys = []string{keyA} })
+	for _, header := range []string{"", "X-API-Key: wrong-key-here\r\n"} {
+		conn, in := r.dial(t)
+		// The body never comes: whoever waits for it has not refused it.
+		fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000000\r\n\r\n", header)
+		line, err := in.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 401") {
+			t.Errorf("with %q: %q, %v; want 401", header, line, err)
+		}
+	}
+	large := strings.TrimSuffix(hi, "}") + `,"metadata":{"x":"` + strings.Repeat("x", 100000) + `"}}`
+	if res, body := r.do(t, "POST", "/v1/chat/completions", large, "X-API-Key: "+keyA); res.StatusCode != http.StatusOK {
+		t.Errorf("a large body with the key: %s %s", res.Status, body)
 	}
 }
 

@@ -56,6 +56,7 @@ func New(c Config) (*Server, error) {
 		Name:                         "mtplx",
 		Handler:                      s.handle,
 		ErrorHandler:                 s.badRequest,
+		HeaderReceived:               s.bodyLimit,
 		Concurrency:                  c.Connections,
 		ReadBufferSize:               16 << 10, // bounds the header
 		ReadTimeout:                  c.ReadTimeout,
@@ -115,6 +116,18 @@ func (s *Server) Close() error {
 // Ready tells whether new requests are welcome.
 func (s *Server) Ready() bool { return !s.draining.Load() && !s.broken.Load() && !s.queue.full() }
 
+// strangersBody is how much a request without a valid key may bring: it will be refused, but read first.
+const strangersBody = 64 << 10
+
+// bodyLimit decides by its headers how large a request may be.
+func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	limit := s.cfg.MaxBody
+	if _, ok := s.keys.check(credential(h)); !ok {
+		limit = min(limit, strangersBody)
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: limit}
+}
+
 // badRequest answers what fasthttp could not read.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	e := request.Errorf("", "the request is malformed: %s", request.Quote(err.Error()))
@@ -124,6 +137,10 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		e = &request.Error{Kind: request.HeadersTooLarge, Message: "the request's headers are larger than 16 KiB"}
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		if _, ok := s.keys.check(credential(&ctx.Request.Header)); !ok {
+			e = unauthorised()
+			break
+		}
 		e = &request.Error{Kind: request.BodyTooLarge, Message: "the request's body is larger than " + strconv.Itoa(s.cfg.MaxBody) + " bytes"}
 	case errors.As(err, &netErr) && netErr.Timeout():
 		e = &request.Error{Kind: request.TimedOut, Message: "the request did not arrive within " + s.cfg.ReadTimeout.String()}
