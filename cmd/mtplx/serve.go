@@ -16,6 +16,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
+	"mtplx/sched/page"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -245,7 +246,11 @@ func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },
 		Load: func() api.Load {
 			s := r.Engine.Status()
-			return api.Load{Pages: s.Pages, FreePages: s.FreePages}
+			l := api.Load{Pages: s.Pages, FreePages: s.FreePages, PageTokens: page.Tokens}
+			if s.Bank.MaxBytes > 0 {
+				l.Bank = &s.Bank
+			}
+			return l
 		},
 	}
 	if c.ModelID != "" {
