@@ -59,11 +59,11 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 		}
 		all = append(all, prompts)
 	}
-	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer shut()
 	for i, name := range names {
 		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {
