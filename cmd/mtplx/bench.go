@@ -14,7 +14,8 @@ import (
 
 // benchCmd groups measurements.
 type benchCmd struct {
-	Run benchRunCmd `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
 
 // benchRunCmd runs one suite, or all.
