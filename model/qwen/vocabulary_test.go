@@ -31,6 +31,7 @@ func TestDraftVocabularyStopsWhereTheTokensEnd(t *testing.T) {
 			t.Errorf("narrow %v: the head proposes from the first %d ids, want %d", narrow, first, want)
 		}
 		s := r.state(t)
+		defer s.Release()
 		if err := s.Extend(8); err != nil {
 			t.Fatal(err)
 		}

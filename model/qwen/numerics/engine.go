@@ -100,7 +100,7 @@ func (e *Engine) forward(ctx context.Context, f *qwen.Forward, span *page.Span, 
 	if err := f.Submit(e.q, queue.Point{}, queue.Point{Event: e.done, Value: e.ticket}); err != nil {
 		return err
 	}
-	if err := e.done.Wait(context.Background(), e.ticket); err != nil { // what is submitted is waited for
+	if err := e.done.Wait(context.WithoutCancel(ctx), e.ticket); err != nil { // what is submitted is waited for
 		return err
 	}
 	if err := e.q.Err(); err != nil {
