@@ -116,7 +116,7 @@ func (a *admission) check() {
 func (a *admission) list() []*flight {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var out []*flight
+	out := make([]*flight, 0, len(a.flights))
 	for _, f := range a.flights {
 		out = append(out, f)
 	}

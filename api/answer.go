@@ -87,11 +87,11 @@ func (c *call) stream(j *job, enc encoder, ping []byte) {
 			return
 		}
 		err = j.run(ctx, to)
-		switch e := (*request.Error)(nil); {
-		case err == nil:
+		if err == nil {
 			to.buf = enc.Close(to.buf[:0], &j.usage)
-		default:
-			if e = j.asRequestError(err); e == nil || to.failed {
+		} else {
+			e := j.asRequestError(err)
+			if e == nil || to.failed {
 				return
 			}
 			to.buf = enc.Fail(to.buf[:0], e)

@@ -65,7 +65,7 @@ func (v vocabulary) Marker(text string) (int32, bool) {
 // answer is free. A format holds the whole answer, so that no tool is called beside it. Thoughts that the
 // prompt has opened are free until they end.
 func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint, error) {
-	spec := constrain.Spec{ToolFormat: g.format, Parallel: r.Parallel}
+	spec := constrain.Spec{ToolFormat: g.format, Parallel: r.Parallel && r.ToolMode != request.ToolsNamed}
 	field := r.Format.Field
 	switch {
 	case r.ToolMode == request.ToolsRequired || r.ToolMode == request.ToolsNamed:
@@ -98,8 +98,7 @@ func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint,
 	}
 	grammar, err := compiler.Compile(&spec)
 	if err != nil {
-		var bad *constrain.Error
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*constrain.Error](err); ok {
 			return nil, request.Errorf(field, "%s: %v", field, bad)
 		}
 		return nil, err

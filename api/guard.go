@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"mtplx/api/request"
 )
 
@@ -40,7 +42,7 @@ func (s *Server) guard(c *call, r *route) (done bool, err error) {
 			return true, nil
 		}
 	}
-	name, ok := s.keys.check(credential(c))
+	name, ok := s.keys.check(credential(&c.Request.Header))
 	c.key, c.authed = name, ok
 	if name == "" {
 		c.key = c.RemoteIP().String()
@@ -49,12 +51,16 @@ func (s *Server) guard(c *call, r *route) (done bool, err error) {
 		return false, nil
 	}
 	if !ok {
-		return false, &request.Error{Kind: request.Unauthorised, Message: "the API key is missing or wrong; send Authorization: Bearer KEY, or X-API-Key: KEY"}
+		return false, unauthorised()
 	}
 	if wait := s.rates.take(c.key); wait > 0 {
 		return false, &request.Error{Kind: request.RateLimited, RetryAfter: seconds(wait), Message: "too many requests: the limit is " + itoa(s.cfg.Rate) + " a minute"}
 	}
 	return false, nil
+}
+
+func unauthorised() *request.Error {
+	return &request.Error{Kind: request.Unauthorised, Message: "the API key is missing or wrong; send Authorization: Bearer KEY, or X-API-Key: KEY"}
 }
 
 // hostAllowed refuses names that a web page may have pointed at this machine (DNS rebinding).
@@ -87,11 +93,11 @@ func (s *Server) originAllowed(origin string) bool {
 }
 
 // credential is the key that a request brings, never one in its URL.
-func credential(c *call) string {
-	if k := c.Request.Header.Peek("X-API-Key"); len(k) > 0 {
+func credential(h *fasthttp.RequestHeader) string {
+	if k := h.Peek("X-API-Key"); len(k) > 0 {
 		return string(k)
 	}
-	a := string(c.Request.Header.Peek("Authorization"))
+	a := string(h.Peek("Authorization"))
 	if len(a) > 7 && strings.EqualFold(a[:7], "bearer ") {
 		return strings.TrimSpace(a[7:])
 	}
@@ -102,7 +108,7 @@ func credential(c *call) string {
 type keyring [][sha256.Size]byte
 
 func newKeyring(keys []string) keyring {
-	var k keyring
+	k := make(keyring, 0, len(keys))
 	for _, key := range keys {
 		k = append(k, sha256.Sum256([]byte(key)))
 	}

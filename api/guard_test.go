@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -35,22 +36,22 @@ func TestEveryRouteButHealthNeedsTheKey(t *testing.T) {
 			}
 			for _, h := range [][]string{nil, {"Authorization: Bearer wrong-key-here"}, {"X-API-Key: " + keyA + "x"}, {"Authorization: Basic " + keyA}} {
 				res, _ := r.do(t, method, at, body, h...)
-				if got, want := res.StatusCode == 401, !route.public; got != want {
+				if got, want := res.StatusCode == http.StatusUnauthorized, !route.public; got != want {
 					t.Errorf("%s %s with %v: %s", method, at, h, res.Status)
 				}
-				if res.StatusCode == 401 && res.Header.Get("WWW-Authenticate") == "" {
+				if res.StatusCode == http.StatusUnauthorized && res.Header.Get("WWW-Authenticate") == "" {
 					t.Errorf("%s %s: 401 without WWW-Authenticate", method, at)
 				}
 			}
 		}
 	}
 	for _, path := range []string{"/v1/chat/completions?api_key=" + keyA, "//v1/chat/completions", "/v1/./chat/completions", "/%761/chat/completions", "/nothing"} {
-		if res, _ := r.do(t, "POST", path, hi); res.StatusCode != 401 {
+		if res, _ := r.do(t, "POST", path, hi); res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s without a key in a header: %s", path, res.Status)
 		}
 	}
 	for _, h := range []string{"Authorization: Bearer " + keyA, "Authorization: bearer " + keyB, "X-API-Key: " + keyB} {
-		if res, body := r.do(t, "POST", "/v1/chat/completions", hi, h); res.StatusCode != 200 {
+		if res, body := r.do(t, "POST", "/v1/chat/completions", hi, h); res.StatusCode != http.StatusOK {
 			t.Errorf("with %s: %s %s", h, res.Status, body)
 		}
 	}
@@ -59,6 +60,24 @@ func TestEveryRouteButHealthNeedsTheKey(t *testing.T) {
 	}
 	if _, body := r.do(t, "GET", "/health", "", "X-API-Key: "+keyA); gjson.Get(body, "model").String() != "tiny" {
 		t.Errorf("health tells those with a key %s", body)
+	}
+}
+
+// Strangers cannot make the server read what it will refuse.
+func TestStrangersBodiesAreSmall(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Keys = []string{keyA} })
+	for _, header := range []string{"", "X-API-Key: wrong-key-here\r\n"} {
+		conn, in := r.dial(t)
+		// The body never comes: whoever waits for it has not refused it.
+		fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000000\r\n\r\n", header)
+		line, err := in.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 401") {
+			t.Errorf("with %q: %q, %v; want 401", header, line, err)
+		}
+	}
+	large := strings.TrimSuffix(hi, "}") + `,"metadata":{"x":"` + strings.Repeat("x", 100000) + `"}}`
+	if res, body := r.do(t, "POST", "/v1/chat/completions", large, "X-API-Key: "+keyA); res.StatusCode != http.StatusOK {
+		t.Errorf("a large body with the key: %s %s", res.Status, body)
 	}
 }
 
@@ -91,40 +110,40 @@ func TestHostAndOrigin(t *testing.T) {
 		}
 	}
 	res, _ := r.do(t, "OPTIONS", "/v1/chat/completions", "", "Origin: https://chat.example")
-	if res.StatusCode != 204 || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if res.StatusCode != http.StatusNoContent || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("preflight: %s %v", res.Status, res.Header)
 	}
-	if res, _ := r.do(t, "OPTIONS", "/v1/chat/completions", "", "Origin: https://evil.example"); res.StatusCode != 403 {
+	if res, _ := r.do(t, "OPTIONS", "/v1/chat/completions", "", "Origin: https://evil.example"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("preflight of a stranger: %s", res.Status)
 	}
 	// A form of a web page needs no preflight, but cannot send JSON's type.
-	if res, _ := r.do(t, "POST", "/v1/chat/completions", hi, "Content-Type: text/plain"); res.StatusCode != 415 {
+	if res, _ := r.do(t, "POST", "/v1/chat/completions", hi, "Content-Type: text/plain"); res.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("text/plain: %s, want 415", res.Status)
 	}
 }
 
 func TestRateLimit(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Keys, c.Rate = []string{keyA, keyB}, 2 })
-	get := func(key string) *http.Response {
+	get := func(key string) *answered {
 		res, _ := r.do(t, "GET", "/v1/models", "", "X-API-Key: "+key)
 		return res
 	}
 	for range 2 {
-		if res := get(keyA); res.StatusCode != 200 {
+		if res := get(keyA); res.StatusCode != http.StatusOK {
 			t.Fatal(res.Status)
 		}
 	}
-	if res := get(keyA); res.StatusCode != 429 || res.Header.Get("Retry-After") != "30" {
+	if res := get(keyA); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "30" {
 		t.Fatalf("the third request: %s, Retry-After %q; want 429 and 30", res.Status, res.Header.Get("Retry-After"))
 	}
-	if res := get(keyB); res.StatusCode != 200 {
+	if res := get(keyB); res.StatusCode != http.StatusOK {
 		t.Fatalf("another key: %s", res.Status)
 	}
 	r.clock.advance(30 * time.Second)
-	if res := get(keyA); res.StatusCode != 200 {
+	if res := get(keyA); res.StatusCode != http.StatusOK {
 		t.Fatalf("after the wait: %s", res.Status)
 	}
-	if res, _ := r.do(t, "GET", "/health/live", ""); res.StatusCode != 200 {
+	if res, _ := r.do(t, "GET", "/health/live", ""); res.StatusCode != http.StatusOK {
 		t.Fatalf("health is limited: %s", res.Status)
 	}
 }
@@ -142,13 +161,13 @@ func TestLimiterForgets(t *testing.T) {
 func TestMethodsAndUnknownRoutes(t *testing.T) {
 	r := newRig(t, nil)
 	res, _ := r.do(t, "GET", "/v1/chat/completions", "")
-	if res.StatusCode != 405 || res.Header.Get("Allow") != "POST" {
+	if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %s, Allow %q", res.Status, res.Header.Get("Allow"))
 	}
-	if res, body := r.do(t, "HEAD", "/", ""); res.StatusCode != 200 || body != "" {
+	if res, body := r.do(t, "HEAD", "/", ""); res.StatusCode != http.StatusOK || body != "" {
 		t.Errorf("HEAD /: %s %q", res.Status, body)
 	}
-	if res, _ := r.do(t, "POST", "/v1/chat/completions", hi, "Content-Encoding: gzip"); res.StatusCode != 415 {
+	if res, _ := r.do(t, "POST", "/v1/chat/completions", hi, "Content-Encoding: gzip"); res.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("an encoded body: %s, want 415", res.Status)
 	}
 }
@@ -167,11 +186,11 @@ func TestModels(t *testing.T) {
 		if gjson.Get(body, "id").String() != id || gjson.Get(body, "context_length").Int() != 2000 {
 			t.Errorf("model %s: %s", id, body)
 		}
-		if res, body := r.do(t, "POST", "/v1/completions", `{"model":"`+id+`","prompt":"x"}`); res.StatusCode != 200 || gjson.Get(body, "model").String() != id {
+		if res, body := r.do(t, "POST", "/v1/completions", `{"model":"`+id+`","prompt":"x"}`); res.StatusCode != http.StatusOK || gjson.Get(body, "model").String() != id {
 			t.Errorf("asking %s: %s %s", id, res.Status, body)
 		}
 	}
-	if res, body := r.do(t, "GET", "/v1/models/nope", ""); res.StatusCode != 404 || gjson.Get(body, "error.code").String() != "model_not_found" {
+	if res, body := r.do(t, "GET", "/v1/models/nope", ""); res.StatusCode != http.StatusNotFound || gjson.Get(body, "error.code").String() != "model_not_found" {
 		t.Errorf("an unknown model: %s %s", res.Status, body)
 	}
 }

@@ -23,8 +23,12 @@ func (c *call) encode(v any) error {
 	return c.json(b.Bytes())
 }
 
-// live is GET /health/live: the process answers.
+// live is GET /health/live: the process answers, and need not be started anew.
 func (s *Server) live(c *call) error {
+	if s.broken.Load() {
+		c.SetStatusCode(503)
+		return c.encode(map[string]string{"status": "the engine has stopped"})
+	}
 	return c.encode(map[string]string{"status": "ok"})
 }
 
@@ -34,6 +38,8 @@ func (s *Server) ready(c *call) error {
 	switch {
 	case s.draining.Load():
 		status = "draining"
+	case s.broken.Load():
+		status = "the engine has stopped"
 	case s.queue.full():
 		status = "queue full"
 	}
@@ -103,7 +109,7 @@ func (s *Server) page(c *call) error {
 
 // card is GET /v1: what there is.
 func (s *Server) card(c *call) error {
-	var paths []string
+	paths := make([]string, 0, len(s.routes))
 	for p := range s.routes {
 		paths = append(paths, p)
 	}
@@ -132,8 +138,9 @@ func (s *Server) snapshot(c *call) error {
 		Completed int     `json:"completion_tokens"`
 		Age       float64 `json:"age_s"`
 	}
-	list := []entry{}
-	for _, f := range s.queue.list() {
+	flights := s.queue.list()
+	list := make([]entry, 0, len(flights))
+	for _, f := range flights {
 		f.mu.Lock()
 		list = append(list, entry{f, f.completed, s.cfg.Now().Sub(f.Started).Seconds()})
 		f.mu.Unlock()

@@ -41,6 +41,8 @@ type choice struct {
 	echo    string // comes first
 	last    time.Time
 	begun   bool
+	prompt  *prompt
+	budget  budget
 }
 
 // errCancelled ends answers that an operator cancelled.
@@ -95,6 +97,9 @@ func (j *job) begin(p *prompt) error {
 	}
 	session, err := s.cfg.Model.Engine.Start(q)
 	if err != nil {
+		if errors.Is(err, sched.ErrClosed) && !s.draining.Load() && !s.broken.Swap(true) {
+			s.cfg.Log.Error("the engine has stopped", "error", err)
+		}
 		return engineError(err)
 	}
 	j.usage.Mode, j.usage.Depth = "ar", q.Depth
@@ -111,7 +116,10 @@ func (j *job) begin(p *prompt) error {
 			}
 		}
 	}
-	ch := &choice{session: session, split: output.NewSplitter(o)}
+	ch := &choice{session: session, split: output.NewSplitter(o), prompt: p}
+	if p.thinking && (j.req.MaxTokens == 0 || j.req.MaxTokens > j.req.ThinkingBudget) {
+		ch.budget.left = j.req.ThinkingBudget
+	}
 	if j.req.Echo {
 		ch.echo = p.text
 	}
@@ -164,7 +172,7 @@ func (j *job) run(ctx context.Context, to receiver) error {
 	j.usage.Cached = min(j.usage.Cached, j.usage.Prompt) // choices share a prompt, which counts once
 	j.srv.queue.leave(j.flight, j.usage.Elapsed)
 	j.srv.metrics.done(j, first)
-	j.log(first)
+	j.log(ctx, first)
 	return first
 }
 
@@ -191,13 +199,23 @@ func (j *job) read(ctx context.Context, i int, to receiver) error {
 			}
 			return cause
 		}
-		j.count(c, &chunk)
-		p := output.Piece{Events: c.split.Write(string(chunk.Text)), Tokens: chunk.Tokens}
-		if j.req.Logprobs {
-			p.Logprobs = output.TokensOf(chunk.Logprobs, j.srv.cfg.Model.Tokenizer.Bytes)
+		if c.budget.left > 0 && c.split.Thinking() {
+			rest, cut := c.budget.spend(&chunk, j.decode)
+			if cut {
+				if err := j.take(to, i, &chunk); err != nil {
+					return err
+				}
+				if c.split.Thinking() {
+					if err := j.endThoughts(to, i); err != nil {
+						return err
+					}
+					chunk = commit.Chunk{}
+					continue
+				}
+				chunk = rest // they had ended by themselves
+			}
 		}
-		if err := j.deliver(to, i, p); err != nil {
-			c.session.Cancel()
+		if err := j.take(to, i, &chunk); err != nil {
 			return err
 		}
 		switch chunk.Finish {
@@ -213,6 +231,21 @@ func (j *job) read(ctx context.Context, i int, to receiver) error {
 	}
 }
 
+// take gives a chunk to the receiver.
+func (j *job) take(to receiver, i int, chunk *commit.Chunk) error {
+	c := j.choices[i]
+	j.count(c, chunk)
+	p := output.Piece{Events: c.split.Write(string(chunk.Text)), Tokens: chunk.Tokens}
+	if j.req.Logprobs {
+		p.Logprobs = output.TokensOf(chunk.Logprobs, j.srv.cfg.Model.Tokenizer.Bytes)
+	}
+	err := j.deliver(to, i, p)
+	if err != nil {
+		c.session.Cancel()
+	}
+	return err
+}
+
 // end gives out what was held back and finishes a choice.
 func (j *job) end(to receiver, i int, f output.Finish) error {
 	c := j.choices[i]
@@ -224,16 +257,10 @@ func (j *job) end(to receiver, i int, f output.Finish) error {
 	if f.Reason == "stop" && c.split.Calls() > 0 {
 		f.Reason = "tool_calls"
 	}
-	stats := c.session.Stats()
-	cached, _ := c.session.Reused()
+	j.book(c)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.usage.Cached += cached
-	for d := range stats.Drafted {
-		j.usage.Drafted += stats.Drafted[d]
-		j.usage.Accepted += stats.Accepted[d]
-	}
-	j.srv.metrics.finished(f.Reason, &stats)
+	j.srv.metrics.finished(f.Reason)
 	return to.finished(i, f)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestStormOfVanishingClients(t *testing.T) {
 		_ = c.Close()
 	}
 	soon(t, "the end of all", func() bool { running, waiting := r.queue.counts(); return r.engine.running()+running+waiting == 0 })
-	if res, body := r.do(t, "POST", "/v1/chat/completions", hi); res.StatusCode != 200 {
+	if res, body := r.do(t, "POST", "/v1/chat/completions", hi); res.StatusCode != http.StatusOK {
 		t.Fatalf("afterwards: %s %s", res.Status, body)
 	}
 }
@@ -92,17 +93,17 @@ func TestFullQueue(t *testing.T) {
 		open = append(open, c)
 	}
 	res, body := r.do(t, "POST", "/v1/chat/completions", hi)
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || gjson.Get(body, "error.queue_position").Int() != 2 {
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || gjson.Get(body, "error.queue_position").Int() != 2 {
 		t.Errorf("OpenAI: %s, Retry-After %q, %s", res.Status, res.Header.Get("Retry-After"), body)
 	}
 	res, body = r.do(t, "POST", "/v1/messages", `{"max_tokens":5,"messages":[{"role":"user","content":"hi"}]}`)
 	if res.StatusCode != 529 || res.Header.Get("Retry-After") == "" || gjson.Get(body, "error.type").String() != "overloaded_error" {
 		t.Errorf("Anthropic: %s, Retry-After %q, %s", res.Status, res.Header.Get("Retry-After"), body)
 	}
-	if res, _ := r.do(t, "GET", "/health/ready", ""); res.StatusCode != 503 {
+	if res, _ := r.do(t, "GET", "/health/ready", ""); res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready: %s", res.Status)
 	}
-	if res, _ := r.do(t, "GET", "/health/live", ""); res.StatusCode != 200 {
+	if res, _ := r.do(t, "GET", "/health/live", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("live: %s", res.Status)
 	}
 	_, body = r.do(t, "GET", "/v1/mtplx/snapshot", "")
@@ -113,7 +114,7 @@ func TestFullQueue(t *testing.T) {
 		_ = c.Close()
 	}
 	soon(t, "room", r.Ready)
-	if res, body := r.do(t, "POST", "/v1/chat/completions", hi); res.StatusCode != 200 {
+	if res, body := r.do(t, "POST", "/v1/chat/completions", hi); res.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %s %s", res.Status, body)
 	}
 }
@@ -134,8 +135,13 @@ func TestEngineRefuses(t *testing.T) {
 			t.Errorf("%v: %d requests are still counted", c.err, running+waiting)
 		}
 	}
+	for _, path := range []string{"/health/live", "/health/ready", "/health"} { // an engine that has stopped does not come back
+		if res, body := r.do(t, "GET", path, ""); res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s with a stopped engine: %s %s", path, res.Status, body)
+		}
+	}
 	r.engine.refuse = nil
-	if res, body := r.do(t, "POST", "/v1/chat/completions", `{"messages":[{"role":"user","content":"break"}]}`); res.StatusCode != 500 || gjson.Get(body, "error.type").String() != "server_error" {
+	if res, body := r.do(t, "POST", "/v1/chat/completions", `{"messages":[{"role":"user","content":"break"}]}`); res.StatusCode != http.StatusInternalServerError || gjson.Get(body, "error.type").String() != "server_error" {
 		t.Errorf("an answer that fails: %s %s", res.Status, body)
 	}
 }
@@ -147,12 +153,12 @@ func TestCancelById(t *testing.T) {
 	until(t, in, "hang")
 	_, body := r.do(t, "GET", "/v1/mtplx/snapshot", "")
 	id := gjson.Get(body, "requests.0.id").String()
-	if res, body := r.do(t, "POST", "/v1/mtplx/cancel/"+id, "{}"); res.StatusCode != 200 {
+	if res, body := r.do(t, "POST", "/v1/mtplx/cancel/"+id, "{}"); res.StatusCode != http.StatusOK {
 		t.Fatalf("cancel: %s %s", res.Status, body)
 	}
 	until(t, in, `"code":"cancelled"`)
 	until(t, in, "[DONE]")
-	if res, _ := r.do(t, "POST", "/v1/mtplx/cancel/"+id, "{}"); res.StatusCode != 404 {
+	if res, _ := r.do(t, "POST", "/v1/mtplx/cancel/"+id, "{}"); res.StatusCode != http.StatusNotFound {
 		t.Fatalf("cancel again: %s", res.Status)
 	}
 }
@@ -172,9 +178,9 @@ func TestDrain(t *testing.T) {
 	c, in := r.dial(t)
 	post(c, "/v1/chat/completions", hangStream)
 	until(t, in, "hang")
-	m, min := r.dial(t)
+	m, inM := r.dial(t)
 	post(m, "/v1/messages", `{"max_tokens":5,"messages":[{"role":"user","content":"hang"}],"stream":true}`)
-	until(t, min, "hang")
+	until(t, inM, "hang")
 	idle, idleIn := r.dial(t)
 	fmt.Fprint(idle, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	until(t, idleIn, "ok")
@@ -182,11 +188,11 @@ func TestDrain(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- r.Drain(ctx) }()
 	soon(t, "the drain", r.draining.Load)
-	if res, _ := r.do(t, "GET", "/health/ready", ""); res.StatusCode != 503 {
+	if res, _ := r.do(t, "GET", "/health/ready", ""); res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready while draining: %s", res.Status)
 	}
 	res, body := r.do(t, "POST", "/v1/chat/completions", hi)
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("a new request while draining: %s %s", res.Status, body)
 	}
 	select {
@@ -197,7 +203,7 @@ func TestDrain(t *testing.T) {
 	abort()
 	until(t, in, "shutting down")
 	until(t, in, "[DONE]")
-	until(t, min, "event: error")
+	until(t, inM, "event: error")
 	if err := <-drained; !errors.Is(err, context.Canceled) {
 		t.Fatalf("the drain that aborted returned %v", err)
 	}

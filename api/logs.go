@@ -42,7 +42,7 @@ func (s *Server) logRequest(c *call, route string, status int) {
 }
 
 // log logs a job's end.
-func (j *job) log(err error) {
+func (j *job) log(ctx context.Context, err error) {
 	u, f := &j.usage, j.flight
 	attrs := []slog.Attr{
 		slog.String("request", f.Request), slog.String("id", f.ID), slog.String("route", f.Route), slog.String("client", f.Key),
@@ -56,7 +56,7 @@ func (j *job) log(err error) {
 	if j.srv.cfg.LogPrompts {
 		attrs = append(attrs, slog.Any("messages", j.req.Messages), slog.Any("prompts", j.req.Prompts))
 	}
-	j.srv.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "answer", attrs...)
+	j.srv.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "answer", attrs...)
 }
 
 // causeOf is why a request ended without an answer, in one word.

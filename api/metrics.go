@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"google.golang.org/protobuf/proto"
 
 	"mtplx/sched/bank"
 	"mtplx/stages"
@@ -134,8 +133,10 @@ func (m *metrics) tokens(n, timed int, d time.Duration) {
 }
 
 // finished books an answer's end.
-func (m *metrics) finished(reason string, s *stages.Stats) {
-	m.answers.WithLabelValues(reason).Inc()
+func (m *metrics) finished(reason string) { m.answers.WithLabelValues(reason).Inc() }
+
+// drafts books what a session drafted.
+func (m *metrics) drafts(s *stages.Stats) {
 	m.verifies.Add(float64(s.Verifies))
 	for i := range s.Drafted {
 		m.drafted.Add(float64(s.Drafted[i]))
@@ -165,7 +166,7 @@ func (m *metrics) write() ([]byte, error) {
 	}
 	for _, f := range families {
 		for _, name := range aliases[f.GetName()] {
-			families = append(families, &dto.MetricFamily{Name: proto.String(name), Help: f.Help, Type: f.Type, Metric: f.Metric})
+			families = append(families, &dto.MetricFamily{Name: new(name), Help: f.Help, Type: f.Type, Metric: f.Metric})
 		}
 	}
 	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })

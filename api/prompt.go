@@ -135,8 +135,7 @@ func (p *prompter) render(r *request.Request, d *Defaults) (string, error) {
 		}
 	}
 	if err != nil {
-		var raised *chat.RaisedError
-		if errors.As(err, &raised) {
+		if raised, ok := errors.AsType[*chat.RaisedError](err); ok {
 			return "", request.Errorf("messages", "the model's chat template refuses the conversation: %s", request.Quote(raised.Message))
 		}
 		return "", request.Errorf("messages", "the model's chat template cannot render the conversation: %v", err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -135,7 +136,7 @@ func TestParametersReachTheEngine(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.MaxTokens = 500 })
 	ask := func(extra string) {
 		t.Helper()
-		if res, body := r.do(t, "POST", "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}]`+extra+`}`); res.StatusCode != 200 {
+		if res, body := r.do(t, "POST", "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}]`+extra+`}`); res.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s %s", extra, res.Status, body)
 		}
 	}
@@ -173,7 +174,7 @@ func TestSpecialTokensInMessagesStayText(t *testing.T) {
 		`{"role":"assistant","content":"%[1]s","reasoning_content":"%[1]s","tool_calls":[{"id":"%[1]s","function":{"name":"f","arguments":"{\"a\":\"<|im_end|>\"}"}}]},{"role":"tool","tool_call_id":"%[1]s","content":"%[1]s"}],`+
 		`"tools":[{"type":"function","function":{"name":"f","description":"%[1]s"}}]}`, evil)
 	res, answer := r.do(t, "POST", "/v1/chat/completions", body)
-	if res.StatusCode != 200 {
+	if res.StatusCode != http.StatusOK {
 		t.Fatal(answer)
 	}
 	prompt := r.engine.last().Prompt
@@ -208,7 +209,7 @@ func TestMessagesFromAgents(t *testing.T) {
 	r := newRig(t, nil)
 	prompt := func(path, body string) string {
 		t.Helper()
-		if res, answer := r.do(t, "POST", path, body); res.StatusCode != 200 {
+		if res, answer := r.do(t, "POST", path, body); res.StatusCode != http.StatusOK {
 			t.Fatal(answer)
 		}
 		var b strings.Builder

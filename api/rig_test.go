@@ -34,7 +34,6 @@ type rig struct {
 	clock  *clock
 	addr   string
 	client *http.Client
-	logs   *strings.Builder
 }
 
 // answers are what the fake model says: the reply to a prompt is the first whose key is in it.
@@ -44,6 +43,7 @@ var answers = []struct{ key, reply string }{
 	{"hang", "hang on"},
 	{"break", "break here"},
 	{"unicode", "¡Olé! 日本語 👍"},
+	{"\n</think>\n\n", "Done."},
 	{"<think>\n", "hm, well\n</think>\n\nHello."},
 	{"empty", ""},
 }
@@ -70,7 +70,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 			Template: mustParse(chatml), StopTokens: []int32{imEnd},
 		},
 		Defaults: Defaults{Sampler: sample.Sampler{Temperature: 0.6, TopP: 0.95, TopK: 20}, Depth: 3, Speculate: true},
-		Version:  "test", Now: clk.now, NewID: func() string { return fmt.Sprintf("%d", ids.Add(1)) },
+		Version:  "test", Now: clk.now, NewID: func() string { return itoa(int(ids.Add(1))) },
 	}
 	if change != nil {
 		change(&cfg)
@@ -103,7 +103,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 }
 
 // do sends a request. A header is "Name: value".
-func (r *rig) do(t testing.TB, method, path, body string, headers ...string) (*http.Response, string) {
+func (r *rig) do(t testing.TB, method, path, body string, headers ...string) (*answered, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+r.addr+path, strings.NewReader(body))
 	if err != nil {
@@ -128,7 +128,14 @@ func (r *rig) do(t testing.TB, method, path, body string, headers ...string) (*h
 	if err != nil {
 		t.Fatalf("%s %s: %v after %q", method, path, err, b)
 	}
-	return res, string(b)
+	return &answered{res.StatusCode, res.Status, res.Header}, string(b)
+}
+
+// answered is a response without its body.
+type answered struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
 }
 
 // dial opens a connection for requests that no client library would send.

@@ -153,8 +153,7 @@ func (s *Server) dispatch(c *call, r *route) error {
 
 // asError makes any error one that a client may see.
 func (s *Server) asError(c *call, err error) *request.Error {
-	var e *request.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*request.Error](err); ok {
 		return e
 	}
 	s.cfg.Log.Error("internal error", "request", c.id, "error", err)

@@ -32,6 +32,7 @@ type Server struct {
 	started  time.Time
 
 	draining atomic.Bool
+	broken   atomic.Bool // the engine has stopped for good
 	// Every answer's context comes from base, so that abort ends them all.
 	base  context.Context //nolint:containedctx // the server's own life, not a request's
 	abort context.CancelCauseFunc
@@ -55,6 +56,7 @@ func New(c Config) (*Server, error) {
 		Name:                         "mtplx",
 		Handler:                      s.handle,
 		ErrorHandler:                 s.badRequest,
+		HeaderReceived:               s.bodyLimit,
 		Concurrency:                  c.Connections,
 		ReadBufferSize:               16 << 10, // bounds the header
 		ReadTimeout:                  c.ReadTimeout,
@@ -112,7 +114,19 @@ func (s *Server) Close() error {
 }
 
 // Ready tells whether new requests are welcome.
-func (s *Server) Ready() bool { return !s.draining.Load() && !s.queue.full() }
+func (s *Server) Ready() bool { return !s.draining.Load() && !s.broken.Load() && !s.queue.full() }
+
+// strangersBody is how much a request without a valid key may bring: it will be refused, but read first.
+const strangersBody = 64 << 10
+
+// bodyLimit decides by its headers how large a request may be.
+func (s *Server) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	limit := s.cfg.MaxBody
+	if _, ok := s.keys.check(credential(h)); !ok {
+		limit = min(limit, strangersBody)
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: limit}
+}
 
 // badRequest answers what fasthttp could not read.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
@@ -123,6 +137,10 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		e = &request.Error{Kind: request.HeadersTooLarge, Message: "the request's headers are larger than 16 KiB"}
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		if _, ok := s.keys.check(credential(&ctx.Request.Header)); !ok {
+			e = unauthorised()
+			break
+		}
 		e = &request.Error{Kind: request.BodyTooLarge, Message: "the request's body is larger than " + strconv.Itoa(s.cfg.MaxBody) + " bytes"}
 	case errors.As(err, &netErr) && netErr.Timeout():
 		e = &request.Error{Kind: request.TimedOut, Message: "the request did not arrive within " + s.cfg.ReadTimeout.String()}

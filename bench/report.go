@@ -31,7 +31,7 @@ type Report struct {
 	Device  string `json:"device"`
 	Prompts int    `json:"prompts"`
 	Rounds  int    `json:"rounds"`
-	Depth   int    `json:"depth"`
+	Depth   int    `json:"depth"` // below 0: chosen cycle by cycle
 
 	Plain Mode `json:"ar"`
 	MTP   Mode `json:"mtp"`
@@ -85,13 +85,21 @@ func median(x []float64) float64 {
 	return s[len(s)/2]
 }
 
+// depthName is the row's name: a depth below 0 is chosen cycle by cycle.
+func (r *Report) depthName() string {
+	if r.Depth < 0 {
+		return "auto"
+	}
+	return fmt.Sprintf("mtp %d", r.Depth)
+}
+
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d prompts x %d, %s, profile %s, %s\n", r.Suite, r.Prompts, r.Rounds, r.Model, r.Profile, r.Device)
 	for _, m := range []struct {
 		name string
 		*Mode
-	}{{"plain", &r.Plain}, {fmt.Sprintf("mtp %d", r.Depth), &r.MTP}} {
+	}{{"plain", &r.Plain}, {r.depthName(), &r.MTP}} {
 		fmt.Fprintf(w, "  %-6s %8.1f tok/s [%.0f-%.0f]  first token %.1f ms  prefill %.0f tok/s  %.2f tokens a cycle\n",
 			m.name, m.TokS, m.TokSMin, m.TokSMax, 1000*m.FirstS, m.PrefillTok, m.PerCycle)
 	}

@@ -31,8 +31,9 @@ func (m RowMap) Row(s *Slots, i int) int {
 		return int(s.Out[i])
 	case LogitOut:
 		return int(s.Out[s.Logit[i]])
+	default:
+		return i
 	}
-	return i
 }
 
 // Embed writes row ID[r] of Table to Out [rows][Table.Cols] in float32: a quantised element is

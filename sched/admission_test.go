@@ -133,6 +133,9 @@ func TestDeadlines(t *testing.T) {
 		if d := time.Since(start); d != 100*time.Millisecond {
 			t.Fatalf("the waiting request ended after %v, want 100 ms", d)
 		}
+		if d := b.Queued(); d != 100*time.Millisecond {
+			t.Fatalf("the waiting request was queued for %v, want 100 ms", d)
+		}
 		text, finish, err := read(t.Context(), a)
 		if finish != "error" || !errors.Is(err, ErrDeadline) || len(text) == 0 || text != plain(long)[:len(text)] {
 			t.Fatalf("running past its deadline: %d letters, finish %q, error %v", len(text), finish, err)
@@ -201,6 +204,38 @@ func TestAdmittedSessionsNeverFail(t *testing.T) {
 				t.Fatalf("session %d: finish %q, error %v", i, finish, err)
 			}
 		}
+	})
+}
+
+func TestExclusiveSessionsAnswerOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.close(t)
+		q := request(10, 1)
+		q.Reuse.Session, q.Reuse.Exclusive = "chat", true
+		s, err := r.Start(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Start(q); !errors.Is(err, ErrSessionBusy) {
+			t.Fatalf("a second request of the conversation: %v; want ErrSessionBusy", err)
+		}
+		other := q
+		other.Reuse.Session = "another"
+		o, err := r.Start(other)
+		if err != nil {
+			t.Fatalf("a request of another conversation: %v", err)
+		}
+		for _, s := range []*Session{s, o} {
+			if _, _, err := read(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			s.Stats()
+		}
+		if s, err = r.Start(q); err != nil {
+			t.Fatalf("after the first had ended: %v", err)
+		}
+		_, _, _ = read(t.Context(), s)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 // leastChunk is the number of prompt rows that join running streams whatever they cost, so that every
 // prompt moves.
-const leastChunk = 8
+const leastChunk = 4
 
 // form sends cycles while there are ready lanes and idle cycles.
 func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
@@ -34,10 +34,11 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 		c.Times.Formed = time.Now()
 		e.share(b)
 		for _, s := range b.picked {
-			rows := s.lane.Chunk
-			if rows == 0 && s.lane.Decoding() {
-				rows = 1 + s.lane.Depth
+			if err := s.lane.Err; err != nil { // it lost its place in the pool
+				e.end(b, s, err)
+				continue
 			}
+			rows := s.rows
 			if rows > 0 {
 				if err := e.extend(s, rows); err != nil {
 					if !errors.Is(err, page.ErrFull) || len(c.Lanes)+len(b.travelling) == 0 {
@@ -51,6 +52,7 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 				b.ready = append(b.ready, s)
 				continue
 			}
+			s.head, s.at = s.lane.State.HeadLen(), s.lane.State.Len()+s.lane.Chunk
 			c.Lanes = append(c.Lanes, &s.lane)
 			b.travelling[&s.lane] = s
 		}
@@ -98,7 +100,7 @@ func (e *Engine) share(b *board) {
 	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
 	rows := e.env.Rows
 	for _, s := range b.picked {
-		s.lane.Chunk, s.lane.Depth = 0, 0
+		s.lane.Chunk, s.lane.Depth, s.rows = 0, 0, 0
 		switch {
 		case !s.lane.Decoding():
 			b.prompts = append(b.prompts, s)
@@ -110,30 +112,35 @@ func (e *Engine) share(b *board) {
 	}
 	budget := rows - len(b.streams)
 	if len(b.streams) > 0 && len(b.prompts) > 0 {
-		b.planner.Plan(b.plans, rows, 0)
 		budget = min(budget, e.chunk(b, budget))
 	}
 	taken := 0
 	for _, s := range b.prompts {
+		if e.follows(b, s) || s.lane.Err != nil {
+			continue
+		}
 		s.lane.Chunk = min(s.left(), budget-taken)
-		taken += s.lane.Chunk
+		s.rows = s.lane.Chunk
+		taken += s.rows
 	}
 	if len(b.streams) > 0 {
 		b.planner.Plan(b.plans, rows, taken)
 	}
 	for _, s := range b.streams {
 		s.lane.Depth = s.plan.Depth
+		s.rows = 1 + s.lane.Depth
 	}
 }
 
-// chunk is how many prompt rows may join the streams that were just planned without any: as many as keep the
-// cycle, by what forwards have cost, within Stretch of what it would take without them.
+// chunk is how many prompt rows may join the streams: as many as keep the cycle, by what forwards have cost,
+// within Stretch of what it would take without them, at the depths of the cycle before.
 func (e *Engine) chunk(b *board, most int) int {
 	c := &b.planner.Costs
 	rows, deepest := len(b.plans), 0
 	for _, l := range b.plans {
-		rows += l.Depth
-		deepest = max(deepest, l.Depth)
+		d := l.Usual()
+		rows += d
+		deepest = max(deepest, d)
 	}
 	quiet := c.Rest.At(len(b.plans)) + c.Verify.At(rows)
 	if deepest == 0 {

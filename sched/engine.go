@@ -53,8 +53,8 @@ type Env struct {
 	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
 	HeadStart time.Duration
 
-	// Bank keeps the memory of ended and running sessions for those that begin alike; nil keeps none. The
-	// engine closes it. It needs Pool.
+	// Bank keeps the memory of ended and running sessions for those that begin alike; nil keeps none. It needs
+	// Pool. An engine that was opened closes it.
 	Bank *bank.Bank
 	// Interval is how many prompt tokens lie between checkpoints (default 1024).
 	Interval int
@@ -145,8 +145,8 @@ func Open(env Env) (*Engine, error) {
 	return e, nil
 }
 
-// Start queues a request. The error wraps ErrBusy, ErrDraining, ErrClosed, *TooLongError or *MemoryError, or
-// says what is wrong with the request.
+// Start queues a request. The error wraps ErrBusy, ErrSessionBusy, ErrDraining, ErrClosed, *TooLongError or
+// *MemoryError, or says what is wrong with the request.
 func (e *Engine) Start(r Request) (*Session, error) {
 	if err := r.check(&e.env); err != nil {
 		return nil, err
@@ -164,6 +164,7 @@ func (e *Engine) Start(r Request) (*Session, error) {
 		Speculate: r.Speculate && e.env.NewHead != nil,
 		Out:       commit.NewDecoder(r.Detok, r.Limits, s.sink),
 	}
+	s.prompt = s.lane.Text[:len(r.Prompt):len(r.Prompt)]
 	if r.Shape.Active() {
 		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
 	}
@@ -211,7 +212,6 @@ type board struct {
 	idle       []*stages.Cycle
 	ids        uint64
 	reserved   int // pages that admitted sessions may come to hold
-	prompted   int // prompt rows of the last cycle, which the head reads in the next
 	deadline   time.Time
 	planner    *depth.Planner
 	cohorts    cohorts
@@ -318,8 +318,11 @@ func (e *Engine) leave(b *board, s *Session) {
 	if s.lane.State != nil {
 		s.lane.State.Release()
 		s.lane.State = nil
+	}
+	if !s.admitted.IsZero() {
 		b.reserved -= s.pages
 	}
-	e.line.left()
+	e.line.left(s)
+	s.ended = time.Now()
 	close(s.done)
 }

@@ -14,10 +14,11 @@ type line struct {
 	mu      sync.Mutex
 	waiting []*Session
 	limit   int
-	head    time.Duration // what one step of priority is worth
-	live    int           // sessions that have started and not left
-	idle    chan struct{} // closed when live is 0, after refuse
-	closed  error         // why join refuses; nil while open
+	head    time.Duration  // what one step of priority is worth
+	live    int            // sessions that have started and not left
+	busy    map[string]int // of them, by the id of their conversation
+	idle    chan struct{}  // closed when live is 0, after refuse
+	closed  error          // why join refuses; nil while open
 }
 
 // join adds a session, or says why not.
@@ -30,6 +31,9 @@ func (l *line) join(s *Session) error {
 	if len(l.waiting) >= l.limit {
 		return fmt.Errorf("start session: %d sessions wait already: %w", l.limit, ErrBusy)
 	}
+	if s.reuse.Exclusive && s.reuse.Session != "" && l.busy[s.reuse.Session] > 0 {
+		return fmt.Errorf("start session: %q: %w", s.reuse.Session, ErrSessionBusy)
+	}
 	i, _ := slices.BinarySearchFunc(l.waiting, s, func(a, b *Session) int {
 		if c := l.turn(a).Compare(l.turn(b)); c != 0 {
 			return c
@@ -38,6 +42,12 @@ func (l *line) join(s *Session) error {
 	})
 	l.waiting = slices.Insert(l.waiting, i, s)
 	l.live++
+	if s.reuse.Session != "" {
+		if l.busy == nil {
+			l.busy = map[string]int{}
+		}
+		l.busy[s.reuse.Session]++
+	}
 	return nil
 }
 
@@ -108,10 +118,15 @@ func (l *line) refuse(err error) {
 }
 
 // left counts a session out.
-func (l *line) left() {
+func (l *line) left(s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.live--
+	if id := s.reuse.Session; id != "" {
+		if l.busy[id]--; l.busy[id] == 0 {
+			delete(l.busy, id)
+		}
+	}
 	if l.live == 0 && l.closed != nil {
 		l.quiet()
 	}

@@ -14,15 +14,14 @@ import (
 // measure feeds the planner with what a cycle cost and what became of its drafts.
 func (e *Engine) measure(b *board, c *stages.Cycle) {
 	t := &c.Times
-	rows, drafting, deepest, steps, prompt := 0, 0, 0, 0, 0
+	rows, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		if l.Err != nil {
 			return
 		}
 		rows += len(l.Span.Tokens)
-		if l.Chunk > 0 {
-			prompt += l.Chunk
-		}
+		n := l.State.HeadLen() - b.travelling[l].head // rows that the head has read
+		read, most = read+n, max(most, n)
 		if n := len(l.Drafts); n > 0 {
 			drafting++
 			deepest = max(deepest, n)
@@ -35,10 +34,10 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	}
 	costs := &b.planner.Costs
 	costs.Verify.Observe(rows, (t.Verify + t.Accept).Seconds())
-	switch after := b.prompted; {
-	case e.env.NewHead == nil:
-	case after > 0: // the head's history held rows of prompts
-		costs.Prompt.Observe(after, t.History.Seconds())
+	switch {
+	case read == 0:
+	case most > e.env.Depth+1: // more than a cycle commits: rows of a prompt
+		costs.Prompt.Observe(read, t.History.Seconds())
 	case drafting > 0:
 		costs.First.Observe(drafting, t.History.Seconds())
 	default:
@@ -48,7 +47,6 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.History).Seconds()/float64(deepest-1))
 	}
 	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
-	b.prompted = prompt
 }
 
 // calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.

@@ -16,6 +16,7 @@ import (
 	"mtplx/sched/bank"
 	"mtplx/sched/internal/fake"
 	"mtplx/stages/commit"
+	"mtplx/stages/sample"
 )
 
 // history is a random life of engines over one directory: sessions that share beginnings join, are cancelled,
@@ -24,7 +25,9 @@ type history struct {
 	t    *testing.T
 	rng  *rand.Rand
 	disk string
-	r    *rig
+	// attention says that the model has no recurrent state.
+	attention bool
+	r         *rig
 	// texts are conversations so far, to go on from.
 	texts [][]int32
 	live  []*talk
@@ -44,7 +47,11 @@ type talk struct {
 
 func (h *history) open() {
 	rng := h.rng
-	m, err := fake.New(1+rng.IntN(8), 24+rng.IntN(60), rng.Float64())
+	build := fake.New
+	if h.attention {
+		build = fake.NewAttention
+	}
+	m, err := build(1+rng.IntN(8), 24+rng.IntN(60), rng.Float64())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -61,10 +68,11 @@ func (h *history) open() {
 	r := &rig{model: m, draft: fake.NewQueue(3 * time.Millisecond), verify: fake.NewQueue(10 * time.Millisecond)}
 	r.verify.PerRow = time.Duration(rng.IntN(2000)) * time.Microsecond
 	env := Env{
-		Vocabulary: fake.Vocab, Context: 600, Rows: 12 + rng.IntN(100), Lanes: 1 + rng.IntN(6), Depth: 1 + rng.IntN(8),
+		Vocabulary: fake.Vocab, Context: 600, Rows: 3 + rng.IntN(100), Lanes: 1 + rng.IntN(6), Depth: 1 + rng.IntN(8),
 		Cycles: 1 + rng.IntN(3), Waiting: 1 + rng.IntN(12), Interval: 64 + rng.IntN(300), Stretch: 1 + 2*rng.Float64(),
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
+	m.Rows = env.Rows
 	if rng.IntN(3) > 0 {
 		env.Calibrate = time.Second
 	}
@@ -100,6 +108,13 @@ func (h *history) start() {
 	if rng.IntN(2) == 0 {
 		q.Target.Temperature, q.Draft.Temperature = 0, 0
 	}
+	if rng.IntN(3) == 0 {
+		q.Shape = sample.Shape{Frequency: rng.Float64(), Presence: rng.Float64(), Repetition: 1 + rng.Float64(), Biases: []sample.Bias{{ID: int32(rng.IntN(fake.Vocab)), Value: 3}}}
+	}
+	if rng.IntN(4) == 0 {
+		q.Constraint = &rising{}
+	}
+	q.Logprobs = rng.IntN(4) == 0
 	q.Priority = rng.IntN(5) - 2
 	if rng.IntN(6) == 0 {
 		q.Deadline = time.Now().Add(time.Duration(rng.IntN(400)) * time.Millisecond)
@@ -141,6 +156,9 @@ func (h *history) start() {
 
 // judge checks a session that has ended.
 func (h *history) judge(k *talk, closing bool) {
+	if k.q.Constraint != nil { // the session has used its own up
+		k.q.Constraint = &rising{}
+	}
 	want := plain(k.q)
 	reused, _ := k.s.Reused()
 	if reused > 0 {
@@ -244,7 +262,7 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 					t.Logf("MTPLX_STEPS=%d MTPLX_SEED=%d repeats this", each, base+i)
 				}
 			}()
-			h := &history{t: t, rng: rand.New(rand.NewPCG(base+i, 7)), disk: dir}
+			h := &history{t: t, rng: rand.New(rand.NewPCG(base+i, 7)), disk: dir, attention: i%4 == 3}
 			h.open()
 			for range each {
 				h.step()

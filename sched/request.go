@@ -21,6 +21,8 @@ var (
 	ErrClosed = errors.New("the engine is closed")
 	// ErrDraining says that the engine takes no new sessions, since it is about to close.
 	ErrDraining = errors.New("the engine is draining")
+	// ErrSessionBusy says that the request's conversation is being answered already.
+	ErrSessionBusy = errors.New("the session is generating already")
 	// ErrDeadline ends a session whose deadline has passed.
 	ErrDeadline = fmt.Errorf("the request's deadline has passed: %w", context.DeadlineExceeded)
 )

@@ -12,6 +12,8 @@ type Reuse struct {
 	Mode bank.Mode
 	// Session is the id of the conversation, for statistics and for those who come without one.
 	Session string
+	// Exclusive refuses the request with ErrSessionBusy while another of the session runs.
+	Exclusive bool
 	// Stable is how many tokens of the prompt the next turn is sure to repeat: all but what a template puts
 	// at the end to ask for an answer. 0 leaves out the last few.
 	Stable int
@@ -70,9 +72,13 @@ func (e *Engine) open(s *Session) error {
 		if err != nil {
 			return err
 		}
+		if r.State != nil && l.Speculate && r.Tokens-r.Head > e.env.Rows { // from a process with larger forwards
+			r.State.Release()
+			r = bank.Restored{Reason: bank.NoHeadHistory}
+		}
 		s.restored = r
 		if r.State != nil {
-			l.State, l.HiddenBase, s.last = r.State, r.Head, r.Tokens
+			l.State, l.HiddenBase, s.last, s.at = r.State, r.Head, r.Tokens, r.Tokens
 			return nil
 		}
 	}
@@ -122,6 +128,10 @@ func (e *Engine) remember(b *board, s *Session) {
 // keep remembers a session that is about to leave, with the rows that its head has not read.
 func (e *Engine) keep(b *board, s *Session) {
 	l := &s.lane
+	if s.pending != nil { // the head will not get to read its rows: they go with the snapshot instead
+		s.pending.Release()
+		s.pending, s.last = nil, 0
+	}
 	if e.env.Bank == nil || s.reuse.Mode == bank.Off || l.State == nil || l.State.Len() < s.last+leastEnd {
 		return
 	}

@@ -12,19 +12,33 @@ import (
 )
 
 // banked makes a rig with a bank.
-func banked(t *testing.T, o bank.Options, change func(*Env)) *rig {
+func banked(t *testing.T, o bank.Options, changes ...func(*Env)) *rig {
 	t.Helper()
 	return newRig(t, func(e *Env) {
+		for _, change := range changes {
+			if change != nil {
+				change(e)
+			}
+		}
 		o.Pool = e.Pool
 		b, err := bank.New(o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.Bank = b
-		if change != nil {
-			change(e)
-		}
 	})
+}
+
+// attentionOnly gives an engine a model without recurrent state.
+func attentionOnly(t *testing.T) func(*Env) {
+	t.Helper()
+	return func(e *Env) {
+		m, err := fake.NewAttention(8, 64, 0.7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Pool, e.NewTrunk, e.NewHead = m.Pool, m.Trunk, m.Head
+	}
 }
 
 // say runs a request and checks its text against the model alone.
@@ -103,6 +117,33 @@ func TestSameRequestAgainAfterAnother(t *testing.T) {
 	}
 }
 
+func TestLongRequestsAgainAfterOthers(t *testing.T) {
+	for _, n := range []int{2047, 2048, 2049, 8191, 8192, 8193} {
+		synctest.Test(t, func(t *testing.T) {
+			r := banked(t, bank.Options{}, func(e *Env) {
+				m, err := fake.New(2, 600, 0.7)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.Pool, e.NewTrunk, e.NewHead, e.Context, e.Rows = m.Pool, m.Trunk, m.Head, 9000, 512
+			})
+			defer r.close(t)
+			a, b := request(n, 1), request(n, 2)
+			a.Limits.MaxTokens, b.Limits.MaxTokens = 12, 12
+			r.say(t, a)
+			r.say(t, b)
+			text, s := r.say(t, a)
+			if s.restored.Tokens != n-tail {
+				t.Errorf("prompt of %d reused %d tokens, want all but %d", n, s.restored.Tokens, tail)
+			}
+			next := then(a, text, 1, 2, 3)
+			if _, s = r.say(t, next); s.restored.Tokens < n-tail {
+				t.Errorf("the turn after a prompt of %d reused %d tokens", n, s.restored.Tokens)
+			}
+		})
+	}
+}
+
 func TestPromptThatEndsAtACheckpointStillHasATokenToCompute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := banked(t, bank.Options{}, nil)
@@ -157,6 +198,31 @@ func TestSessionsWithoutTheHeadLeaveNoGapForThoseWithIt(t *testing.T) {
 			t.Fatalf("a plain session reused %d tokens", s.restored.Tokens)
 		}
 	})
+}
+
+// A model without recurrent state resumes at any page that it knows.
+func TestAttentionOnlyModelsResumeAtEveryPage(t *testing.T) {
+	for _, speculate := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := banked(t, bank.Options{Pages: 60}, nil, attentionOnly(t))
+			defer r.close(t)
+			q := request(350, 3)
+			q.Speculate = speculate
+			r.say(t, q)
+			for _, at := range []int{349, 330, 320, 319, 257, 256, 130, 65, 64, 20} {
+				edited := q
+				edited.Prompt = slices.Clone(q.Prompt)
+				edited.Prompt[at] = (edited.Prompt[at] + 1) % fake.Vocab
+				want := (at - 1) / 64 * 64 // the token after a page belongs to it
+				if at > 342 {
+					want = 342 // the end of the prompt's stable part
+				}
+				if _, s := r.say(t, edited); s.restored.Tokens != want {
+					t.Errorf("head %v, edited at %d of 350: reused %d tokens (%s), want %d", speculate, at, s.restored.Tokens, s.restored.Reason, want)
+				}
+			}
+		})
+	}
 }
 
 // A session without the head writes no head rows, so it need not copy the pages that the bank shares with it.

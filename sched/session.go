@@ -25,15 +25,20 @@ type Session struct {
 	cancelled atomic.Bool
 	done      chan struct{} // closed when the lane has left the engine
 
-	started, admitted time.Time
+	started, admitted, ended time.Time
 
 	// The loop's own.
 	pages    int         // that it may come to hold
 	turn     int64       // the cycle since which it is ready
+	prompt   []int32     // never written
+	at       int         // tokens that are computed once the cycle it is in comes back, while in its prompt
+	rows     int         // of the next cycle; 0 leaves it out
+	head     int         // rows that the head had read when its cycle was formed
 	plan     *depth.Lane // the planner's view of it
 	reuse    Reuse
 	cuts     []int // prompt positions to take checkpoints at, in order
 	restored bank.Restored
+	followed bool           // it waits for another to compute what they share
 	last     int            // position of its last checkpoint
 	pending  *bank.Snapshot // waits for the head to read the rows up to it
 }
@@ -71,6 +76,9 @@ func (s *Session) Reused() (tokens int, reason bank.Reason) {
 // was never admitted waited until its end.
 func (s *Session) Queued() time.Duration {
 	<-s.done
+	if s.admitted.IsZero() {
+		return s.ended.Sub(s.started)
+	}
 	return s.admitted.Sub(s.started)
 }
 

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -201,8 +202,8 @@ func resultText(b *request.Object) (string, error) {
 
 // callName finds which tool a result belongs to: templates may ask for it.
 func callName(r *request.Request, id string) string {
-	for i := len(r.Messages) - 1; i >= 0; i-- {
-		for _, c := range r.Messages[i].Calls {
+	for _, m := range slices.Backward(r.Messages) {
+		for _, c := range m.Calls {
 			if c.ID == id {
 				return c.Name
 			}

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"mtplx/api/output"
 	"mtplx/api/request"
@@ -150,10 +151,11 @@ func (s *CompletionStream) Open(dst []byte) []byte { return dst }
 
 // Piece appends one chunk.
 func (s *CompletionStream) Piece(dst []byte, choice int, p output.Piece) []byte {
-	text := ""
+	var b strings.Builder
 	for _, e := range p.Events {
-		text += e.Text
+		b.WriteString(e.Text)
 	}
+	text := b.String()
 	if text == "" && len(p.Logprobs) == 0 && !s.req.ReturnTokens {
 		return dst
 	}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -177,7 +178,7 @@ func content(o *request.Object, field string, types ...string) (string, error) {
 	if v.Type == gjson.String {
 		return v.Str, nil
 	}
-	text := ""
+	var all strings.Builder
 	err := o.List(field, func(part *request.Object) error {
 		kind, err := part.String("type")
 		if err != nil {
@@ -190,13 +191,13 @@ func content(o *request.Object, field string, types ...string) (string, error) {
 					name = t
 				}
 				s, err := part.String(name)
-				text += s
+				all.WriteString(s)
 				return err
 			}
 		}
 		return request.Errorf(part.Name("type"), "%s is %s; this model reads text only", part.Name("type"), request.Quote(kind))
 	})
-	return text, err
+	return all.String(), err
 }
 
 func toolCall(o *request.Object) (request.Call, error) {

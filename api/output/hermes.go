@@ -13,7 +13,6 @@ const maxCall = 1 << 20
 type hermes struct {
 	skipped  string // white space before the object
 	raw      string // the object so far, while nothing of it has been streamed
-	at       int    // how much of raw has been scanned
 	scan     scanner
 	object   int  // depth below which the arguments end
 	streams  bool // the arguments go out as they come
@@ -32,9 +31,10 @@ func (c *scanner) step(b byte) {
 	case c.escaped:
 		c.escaped = false
 	case c.inString:
-		if b == '\\' {
+		switch b {
+		case '\\':
 			c.escaped = true
-		} else if b == '"' {
+		case '"':
 			c.inString = false
 		}
 	case b == '"':

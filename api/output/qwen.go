@@ -126,7 +126,7 @@ func (s *Splitter) stepValue(end bool) bool {
 		s.text = strings.TrimPrefix(strings.TrimPrefix(s.text, "\r"), "\n")
 		s.qwen.first = false
 	}
-	at, next, clear := valueEnd(s.text, end)
+	at, next, found := valueEnd(s.text, end)
 	piece := s.text[:at]
 	if s.qwen.literal {
 		s.delta(string(AppendEscaped(nil, piece)))
@@ -134,7 +134,7 @@ func (s *Splitter) stepValue(end bool) bool {
 		s.qwen.value += piece
 	}
 	s.text = s.text[next:]
-	if !clear {
+	if !found {
 		return false
 	}
 	s.qwen.inValue = false

@@ -46,7 +46,7 @@ type tlsConn struct {
 	tls *tls.Conn
 }
 
-func (c *tlsConn) Handshake() error                     { return c.tls.Handshake() }
+func (c *tlsConn) Handshake() error                     { return c.tls.Handshake() } //nolint:noctx // what fasthttp calls
 func (c *tlsConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // Read gives out what was read ahead, then reads on.
@@ -105,8 +105,8 @@ func (c *conn) watch(gone func()) (stop func()) {
 		}
 	}()
 	return func() {
-		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // ends the read; a closed connection has ended it already
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // ends the read; a closed connection has ended it already
 		<-done
-		_ = c.Conn.SetReadDeadline(time.Time{})
+		_ = c.SetReadDeadline(time.Time{})
 	}
 }

@@ -82,7 +82,9 @@ func serve(t testing.TB, kind string, opt Options) *rig {
 		if err := s.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	r.dial = func() net.Conn {
 		c, err := net.Dial(network, at)
@@ -256,7 +258,7 @@ func TestVanishedAfterPipelining(t *testing.T) {
 func TestStalledReaderIsDropped(t *testing.T) {
 	r := serve(t, "tcp", Options{Stall: 50 * time.Millisecond})
 	get(r.dial(), "/flood")
-	r.end(t) // the write fails; without the deadline this would wait for ever
+	_ = r.end(t) // the write fails; without the deadline this would wait for ever
 }
 
 func TestPingsFillSilence(t *testing.T) {
@@ -268,7 +270,9 @@ func TestPingsFillSilence(t *testing.T) {
 		until(t, in, ": ping")
 	}
 	_ = c.Close()
-	r.end(t)
+	if err := r.end(t); err != ErrGone { //nolint:errorlint // the cause itself
+		t.Fatal(err)
+	}
 }
 
 func TestSendAfterTheEndFails(t *testing.T) {

@@ -15,13 +15,14 @@ import (
 // benchCmd groups measurements.
 type benchCmd struct {
 	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Kernels   benchKernelsCmd   `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
 	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
 
 // benchRunCmd runs one suite, or all.
 type benchRunCmd struct {
 	Suite  string `default:"coding" help:"Suite name, all, or a JSONL file."`
-	Depth  int    `default:"3" help:"Drafts a cycle, 0 to 8."`
+	Depth  string `default:"3" help:"Drafts a cycle: 0 to 8, or auto."`
 	Rounds int    `default:"1" help:"How often the suite runs."`
 	Limit  int    `placeholder:"N" help:"Only the first N prompts."`
 	Seed   uint64 `default:"0" help:"Seed of the first round."`
@@ -33,7 +34,8 @@ type benchRunCmd struct {
 
 // Run implements the command.
 func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
-	if err := checkDepth(c.Depth); err != nil {
+	depth, err := parseDepth(c.Depth)
+	if err != nil {
 		return err
 	}
 	if c.Rounds < 1 || c.Limit < 0 {
@@ -58,13 +60,13 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 		}
 		all = append(all, prompts)
 	}
-	r, err := c.open()
+	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for i, name := range names {
-		o := bench.Options{Depth: c.Depth, Rounds: c.Rounds, Seed: c.Seed}
+		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {
 			o.Progress = func(done, total int) { fmt.Fprintf(s.err, "\r%s %d/%d ", name, done, total) }
 		}
@@ -105,7 +107,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 		if req.Prompt, err = r.Encode(p.Prompt, p.System, p.Raw); err != nil {
 			return nil, err
 		}
-		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth > 0
+		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth != 0
 		res, err := r.Generate(ctx, req, nil)
 		if err != nil {
 			return nil, err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/sched"
 	"mtplx/stages/sample"
 )
 
@@ -72,11 +74,16 @@ func (f *samplingFlags) request(r *runtime.Request) error {
 // maxDepth is the largest --depth.
 const maxDepth = 8
 
-func checkDepth(depth int) error {
-	if depth < 0 || depth > maxDepth {
-		return usage(fmt.Errorf("--depth is %d", depth), fmt.Sprintf("give 0 (plain decoding) to %d", maxDepth))
+// parseDepth reads --depth: a number of drafts, or auto.
+func parseDepth(value string) (int, error) {
+	if value == "auto" {
+		return sched.Auto, nil
 	}
-	return nil
+	depth, err := strconv.Atoi(value)
+	if err != nil || depth < 0 || depth > maxDepth {
+		return 0, usage(fmt.Errorf("--depth is %s", value), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", maxDepth))
+	}
+	return depth, nil
 }
 
 func usage(err error, fix string) error { return runtime.Fail(runtime.UsageProblem, err, fix) }

@@ -107,8 +107,7 @@ func report(s streams, asJSON bool, command string, err error) int {
 	}
 	f := &runtime.Failure{Kind: runtime.General, Err: err}
 	errors.As(err, &f)
-	var quiet *silent
-	if errors.As(err, &quiet) {
+	if _, quiet := errors.AsType[*silent](err); quiet {
 		return int(f.Kind)
 	}
 	if asJSON {

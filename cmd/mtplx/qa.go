@@ -41,7 +41,7 @@ func (c *qaGoldenCmd) Run(_ context.Context, s streams) error {
 	}
 	failed := 0
 	for _, dir := range c.Dirs {
-		rep, err := c.check(dir, mode)
+		rep, err := c.check(dir, mode) //nolint:contextcheck // a check is over within seconds
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ type runCmd struct {
 
 	MaxTokens      int     `default:"512" help:"Most tokens to write." group:"Generation"`
 	GenerationMode string  `default:"mtp" help:"mtp drafts with the head; ar decodes plainly." group:"Generation"`
-	Depth          int     `default:"3" help:"Drafts a cycle, 0 to 8." group:"Generation"`
+	Depth          string  `default:"auto" help:"Drafts a cycle: auto, or 0 to 8." group:"Generation"`
 	Seed           *uint64 `placeholder:"N" help:"Fix the randomness: the same text at every depth." group:"Generation"`
 	JSON           bool    `help:"Print one JSON object instead of streaming." group:"Generation"`
 
@@ -38,7 +39,8 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if err := c.request(&req); err != nil {
 		return err
 	}
-	if err := checkDepth(c.Depth); err != nil {
+	depth, err := parseDepth(c.Depth)
+	if err != nil {
 		return err
 	}
 	switch c.GenerationMode {
@@ -49,16 +51,14 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if c.MaxTokens < 1 {
 		return usage(fmt.Errorf("--max-tokens is %d", c.MaxTokens), "give at least 1")
 	}
-	for _, stop := range c.Stop {
-		if stop == "" {
-			return usage(errors.New("--stop is empty"), "give the text that should end the answer")
-		}
+	if slices.Contains(c.Stop, "") {
+		return usage(errors.New("--stop is empty"), "give the text that should end the answer")
 	}
 	prompt, err := c.prompt(s)
 	if err != nil {
 		return err
 	}
-	r, err := c.open()
+	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	req.MaxTokens, req.Stops, req.Seed = c.MaxTokens, c.Stop, c.Seed
-	req.Speculate, req.Depth = c.GenerationMode == "mtp" && c.Depth > 0, c.Depth
+	req.Speculate, req.Depth = c.GenerationMode == "mtp" && depth != 0, depth
 	if c.JSON {
 		res, err := r.Generate(ctx, req, nil)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -86,7 +85,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	r, err := c.openSessions()
+	r, err := c.openSessions() //nolint:contextcheck // the engine outlives the signal that ends the command
 	if err != nil {
 		return err
 	}
@@ -115,10 +114,10 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	fmt.Fprintf(s.out, "mtplx %s serves %s at %s\n", version, cfg.Model.Name, c.url(ln))
 	select {
 	case err := <-served:
-		return errors.Join(err, server.Close())
+		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
 	case <-ctx.Done(): // by the first signal, which is in signals, too
 	}
-	return c.drain(server, served, signals, cfg.Log)
+	return c.drain(server, served, signals, cfg.Log) //nolint:contextcheck // ctx has ended; the drain has a time of its own
 }
 
 // drain lets answers finish, within the time there is and until a second signal.
@@ -179,19 +178,14 @@ func (c *serveCmd) check(cfg *api.Config) error {
 	default:
 		return usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
 	}
-	d.Depth = sched.Auto
-	if c.Depth != "auto" {
-		n, err := strconv.Atoi(c.Depth)
-		if err != nil || checkDepth(n) != nil {
-			return usage(fmt.Errorf("--depth is %q", c.Depth), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", maxDepth))
-		}
-		d.Depth = n
-		d.Speculate = d.Speculate && n > 0
+	var err error
+	if d.Depth, err = parseDepth(c.Depth); err != nil {
+		return err
 	}
+	d.Speculate = d.Speculate && d.Depth != 0
 	if c.Reasoning != "auto" {
 		d.Thinking = new(c.Reasoning == "on")
 	}
-	var err error
 	if cfg.Keys, err = c.keys(); err != nil {
 		return err
 	}

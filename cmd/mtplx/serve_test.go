@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -104,6 +106,37 @@ func (s *served) try(path, body string) (int, string, error) {
 	return res.StatusCode, string(b), err
 }
 
+// get reads a page.
+func (s *served) get(path string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// vanish sends a chat and goes after a while.
+func (s *served) vanish(body string, after time.Duration) {
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	time.Sleep(after)
+	_ = conn.Close()
+}
+
 func (s *served) chat(body string) gjson.Result {
 	s.t.Helper()
 	status, answer := s.post("/v1/chat/completions", body)
@@ -184,7 +217,21 @@ func TestServeTheDefaultModel(t *testing.T) {
 			}
 		})
 	}
+	group.Go(func() { // clients that vanish at any moment
+		for i := range 12 {
+			s.vanish(fmt.Sprintf(`{%s,"max_tokens":500,"stream":%v,"n":2}`, prime, i%2 == 0), time.Duration(i)*7*time.Millisecond)
+		}
+	})
 	group.Wait()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		snapshot := s.get("/v1/mtplx/snapshot")
+		if gjson.Get(snapshot, "running").Int()+gjson.Get(snapshot, "waiting").Int() == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left in the server: %s", snapshot)
+		}
+	}
 
 	for name, extra := range map[string]string{
 		"logprobs": `"logprobs":true,"top_logprobs":2`, "penalties": `"frequency_penalty":0.1,"presence_penalty":0.1,"repetition_penalty":1.01`,
@@ -223,6 +270,56 @@ func TestServeTheDefaultModel(t *testing.T) {
 	}
 	if code := s.exit(syscall.SIGTERM); code != 0 {
 		t.Errorf("after SIGTERM the exit code is %d:\n%s", code, s.log)
+	}
+}
+
+// A unix socket, keys from a file, and who has the port.
+func TestServeListens(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("# two\na-first-long-key\n\na-second-long-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	serve(t, "--unix", socket, "--api-key-file", keys, "--warmup-tokens", "0")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	for key, want := range map[string]int{"": 401, "a-second-long-key": 200, "# two": 401} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://any.name/v1/models", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("with key %q: %s, want %d", key, res.Status, want)
+		}
+	}
+
+	s := serve(t, "--warmup-tokens", "0")
+	foreign, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = foreign.Close() }()
+	for addr, want := range map[string]string{
+		strings.TrimPrefix(s.url, "http://"): "mtplx serves mtplx-default at " + s.url + " already",
+		foreign.Addr().String():              "another program listens at " + foreign.Addr().String(),
+		"unix":                               "another program listens at " + socket,
+	} {
+		args := []string{"serve", "--unix", socket}
+		if addr != "unix" {
+			args = []string{"serve", "--port", addr[strings.LastIndexByte(addr, ':')+1:]}
+		}
+		out, err := exec.CommandContext(t.Context(), binary(t), args...).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, %s; want exit code 2 and %q", args, err, out, want)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // PartProduct checks products over listed blocks, and the support of rows of unequal length after them.
 func PartProduct(t *testing.T, d kernels.Device) {
-	var cases []rowCase
+	cases := make([]rowCase, 0, 20)
 	for _, bits := range []int{0, 3, 4, 8} {
 		for _, c := range []struct{ outputs, limit, first, most int }{
 			{33, 33, 16, 3}, {300, 290, 64, 9}, {512, 512, 0, 32}, {200, 200, 192, 0}, {5000, 4990, 4096, 20},

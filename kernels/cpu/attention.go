@@ -29,7 +29,7 @@ func compileAttnPrep(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.AttnPrep)
 	hd := o.Dims.HeadDim
 	return &attnPrep{
-		AttnPrep: o, tier: d.tier, in: floats(o.In), q: floats(o.QOut), qg: floats(o.QGain)[:hd], kg: floats(o.KGain)[:hd],
+		AttnPrep: o, tier: d.tier.vectors(), in: floats(o.In), q: floats(o.QOut), qg: floats(o.QGain)[:hd], kg: floats(o.KGain)[:hd],
 		pool: o.Pool.Bytes(), scale: kernels.InvSqrt(float32(hd)), lines: newLines(d, hd),
 	}, nil
 }
@@ -199,7 +199,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Attention)
 	hd := o.Dims.HeadDim
 	s := &attention{
-		Attention: o, tier: d.tier, group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
+		Attention: o, tier: d.tier.vectors(), group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
 		acts: bindActs(o.Acts), vectors: max(o.S.Dims.Rows*o.Dims.NQ, 4096), lines: newLines(d, o.Dims.NQ*hd),
 	}
 	s.o, s.ml = make([]float32, s.vectors*hd), make([]float32, s.vectors*2)

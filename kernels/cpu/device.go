@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 type Options struct {
 	// Threads is the number of workers; 0 means GOMAXPROCS.
 	Threads int
-	// Tier is an instruction set (portable, avx2, vnni); empty means MTPLX_CPU's, and if that
+	// Tier is an instruction set by name, as Tiers lists them; empty means MTPLX_CPU's, and if that
 	// is empty too, the best the machine has.
 	Tier string
 	// Profile makes programs add up the time of each kind of operation, which costs them a little.
@@ -29,8 +30,12 @@ const MaxThreads = 512
 // programs of two queues take turns.
 type Device struct {
 	tier    tier
+	ahead   ahead
 	team    *team
+	desks   []desk // by worker
 	profile *profile
+
+	growing sync.Mutex // held while desks get larger rooms
 	mem     arena
 	queues  atomic.Int32
 	closed  atomic.Bool
@@ -59,7 +64,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > MaxThreads {
 		return nil, fmt.Errorf("start CPU device: %d threads asked for; expecting 1 to %d, or 0 for all processors", o.Threads, MaxThreads)
 	}
-	d := &Device{tier: t, team: newTeam(n)}
+	d := &Device{tier: t, ahead: aheadOf(t), team: newTeam(n), desks: make([]desk, n)}
 	if o.Profile {
 		d.profile = &profile{times: map[string]time.Duration{}}
 	}

@@ -34,7 +34,7 @@ func compilePartProduct(d *Device, op queue.Op) (step, error) {
 		return nil, fmt.Errorf("%d outputs and %d blocks of %d rows do not fit rows of %d and an input of %d", o.First, o.Most, rows, o.Stride, o.X.MaxRows)
 	}
 	return &partProduct{
-		PartProduct: o, w: pt.w, x: pt.x, desks: make([]desk, d.team.n),
+		PartProduct: o, w: pt.w, x: pt.x, desks: d.desks,
 		blocks: kernels.Int32s(o.Blocks)[:rows*(1+o.Most)], out: floats(o.Out)[:rows*o.Stride],
 	}, nil
 }

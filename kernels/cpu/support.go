@@ -54,7 +54,7 @@ func compileSupport(d *Device, op queue.Op) (step, error) {
 		return nil, fmt.Errorf("%d entries and %d blocks do not fit rows of %d", o.Vocab, o.Most, o.Stride)
 	}
 	s := &support{
-		Support: o, tier: d.tier, logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
+		Support: o, tier: d.tier.vectors(), logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
 		chunks: (most + chunkEntries - 1) / chunkEntries, strips: (most + stripBlock - 1) / stripBlock * 16,
 		args: make([]chunkArgs, d.Threads()), work: make([]candidates, d.Threads()),
 	}

@@ -20,25 +20,28 @@ const (
 func hint(sentence string) Value { return Value{k: kindUndefined, n: lackHint, s: sentence} }
 
 func lacking(why uint64, owner Value, what string) Value {
-	return Value{k: kindUndefined, n: why | uint64(owner.k)<<8, s: what, p: owner.ownerName()}
+	v := Value{k: kindUndefined, n: why | uint64(owner.k)<<8, s: what}
+	switch owner.k {
+	case kindView, kindGenerator, kindCallable: // whose kind does not tell the type
+		v.p = owner.typeName()
+	}
+	return v
 }
 
-// ownerName is what Python calls the type of a view or a namespace; other kinds need no words.
-func (v Value) ownerName() any {
-	if v.k == kindView {
-		return v.s
-	}
-	return nil
+// modules are where Jinja2 has the types that Python does not bring.
+var modules = map[string]string{
+	"Namespace": "jinja2.utils.", "Cycler": "jinja2.utils.", "Joiner": "jinja2.utils.",
+	"LoopContext": "jinja2.runtime.", "Macro": "jinja2.runtime.",
 }
 
 // undefinedError is what using an undefined value gives.
 func undefinedError(v Value) error {
-	owner := Value{k: kind(v.n >> 8)}
-	if name, ok := v.p.(string); ok {
-		owner.s = name
+	owner, ok := v.p.(string)
+	if !ok {
+		owner = Value{k: kind(v.n >> 8)}.typeName()
 	}
-	name := owner.typeName() + " object"
-	if owner.k == kindNone {
+	name := modules[owner] + owner + " object"
+	if kind(v.n>>8) == kindNone {
 		name = "None"
 	}
 	switch v.n & 0xff {
@@ -47,7 +50,7 @@ func undefinedError(v Value) error {
 	case lackItem:
 		return fmt.Errorf("%s has no element %s", name, v.s)
 	case lackUnsafe:
-		return fmt.Errorf("access to attribute %s of '%s' object is unsafe", quote(v.s), owner.typeName())
+		return fmt.Errorf("access to attribute %s of '%s' object is unsafe", quote(v.s), owner)
 	case lackHint:
 		return errors.New(v.s)
 	}
@@ -96,7 +99,7 @@ func (m *machine) ownAttr(x Value, name string) (Value, bool, error) {
 	case kindCallable:
 		return x.p.(*callable).attr(name)
 	}
-	if def := methods[x.k][name]; def != nil {
+	if def := methods[x.k][name]; def != nil && (x.k != kindView || x.s == "range") {
 		return bind(x, name, def), true, nil
 	}
 	if slices.Contains(unsafeAttrs[x.k], name) {
@@ -131,10 +134,13 @@ func (m *machine) ownItem(x, key Value) (Value, bool, error) {
 	case kindUndefined:
 		return Value{}, false, undefinedError(x)
 	case kindDict:
+		if err := m.hashing(key); err != nil {
+			return Value{}, false, err
+		}
 		v, ok, err := x.dict().get(key)
 		return v, ok && err == nil, nil
 	case kindList, kindTuple, kindView:
-		if key.k != kindInt && key.k != kindBool || x.k == kindView && x.p.(*list).text == "" {
+		if key.k != kindInt && key.k != kindBool || x.k == kindView && x.s != "range" {
 			return Value{}, false, nil
 		}
 		items := x.slice()
@@ -268,7 +274,7 @@ func (m *machine) slice(x, from, to, step Value) (Value, error) {
 		}
 		return String(b.String()), nil
 	case kindList, kindTuple, kindView:
-		if x.k == kindView && x.p.(*list).text == "" {
+		if x.k == kindView && x.s != "range" {
 			break
 		}
 		items := x.slice()
@@ -276,15 +282,16 @@ func (m *machine) slice(x, from, to, step Value) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
+		if x.k == kindView {
+			r := x.p.(*list).steps
+			return m.makeRange(r[0]+int64(s.from)*r[2], r[0]+int64(s.to)*r[2], r[2]*int64(s.step))
+		}
 		if err := m.growItems(s.count()); err != nil {
 			return Value{}, err
 		}
 		out := make([]Value, 0, s.count())
 		for i, at := s.count(), s.from; i > 0; i, at = i-1, at+s.step {
 			out = append(out, items[at])
-		}
-		if x.k == kindView {
-			return Value{}, errors.New("slicing a range is not supported in chat templates; pass it to the list filter first")
 		}
 		return Value{k: x.k, p: &list{items: out}}, nil
 	case kindDict:

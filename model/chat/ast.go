@@ -54,7 +54,10 @@ type (
 		ops   []string // == != < <= > >= in notin
 		rest  []expr
 	}
-	condExpr struct{ test, then, other expr } // other may be nil
+	condExpr struct {
+		place
+		test, then, other expr // other may be nil
+	}
 	attrExpr struct {
 		x    expr
 		name string

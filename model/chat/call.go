@@ -191,6 +191,9 @@ func (m *machine) callMacro(c *callable, a *args) (Value, error) {
 	if m.calls++; m.calls > maxCalls {
 		return Value{}, limitError("macros inside macros", maxCalls)
 	}
+	if err := m.spend(4 + 2*len(a.names) + n.frame.size); err != nil {
+		return Value{}, err
+	}
 	s := m.open(n.frame, c.scope)
 	if err := m.bindMacro(c, a, s); err != nil {
 		return Value{}, err

@@ -204,6 +204,9 @@ func (m *machine) contains(box, x Value) (bool, error) {
 		}
 		return strings.Contains(box.s, x.s), m.scan(len(box.s))
 	case kindDict:
+		if err := m.hashing(x); err != nil {
+			return false, err
+		}
 		_, ok, err := box.dict().get(x)
 		return ok, err
 	case kindUndefined:

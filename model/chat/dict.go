@@ -102,6 +102,20 @@ func (d *dict) copy() *dict {
 	return c
 }
 
+const maxTupleKey = 1 << 16
+
+// hashing takes the steps of finding v's key.
+func (m *machine) hashing(v Value) error {
+	switch v.k {
+	case kindString:
+		return m.scan(len(v.s))
+	case kindTuple:
+		return m.scan(maxTupleKey)
+	default:
+		return nil
+	}
+}
+
 // hashOf returns the key under which v is kept, or Python's complaint that v cannot be one.
 func hashOf(v Value, depth int) (dictKey, error) {
 	switch v.k {
@@ -120,7 +134,7 @@ func hashOf(v Value, depth int) (dictKey, error) {
 		return dictKey{k: kindString, s: v.s}, nil
 	case kindTuple:
 		if depth > 8 {
-			return dictKey{}, fmt.Errorf("use as key: tuples nested more than 8 deep")
+			return dictKey{}, fmt.Errorf("use tuple as key: %w: nested more than 8 deep", ErrLimit)
 		}
 		var b strings.Builder
 		for _, e := range v.slice() {
@@ -128,8 +142,8 @@ func hashOf(v Value, depth int) (dictKey, error) {
 			if err != nil {
 				return dictKey{}, err
 			}
-			if b.Len() > 1<<16 {
-				return dictKey{}, fmt.Errorf("use as key: tuple longer than 64 KiB")
+			if b.Len()+len(h.s) > maxTupleKey {
+				return dictKey{}, fmt.Errorf("use tuple as key: %w: more than %d bytes", ErrLimit, maxTupleKey)
 			}
 			fmt.Fprintf(&b, "%d %d %d:%s,", h.k, h.n, len(h.s), h.s)
 		}

@@ -52,6 +52,9 @@ func (x *dictExpr) eval(m *machine, s *scope) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
+		if err := m.hashing(k); err != nil {
+			return Value{}, err
+		}
 		if err := d.set(k, v); err != nil {
 			return Value{}, err
 		}
@@ -137,7 +140,7 @@ func (x *condExpr) eval(m *machine, s *scope) (Value, error) {
 		return m.eval(x.then, s)
 	}
 	if x.other == nil {
-		return hint("the inline if-expression evaluated to false and no else section was defined"), nil
+		return hint(fmt.Sprintf("the inline if-expression on line %d evaluated to false and no else section was defined.", x.at())), nil
 	}
 	return m.eval(x.other, s)
 }

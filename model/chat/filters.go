@@ -21,7 +21,7 @@ func init() {
 			if err != nil {
 				return Value{}, err
 			}
-			if err := m.scan(len(s)); err != nil {
+			if err := m.spend(len(s) >> 3); err != nil {
 				return Value{}, err
 			}
 			return m.str(f(s))
@@ -59,12 +59,12 @@ func init() {
 		"replace":    {params: []string{"old", "new", "count?"}, fn: filterReplace},
 		"reverse":    {fn: filterReverse},
 		"round":      {params: []string{"precision?", "method?"}, fn: filterRound},
-		"safe":       text(func(s string) string { return s }),
+		"safe":       {fn: filterString},
 		"select":     {raw: filterSelect("select", true, false)},
 		"selectattr": {raw: filterSelect("selectattr", true, true)},
 		"slice":      {params: []string{"slices", "fill_with?"}, fn: filterSlice},
 		"sort":       {params: []string{"reverse?", "case_sensitive?", "attribute?"}, fn: filterSort},
-		"string":     text(func(s string) string { return s }),
+		"string":     {fn: filterString},
 		"sum":        {params: []string{"attribute?", "start?"}, fn: filterSum},
 		"title":      text(titleFilter),
 		"tojson":     {params: jsonParams, fn: filterJSON},
@@ -75,6 +75,14 @@ func init() {
 		"urlencode":  {fn: filterURLEncode},
 		"wordcount":  {fn: filterWordcount},
 	}
+}
+
+func filterString(m *machine, x Value, _ []Value) (Value, error) {
+	if x.k == kindString {
+		return x, nil
+	}
+	s, err := m.text(x)
+	return String(s), err
 }
 
 func filterAbs(_ *machine, x Value, _ []Value) (Value, error) {
@@ -343,9 +351,6 @@ func filterTrim(m *machine, x Value, a []Value) (Value, error) {
 }
 
 func filterTruncate(m *machine, x Value, a []Value) (Value, error) {
-	if x.k != kindString {
-		return Value{}, fmt.Errorf("object of type '%s' cannot be truncated", x.typeName())
-	}
 	length, err := intArg("length", a[0], 255)
 	if err != nil {
 		return Value{}, err
@@ -366,12 +371,15 @@ func filterTruncate(m *machine, x Value, a []Value) (Value, error) {
 	if length < tail || leeway < 0 {
 		return Value{}, fmt.Errorf("expected length >= %d and leeway >= 0, got %d and %d", tail, length, leeway)
 	}
-	if err := m.scan(len(x.s)); err != nil {
+	count, err := filterLength(m, x, nil)
+	if err != nil {
 		return Value{}, err
 	}
-	n := int64(utf8.RuneCountInString(x.s))
-	if n <= length || n-length <= leeway {
+	if n := count.int(); n <= length || n-length <= leeway {
 		return x, nil
+	}
+	if x.k != kindString {
+		return Value{}, fmt.Errorf("'%s' object cannot be truncated", x.typeName())
 	}
 	s := x.s[:byteOffset(x.s, int(length-tail))]
 	if a[1].k == kindMissing || !a[1].truth() {
@@ -388,7 +396,7 @@ func filterWordcount(m *machine, x Value, _ []Value) (Value, error) {
 		return Value{}, err
 	}
 	n := len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !isAlnum(r) }))
-	return Int(int64(n)), m.spend(len(s) >> 3)
+	return Int(int64(n)), m.spend(len(s) >> 2)
 }
 
 func filterURLEncode(m *machine, x Value, _ []Value) (Value, error) {

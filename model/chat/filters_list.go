@@ -47,8 +47,9 @@ func filterItems(m *machine, x Value, _ []Value) (Value, error) {
 
 func filterFirst(m *machine, x Value, _ []Value) (Value, error) {
 	if x.k == kindString {
-		if v, ok := charAt(x.s, 0); ok {
-			return v, nil
+		if x.s != "" {
+			_, n := utf8.DecodeRuneInString(x.s)
+			return String(x.s[:n]), nil
 		}
 		return hint("No first item, sequence was empty."), nil
 	}
@@ -97,7 +98,18 @@ func filterReverse(m *machine, x Value, _ []Value) (Value, error) {
 	case kindGenerator:
 		return List(items...), nil
 	}
-	return generate("reversed", items), nil
+	name := "list_reverseiterator"
+	switch {
+	case x.k == kindTuple || x.k == kindUndefined:
+		name = "reversed"
+	case x.k == kindDict:
+		name = "dict_reversekeyiterator"
+	case x.k == kindView && x.s == "range":
+		name = "range_iterator"
+	case x.k == kindView:
+		name = "dict_reverse" + strings.TrimSuffix(strings.TrimPrefix(x.s, "dict_"), "s") + "iterator"
+	}
+	return generate(name, items), nil
 }
 
 func filterJoin(m *machine, x Value, a []Value) (Value, error) {

@@ -144,6 +144,9 @@ func filterUnique(m *machine, x Value, a []Value) (Value, error) {
 	seen := newDict(0)
 	var out []Value
 	for i, k := range keys {
+		if err := m.hashing(k); err != nil {
+			return Value{}, err
+		}
 		_, ok, err := seen.get(k)
 		if err != nil {
 			return Value{}, err
@@ -174,12 +177,12 @@ func filterExtreme(largest bool) func(*machine, Value, []Value) (Value, error) {
 			return Value{}, err
 		}
 		best := 0
+		op := "<"
+		if largest {
+			op = ">"
+		}
 		for i := 1; i < len(items); i++ {
-			lo, hi := i, best
-			if largest {
-				lo, hi = best, i
-			}
-			better, err := m.less(keys[lo], keys[hi])
+			better, err := m.ordered(op, keys[i], keys[best], 0)
 			if err != nil {
 				return Value{}, err
 			}

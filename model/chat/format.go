@@ -146,7 +146,7 @@ func (m *machine) percent(s string, arg Value) (Value, error) {
 		}
 		b.WriteString(text)
 	}
-	if used < len(pos) && (arg.k == kindTuple || arg.k != kindDict && arg.k != kindList && arg.k != kindUndefined) {
+	if used < len(pos) && (arg.k == kindTuple || arg.k != kindDict && arg.k != kindList && arg.k != kindUndefined && (arg.k != kindView || arg.s != "range")) {
 		return Value{}, errors.New("not all arguments converted during string formatting")
 	}
 	return m.str(b.String())

@@ -3,7 +3,6 @@ package chat
 import (
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // maxRange is jinja2.sandbox.MAX_RANGE.
@@ -38,16 +37,13 @@ func globalRange(m *machine, _ Value, a []Value) (Value, error) {
 		}
 		bounds[i] = v.int()
 	}
-	text := ""
 	if a[1].k == kindMissing {
 		bounds[0], bounds[1] = 0, bounds[0]
 	}
-	from, to, step := bounds[0], bounds[1], bounds[2]
-	text = fmt.Sprintf("range(%d, %d", from, to)
-	if step != 1 {
-		text += ", " + strconv.FormatInt(step, 10)
-	}
-	text += ")"
+	return m.makeRange(bounds[0], bounds[1], bounds[2])
+}
+
+func (m *machine) makeRange(from, to, step int64) (Value, error) {
 	if step == 0 {
 		return Value{}, errors.New("range() arg 3 must not be zero")
 	}
@@ -68,7 +64,7 @@ func globalRange(m *machine, _ Value, a []Value) (Value, error) {
 	for i := range items {
 		items[i] = Int(from + int64(i)*step)
 	}
-	return Value{k: kindView, s: "range", p: &list{items: items, text: text}}, nil
+	return Value{k: kindView, s: "range", p: &list{items: items, steps: &[3]int64{from, to, step}}}, nil
 }
 
 // globalDict is dict(mapping or pairs, **kwargs).
@@ -112,6 +108,9 @@ func (m *machine) fillDict(d *dict, from Value) error {
 			return fmt.Errorf("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
 		}
 		if err := m.growItems(2); err != nil {
+			return err
+		}
+		if err := m.hashing(kv[0]); err != nil {
 			return err
 		}
 		if err := d.set(kv[0], kv[1]); err != nil {

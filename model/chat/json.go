@@ -292,16 +292,19 @@ func jsonFloat(f float64) string {
 	return floatText(f)
 }
 
-var jsonEscapes = map[byte]string{
+var jsonEscapes = [utf8.RuneSelf]string{
 	'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\b': `\b`, '\f': `\f`,
 }
 
 func (p *jsonPrinter) str(s string) error {
+	if err := p.m.scan(len(s)); err != nil {
+		return err
+	}
 	if err := p.m.grow(2*len(s) + 2); err != nil { // escapes are the exception
 		return err
 	}
 	p.b.WriteByte('"')
-	start := 0
+	start, escapes := 0, 0
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' && (c < 0x7f || !p.ascii) {
@@ -309,14 +312,14 @@ func (p *jsonPrinter) str(s string) error {
 			continue
 		}
 		p.b.WriteString(s[start:i])
+		escapes++
 		n := 1
-		if c < utf8.RuneSelf {
-			if e, ok := jsonEscapes[c]; ok {
-				p.b.WriteString(e)
-			} else {
-				fmt.Fprintf(&p.b, "\\u%04x", c)
-			}
-		} else {
+		switch {
+		case c < utf8.RuneSelf && jsonEscapes[c] != "":
+			p.b.WriteString(jsonEscapes[c])
+		case c < utf8.RuneSelf:
+			fmt.Fprintf(&p.b, "\\u%04x", c)
+		default:
 			var r rune
 			if r, n = utf8.DecodeRuneInString(s[i:]); r > 0xffff {
 				fmt.Fprintf(&p.b, "\\u%04x\\u%04x", 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
@@ -329,5 +332,5 @@ func (p *jsonPrinter) str(s string) error {
 	}
 	p.b.WriteString(s[start:])
 	p.b.WriteByte('"')
-	return nil
+	return p.m.spend(escapes >> 2)
 }

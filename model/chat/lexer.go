@@ -65,16 +65,17 @@ func (l *lexer) fail(line int, format string, args ...any) error {
 	return &Error{Op: "parse", Line: line, Text: sourceLine(l.src, line), Err: fmt.Errorf(format, args...)}
 }
 
+// lex returns the tokens up to the first place that is wrong, and what is wrong there, which counts only if
+// the parser finds nothing wrong before.
 func lex(source string) ([]token, error) {
 	source = strings.TrimSuffix(normalizeNewlines(source), "\n")
 	l := &lexer{src: source, line: 1, starts: true}
-	for l.pos < len(l.src) {
-		if err := l.next(); err != nil {
-			return nil, err
-		}
+	var err error
+	for err == nil && l.pos < len(l.src) {
+		err = l.next()
 	}
 	l.emit(tokEOF, "")
-	return l.out, nil
+	return l.out, err
 }
 
 func (l *lexer) emit(k tokenKind, text string) {
@@ -431,6 +432,13 @@ func unescape(s string) (string, error) {
 			i += n - 1
 		case s[i] == 'N':
 			return "", fmt.Errorf("escape \\N is not supported, write \\u and the code point")
+		case s[i] >= utf8.RuneSelf:
+			// Jinja2 writes other characters as escapes first, so that a backslash in front of one
+			// makes its escape literal.
+			r, n := utf8.DecodeRuneInString(s[i:])
+			b.WriteByte('\\')
+			b.WriteString(escapeRune(r)[1:])
+			i += n - 1
 		default:
 			b.WriteByte('\\')
 			b.WriteByte(s[i])

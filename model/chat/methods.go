@@ -15,6 +15,7 @@ func init() {
 		kindDict:   dictMethods,
 		kindList:   listMethods,
 		kindTuple:  listMethods,
+		kindView:   viewMethods,
 	}
 }
 
@@ -28,7 +29,7 @@ var foreignAttrs = map[kind][]string{
 	kindBig:       intAttrs,
 	kindFloat:     {"as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "is_integer", "real"},
 	kindGenerator: {"close", "send", "throw"},
-	kindView:      {"isdisjoint", "mapping", "count", "index", "start", "stop", "step"},
+	kindView:      {"isdisjoint", "mapping", "start", "stop", "step"},
 }
 
 var intAttrs = []string{"as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag", "numerator", "real", "to_bytes"}
@@ -44,7 +45,10 @@ var dictMethods = map[string]*filterDef{
 	"values": {fn: func(_ *machine, x Value, _ []Value) (Value, error) {
 		return view("dict_values", x.dict().vals), nil
 	}},
-	"get": {params: []string{"/key", "/default?"}, fn: func(_ *machine, x Value, a []Value) (Value, error) {
+	"get": {params: []string{"/key", "/default?"}, fn: func(m *machine, x Value, a []Value) (Value, error) {
+		if err := m.hashing(a[0]); err != nil {
+			return Value{}, err
+		}
 		v, ok, err := x.dict().get(a[0])
 		switch {
 		case err != nil || ok:
@@ -75,9 +79,18 @@ func (m *machine) pairs(d *dict) ([]Value, error) {
 
 // The sandbox keeps lists from being changed, so a copy of one may be the list itself; a tuple has no copy
 // method in Python, and nobody asks it for one.
+// viewMethods are those of ranges; the views of a dict have none of them.
+var viewMethods = map[string]*filterDef{"count": countItems, "index": indexItem}
+
+// listMethods are those of lists and tuples.
 var listMethods = map[string]*filterDef{
-	"copy": {fn: func(_ *machine, x Value, _ []Value) (Value, error) { return x, nil }},
-	"count": {params: []string{"/value"}, fn: func(m *machine, x Value, a []Value) (Value, error) {
+	"copy":  {fn: func(_ *machine, x Value, _ []Value) (Value, error) { return x, nil }},
+	"count": countItems,
+	"index": indexItem,
+}
+
+var (
+	countItems = &filterDef{params: []string{"/value"}, fn: func(m *machine, x Value, a []Value) (Value, error) {
 		n := 0
 		for _, e := range x.slice() {
 			same, err := m.equal(e, a[0])
@@ -89,8 +102,8 @@ var listMethods = map[string]*filterDef{
 			}
 		}
 		return Int(int64(n)), nil
-	}},
-	"index": {params: []string{"/value", "/start?", "/stop?"}, fn: func(m *machine, x Value, a []Value) (Value, error) {
+	}}
+	indexItem = &filterDef{params: []string{"/value", "/start?", "/stop?"}, fn: func(m *machine, x Value, a []Value) (Value, error) {
 		items := x.slice()
 		for i := range a[1:] {
 			if a[1+i].k == kindMissing {
@@ -115,8 +128,8 @@ var listMethods = map[string]*filterDef{
 			return Value{}, err
 		}
 		return Value{}, fmt.Errorf("%s is not in list", what)
-	}},
-}
+	}}
+)
 
 func stringArg(fn string, v Value) (string, error) {
 	if v.k != kindString {

@@ -19,12 +19,16 @@ func (p *parser) expression() (expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	for p.skipName("if") {
+	for links := 0; p.isName("if"); {
+		line := p.take().line
 		test, err := p.or()
+		if err == nil {
+			err = p.link(&links)
+		}
 		if err != nil {
 			return nil, err
 		}
-		c := &condExpr{test: test, then: x}
+		c := &condExpr{place: place(line), test: test, then: x}
 		if p.skipName("else") {
 			if c.other, err = p.expression(); err != nil {
 				return nil, err
@@ -69,9 +73,11 @@ func (p *parser) tuple(cond bool) (expr, error) {
 
 func (p *parser) or() (expr, error) {
 	x, err := p.and()
-	for err == nil && p.skipName("or") {
+	for links := 0; err == nil && p.skipName("or"); {
 		var y expr
-		y, err = p.and()
+		if y, err = p.and(); err == nil {
+			err = p.link(&links)
+		}
 		x = &logicExpr{x: x, y: y}
 	}
 	return x, err
@@ -79,9 +85,11 @@ func (p *parser) or() (expr, error) {
 
 func (p *parser) and() (expr, error) {
 	x, err := p.not()
-	for err == nil && p.skipName("and") {
+	for links := 0; err == nil && p.skipName("and"); {
 		var y expr
-		y, err = p.not()
+		if y, err = p.not(); err == nil {
+			err = p.link(&links)
+		}
 		x = &logicExpr{and: true, x: x, y: y}
 	}
 	return x, err
@@ -138,7 +146,7 @@ func (p *parser) compare() (expr, error) {
 // chain parses operands of next joined by any of ops, from the left.
 func (p *parser) chain(next func() (expr, error), ops ...string) (expr, error) {
 	x, err := next()
-	for err == nil {
+	for links := 0; err == nil; {
 		op := ""
 		for _, o := range ops {
 			if p.skipOp(o) {
@@ -150,7 +158,9 @@ func (p *parser) chain(next func() (expr, error), ops ...string) (expr, error) {
 			break
 		}
 		var y expr
-		y, err = next()
+		if y, err = next(); err == nil {
+			err = p.link(&links)
+		}
 		x = &binaryExpr{op, x, y}
 	}
 	return x, err
@@ -261,7 +271,7 @@ func (p *parser) primary() (expr, error) {
 			return p.dictLiteral()
 		}
 	}
-	return nil, p.failAt(t.line, "unexpected %s", t)
+	return nil, p.failToken(t, "unexpected %s", t)
 }
 
 func (p *parser) listLiteral() (expr, error) {
@@ -313,7 +323,10 @@ func (p *parser) dictLiteral() (expr, error) {
 }
 
 func (p *parser) postfix(x expr) (expr, error) {
-	for {
+	for links := 0; ; {
+		if err := p.link(&links); err != nil {
+			return nil, err
+		}
 		switch {
 		case p.skipOp("."):
 			t := p.take()
@@ -324,7 +337,7 @@ func (p *parser) postfix(x expr) (expr, error) {
 				i, _ := strconv.ParseInt(t.text, 10, 64)
 				x = &itemExpr{x, &constExpr{Int(i)}}
 			default:
-				return nil, p.failAt(t.line, "expected a name or a number after the dot, got %s", t)
+				return nil, p.failToken(t, "expected a name or a number after the dot, got %s", t)
 			}
 		case p.skipOp("["):
 			y, err := p.subscript(x)
@@ -439,8 +452,11 @@ func (p *parser) args() (*callArgs, error) {
 
 // filters parses filters and, unless only filters may follow, tests and calls.
 func (p *parser) filters(x expr, only bool) (expr, error) {
-	for {
-		var err error
+	for links := 0; ; {
+		err := p.link(&links)
+		if err != nil {
+			return nil, err
+		}
 		switch {
 		case p.skipOp("|"):
 			x, err = p.filter(x)

@@ -9,6 +9,7 @@ import (
 const (
 	maxSource  = 1 << 20 // bytes of template source
 	maxNesting = 120     // of statements and brackets
+	maxChain   = 500     // of operators, attributes, calls or filters one after the other
 )
 
 // Template is a parsed chat template. It never changes, so one may be rendered by any number of
@@ -28,15 +29,15 @@ func Parse(source string) (*Template, error) {
 	if len(source) > maxSource {
 		return nil, fmt.Errorf("parse chat template: source has %d bytes, at most %d are allowed: %w", len(source), maxSource, ErrLimit)
 	}
-	tokens, err := lex(source)
-	if err != nil {
-		return nil, err
-	}
+	tokens, wrong := lex(source)
 	source = normalizeNewlines(source)
-	p := &parser{tokens: tokens, source: source}
+	p := &parser{tokens: tokens, source: source, wrong: wrong}
 	body, err := p.statements()
 	if err == nil && p.tok().kind != tokEOF {
 		err = p.fail("unexpected %s", p.tok())
+	}
+	if err == nil {
+		err = wrong
 	}
 	if err == nil && len(p.unknown) > 0 {
 		err = p.unknown[0]
@@ -53,6 +54,7 @@ type parser struct {
 	tokens   []token
 	pos      int
 	source   string
+	wrong    error // at the end of the tokens
 	depth    int
 	loops    int     // enclosing for bodies of this macro
 	fors     int     // enclosing for statements
@@ -76,7 +78,15 @@ func (p *parser) failAt(line int, format string, args ...any) error {
 }
 
 func (p *parser) fail(format string, args ...any) error {
-	return p.failAt(p.tok().line, format, args...)
+	return p.failToken(p.tok(), format, args...)
+}
+
+// failToken says what is wrong with a token; where the lexer gave up, it says why instead.
+func (p *parser) failToken(t token, format string, args ...any) error {
+	if t.kind == tokEOF && p.wrong != nil {
+		return p.wrong
+	}
+	return p.failAt(t.line, format, args...)
 }
 
 func (p *parser) isOp(op string) bool     { t := p.tok(); return t.kind == tokOp && t.text == op }
@@ -129,6 +139,14 @@ func (p *parser) enter() error {
 }
 
 func (p *parser) leave() { p.depth-- }
+
+// link counts the links of a chain, each of which holds the ones before.
+func (p *parser) link(n *int) error {
+	if *n++; *n > maxChain {
+		return p.fail("more than %d in one chain: %w", maxChain, ErrLimit)
+	}
+	return nil
+}
 
 // statements parses up to a block that starts with one of ends, and stops at that word.
 func (p *parser) statements(ends ...string) ([]node, error) {

@@ -54,6 +54,20 @@ func (c snippet) run(t testing.TB) (string, error) {
 	return tpl.render(pairsOf(t, c.Vars), fixtureNow)
 }
 
+func (c snippet) check(t *testing.T) {
+	got, err := c.run(t)
+	switch {
+	case c.Error == "" && err != nil:
+		t.Errorf("template %q\n got error %v\nwant %q", c.Template, err, c.Text)
+	case c.Error == "" && got != c.Text:
+		t.Errorf("template %q\n got %q\nwant %q", c.Template, got, c.Text)
+	case c.Error != "" && err == nil:
+		t.Errorf("template %q\n got %q\nwant %s error: %s", c.Template, got, c.Error, c.Message)
+	case c.Error != "":
+		checkError(t, c, err)
+	}
+}
+
 // TestSnippets holds every construct to what Jinja2 made of it.
 func TestSnippets(t *testing.T) {
 	var fixture struct{ Cases []snippet }
@@ -62,22 +76,23 @@ func TestSnippets(t *testing.T) {
 		t.Fatalf("got %d cases, want 500 or more", len(fixture.Cases))
 	}
 	for _, c := range fixture.Cases {
-		t.Run(c.Name, func(t *testing.T) {
-			got, err := c.run(t)
-			if c.Error == "" {
-				if err != nil {
-					t.Fatalf("template %q\n got error %v\nwant %q", c.Template, err, c.Text)
-				}
-				if got != c.Text {
-					t.Errorf("template %q\n got %q\nwant %q", c.Template, got, c.Text)
-				}
-				return
-			}
-			if err == nil {
-				t.Fatalf("template %q\n got %q\nwant %s error: %s", c.Template, got, c.Error, c.Message)
-			}
-			checkError(t, c, err)
-		})
+		t.Run(c.Name, c.check)
+	}
+}
+
+// TestRandomTemplates does the same for templates that a grammar made.
+func TestRandomTemplates(t *testing.T) {
+	var fixture struct {
+		Vars  json.RawMessage
+		Cases []snippet
+	}
+	readFixture(t, "testdata/random.json", &fixture)
+	if len(fixture.Cases) < 500 {
+		t.Fatalf("got %d cases, want 500 or more", len(fixture.Cases))
+	}
+	for _, c := range fixture.Cases {
+		c.Vars = fixture.Vars
+		t.Run(c.Name, c.check)
 	}
 }
 

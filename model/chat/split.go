@@ -82,11 +82,11 @@ func splitMethod(cut func(s, sep string, limit int) []string) func(*machine, Val
 			return Value{}, err
 		}
 		n := int(min(max(limit, -1), int64(len(x.s))+1))
-		if err := m.scan(2 * len(x.s)); err != nil {
+		if err := m.scan(len(x.s)); err != nil {
 			return Value{}, err
 		}
 		if a[0].k == kindMissing || a[0].k == kindNone {
-			if err := m.spend(len(x.s) >> 3); err != nil {
+			if err := m.spend(len(x.s) >> 2); err != nil {
 				return Value{}, err
 			}
 			return m.strings(fields(x.s, n, fromRight))
@@ -108,6 +108,9 @@ func splitMethod(cut func(s, sep string, limit int) []string) func(*machine, Val
 // strings makes a list of strings that are parts of one already counted.
 func (m *machine) strings(parts []string) (Value, error) {
 	if err := m.growItems(len(parts)); err != nil {
+		return Value{}, err
+	}
+	if err := m.spend(len(parts)); err != nil {
 		return Value{}, err
 	}
 	items := make([]Value, len(parts))

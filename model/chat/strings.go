@@ -11,7 +11,7 @@ import (
 // stringFn makes a method of one string without arguments.
 func stringFn(f func(string) string) *filterDef {
 	return &filterDef{fn: func(m *machine, x Value, _ []Value) (Value, error) {
-		if err := m.scan(len(x.s)); err != nil {
+		if err := m.spend(len(x.s) >> 3); err != nil {
 			return Value{}, err
 		}
 		return m.str(f(x.s))
@@ -20,7 +20,7 @@ func stringFn(f func(string) string) *filterDef {
 
 func stringIs(f func(string) bool) *filterDef {
 	return &filterDef{fn: func(m *machine, x Value, _ []Value) (Value, error) {
-		return Bool(f(x.s)), m.scan(len(x.s))
+		return Bool(f(x.s)), m.spend(len(x.s) >> 3)
 	}}
 }
 
@@ -92,30 +92,32 @@ func strip(s, chars string, space, left, right bool) string {
 func stripMethod(left, right bool) func(*machine, Value, []Value) (Value, error) {
 	return func(m *machine, x Value, a []Value) (Value, error) {
 		if a[0].k == kindMissing || a[0].k == kindNone {
-			return String(strip(x.s, "", true, left, right)), m.scan(len(x.s))
+			s := strip(x.s, "", true, left, right)
+			return String(s), m.spend((len(x.s) - len(s)) >> 3)
 		}
 		chars, err := stringArg("strip", a[0])
 		if err == nil {
-			err = m.spend(1 + len(x.s)*min(len(chars), 64)>>6)
+			err = m.scan(len(chars))
 		}
-		if err == nil && len(chars) > 4096 {
-			err = limitError("characters to strip", 4096)
+		if err == nil && len(chars) > 1024 {
+			err = limitError("bytes of characters to strip", 1024)
 		}
 		if err != nil {
 			return Value{}, err
 		}
-		return String(strip(x.s, chars, false, left, right)), nil
+		s := strip(x.s, chars, false, left, right)
+		return String(s), m.spend((len(x.s) - len(s)) >> 3 * (1 + len(chars)>>3))
 	}
 }
 
 // part is s[start:end] with Python's bounds, and the character it starts at; false where start lies
 // beyond the end, where not even an empty string is found.
 func part(m *machine, s string, start, end Value) (string, int, bool, error) {
-	if err := m.scan(len(s)); err != nil {
-		return "", 0, false, err
-	}
 	if start.k == kindMissing && end.k == kindMissing {
 		return s, 0, true, nil
+	}
+	if err := m.scan(len(s)); err != nil {
+		return "", 0, false, err
 	}
 	n := utf8.RuneCountInString(s)
 	for _, v := range []*Value{&start, &end} {
@@ -149,11 +151,14 @@ func affixMethod(name string, has func(s, affix string) bool) func(*machine, Val
 			if o.k != kindString {
 				return Value{}, fmt.Errorf("%s first arg must be str or a tuple of str, not %s", name, o.typeName())
 			}
+			if err := m.scan(min(len(s), len(o.s)) + 64); err != nil {
+				return Value{}, err
+			}
 			if ok && has(s, o.s) {
-				return Bool(true), m.spend(1)
+				return Bool(true), nil
 			}
 		}
-		return Bool(false), m.spend(len(options))
+		return Bool(false), nil
 	}
 }
 
@@ -177,6 +182,9 @@ func findMethod(name string, find func(s, sub string) int) func(*machine, Value,
 		if err != nil {
 			return Value{}, err
 		}
+		if err := m.scan(len(s)); err != nil {
+			return Value{}, err
+		}
 		if ok {
 			if at := find(s, sub); at >= 0 {
 				return Int(int64(from + utf8.RuneCountInString(s[:at]))), nil
@@ -198,7 +206,7 @@ func countMethod(m *machine, x Value, a []Value) (Value, error) {
 	if err != nil || !ok {
 		return Int(0), err
 	}
-	return Int(int64(strings.Count(s, sub))), nil
+	return Int(int64(strings.Count(s, sub))), m.scan(len(s))
 }
 
 func joinMethod(m *machine, x Value, a []Value) (Value, error) {

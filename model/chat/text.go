@@ -62,6 +62,9 @@ func (p *printer) repr(v Value) error {
 	}
 	switch v.k {
 	case kindString:
+		if err := p.m.spend(len(v.s) >> 3); err != nil {
+			return err
+		}
 		return p.write(quote(v.s))
 	case kindUndefined:
 		return p.write("Undefined")
@@ -73,11 +76,14 @@ func (p *printer) repr(v Value) error {
 		}
 		return p.items("(", ")", v.slice())
 	case kindView:
-		l := v.p.(*list)
-		if l.text != "" {
-			return p.write(l.text)
+		r := v.p.(*list).steps
+		switch {
+		case r == nil:
+			return p.items(v.s+"([", "])", v.slice())
+		case r[2] == 1:
+			return p.write(fmt.Sprintf("range(%d, %d)", r[0], r[1]))
 		}
-		return p.items(v.s+"([", "])", l.items)
+		return p.write(fmt.Sprintf("range(%d, %d, %d)", r[0], r[1], r[2]))
 	case kindDict:
 		return p.dict(v.dict())
 	case kindNamespace:
@@ -100,9 +106,9 @@ func (p *printer) repr(v Value) error {
 		if f.macro != nil {
 			return p.write("<Macro " + quote(f.name) + ">")
 		}
-		return fmt.Errorf("print %s: Python would show its address", f.name)
+		return p.write("<function " + f.name + ">") // Python adds an address
 	case kindGenerator, kindJoiner, kindCycler:
-		return fmt.Errorf("print %s object: Python would show its address; pass it to the list filter first", v.typeName())
+		return p.write("<" + v.typeName() + " object>") // here too
 	default:
 		s, err := p.m.text(v)
 		if err != nil {
@@ -188,6 +194,17 @@ func floatText(f float64) string {
 	return s
 }
 
+// escapeRune is Python's backslash escape of a character that cannot be shown.
+func escapeRune(r rune) string {
+	switch {
+	case r < 0x100:
+		return fmt.Sprintf("\\x%02x", r)
+	case r < 0x10000:
+		return fmt.Sprintf("\\u%04x", r)
+	}
+	return fmt.Sprintf("\\U%08x", r)
+}
+
 // quote is Python's repr of a str.
 func quote(s string) string {
 	q := byte('\'')
@@ -211,12 +228,8 @@ func quote(s string) string {
 			b = append(b, '\\', 't')
 		case unicode.IsPrint(r):
 			b = append(b, s[i:i+n]...)
-		case r < 0x100:
-			b = fmt.Appendf(b, "\\x%02x", r)
-		case r < 0x10000:
-			b = fmt.Appendf(b, "\\u%04x", r)
 		default:
-			b = fmt.Appendf(b, "\\U%08x", r)
+			b = append(b, escapeRune(r)...)
 		}
 		i += n
 	}

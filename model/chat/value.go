@@ -44,7 +44,7 @@ type Value struct {
 
 type list struct {
 	items []Value
-	text  string // a range's repr
+	steps *[3]int64 // a range's start, stop and step
 }
 
 // generator is read once, by whoever asks for its next item.
@@ -278,5 +278,15 @@ func (v Value) typeName() string {
 	case kindCycler:
 		return "Cycler"
 	}
-	return "function"
+	if v.k == kindCallable {
+		switch f := v.p.(*callable); {
+		case f.macro != nil:
+			return "Macro"
+		case f.self.k == kindUndefined:
+			return "function"
+		case f.self.k == kindLoop || f.self.k == kindCycler:
+			return "method"
+		}
+	}
+	return "builtin_function_or_method"
 }

@@ -3,6 +3,7 @@ package qwen
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"mtplx/kernels"
 	"mtplx/sched/page"
@@ -209,8 +210,8 @@ func (f *Forward) Close() {
 	if f.program != nil {
 		f.program.Release()
 	}
-	for i := len(f.held) - 1; i >= 0; i-- {
-		f.held[i].Release()
+	for _, h := range slices.Backward(f.held) {
+		h.Release()
 	}
 	f.held = nil
 }

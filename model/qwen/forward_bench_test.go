@@ -34,6 +34,7 @@ func BenchmarkForward(b *testing.B) {
 }
 
 func benchForward(b *testing.B, threads, rows int, head bool) {
+	b.Helper()
 	set, err := weights.OpenDir("../demo/default")
 	if err != nil {
 		b.Fatal(err)

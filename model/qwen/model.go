@@ -146,7 +146,7 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	if err := opt.defaults(&ck.Config); err != nil {
 		return nil, err
 	}
-	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.Config.VocabSize}
+	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize}
 	if err := m.load(ck); err != nil {
 		m.Close()
 		return nil, err
@@ -175,7 +175,7 @@ func (m *Model) load(ck *Checkpoint) error {
 			layer:   m.loadLayer(&h.Layer, "mtp.layers.0", &attn, &deltas),
 		}
 		m.draft = m.lmHead
-		if b := m.opt.DraftHeadBits; b != 0 && u.err == nil && !(ck.Head.Bits != 0 && ck.Head.Bits <= b) {
+		if b := m.opt.DraftHeadBits; b != 0 && u.err == nil && (ck.Head.Bits == 0 || ck.Head.Bits > b) {
 			small, err := weights.Requantize(ck.Head, b, 64)
 			if err != nil {
 				return fmt.Errorf("requantise draft head to %d bits: %w", b, err)

@@ -22,8 +22,8 @@ const (
 // Options are what a bank is made of.
 type Options struct {
 	Pool *page.Pool
-	// Fingerprint names everything that decides bits: weights, head, numeric mode, and the template that
-	// made the tokens. What was remembered under another is not seen.
+	// Fingerprint names everything that decides bits and their layout: weights, head, numeric mode, device,
+	// and the template that made the tokens. What was remembered under another is not seen.
 	Fingerprint string
 	// Bytes is the budget for checkpoints (default: what the pages may take, but at least eight checkpoints),
 	// Pages that for pages (default: half the pool's).
@@ -150,16 +150,28 @@ func (b *Bank) Restore(tokens []int32, headed bool, mode Mode) (Restored, error)
 		return r, nil
 	}
 	m, matched, unheaded := b.find(tokens, headed)
-	if m == nil {
+	var pages []int32
+	switch x := b.border(headed); {
+	case x != nil && (m == nil || x.depth*page.Tokens > m.n):
+		b.touch(x)
+		pages = x.pages(0)
+		r = Restored{Head: x.depth * page.Tokens, Tokens: x.depth * page.Tokens}
+		m = &mark{} // without a state
+	case m != nil:
+		b.use(m)
+		m.hits++
+		pages = m.pages()
+		r = Restored{Head: m.head, Hidden: m.hidden, Tokens: m.n}
+	default:
 		r.Reason, r.At = b.why(matched, unheaded), matched
 		b.count(&r)
 		return r, nil
 	}
-	head := m.head
+	head := r.Head
 	if !headed {
-		head = m.n // it will write none
+		head = r.Tokens // it will write none
 	}
-	st, err := b.opt.Pool.Resume(m.n, head, m.pages(), m.state)
+	st, err := b.opt.Pool.Resume(r.Tokens, head, pages, m.state)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -168,11 +180,40 @@ func (b *Bank) Restore(tokens []int32, headed bool, mode Mode) (Restored, error)
 			b.log.Info("session bank: a session shares pages that were to be copied", "error", err)
 		}
 	}
-	b.use(m)
-	m.hits++
-	r = Restored{State: st, Head: m.head, Hidden: m.hidden, Tokens: m.n, Reason: Hit, At: matched}
+	r.State, r.Reason, r.At = st, Hit, matched
 	b.count(&r)
 	return r, nil
+}
+
+// border is the last page of the text at hand that a session of a model without recurrent state can go on
+// from: such a model needs no checkpoint, and the head's rows in the pages are final.
+func (b *Bank) border(headed bool) *node {
+	if b.opt.Pool.Geometry().StateBytes > 0 {
+		return nil
+	}
+	var last *node
+	for _, k := range b.path[1:] {
+		x := b.nodes[k]
+		if x == nil || headed && x.head < page.Tokens {
+			break
+		}
+		last = x
+	}
+	return last
+}
+
+// touch uses the marks that keep a page alive.
+func (b *Bank) touch(x *node) {
+	for _, m := range b.marks {
+		at := m.at
+		for at.depth > x.depth {
+			at = at.parent
+		}
+		if at == x {
+			b.use(m)
+			m.hits++
+		}
+	}
 }
 
 func (b *Bank) use(m *mark) {

@@ -78,12 +78,15 @@ func (m *mark) fits(tokens []int32) bool {
 }
 
 // pages is the page table up to the mark.
-func (m *mark) pages() []int32 {
-	out := make([]int32, m.at.depth, m.at.depth+1)
-	for x := m.at; x.parent != nil; x = x.parent {
+func (m *mark) pages() []int32 { return append(m.at.pages(1), m.page) }
+
+// pages is the page table up to a node, with room for more.
+func (x *node) pages(room int) []int32 {
+	out := make([]int32, x.depth, x.depth+room)
+	for ; x.parent != nil; x = x.parent {
 		out[x.depth-1] = x.page
 	}
-	return append(out, m.page)
+	return out
 }
 
 // before is how many tokens the nearest mark towards the root spares.

@@ -78,7 +78,8 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 		drafted += len(l.Drafts)
 		accepted += l.Accepted
 	}
-	b := append(r.buf[:0], `{"ph":"X","pid":1,"tid":`...)
+	b := r.buf[:0]
+	b = append(b, `{"ph":"X","pid":1,"tid":`...)
 	b = strconv.AppendInt(b, int64(track), 10)
 	b = append(append(append(b, `,"name":"`...), name...), `","ts":`...)
 	b = strconv.AppendFloat(b, from, 'f', 3, 64)
@@ -93,7 +94,8 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 		b = append(append(append(b, `,"`...), a.name...), `":`...)
 		b = strconv.AppendInt(b, int64(a.value), 10)
 	}
-	r.buf = append(b, `}}`...)
+	b = append(b, `}}`...)
+	r.buf = b
 	r.event(r.buf)
 }
 

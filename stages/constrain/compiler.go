@@ -52,6 +52,7 @@ type Compiler struct {
 	usable [256]bool
 	ends   []int32
 	over   *mask
+	most   int // states of a grammar
 
 	cache *cache
 	ids   atomic.Int32
@@ -82,7 +83,7 @@ func NewCompiler(v Vocabulary, o Options) (*Compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Compiler{o: o, size: v.Size(), trie: t, marked: marked, usable: single}
+	c := &Compiler{o: o, size: v.Size(), trie: t, marked: marked, usable: single, most: maxStates}
 	for b := range c.usable {
 		c.usable[b] = c.usable[b] && b < notText
 	}
@@ -108,6 +109,9 @@ func NewCompiler(v Vocabulary, o Options) (*Compiler, error) {
 		o.CacheBytes = 64 << 20
 	}
 	c.cache = newCache(o.CacheBytes)
+	if err := c.warm(); err != nil {
+		return nil, fmt.Errorf("make compiler: %w", err)
+	}
 	return c, nil
 }
 
@@ -115,12 +119,7 @@ func NewCompiler(v Vocabulary, o Options) (*Compiler, error) {
 func (c *Compiler) Words() int { return c.trie.words }
 
 func (c *Compiler) isEnd(id int32) bool {
-	for _, e := range c.ends {
-		if e == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.ends, id)
 }
 
 // ordinary tells whether a token has bytes of text.
@@ -156,7 +155,7 @@ func (c *Compiler) Compile(s *Spec) (*Grammar, error) {
 	if g := c.recall(key); g != nil {
 		return g, nil
 	}
-	b := newBuilder(c.o.JSON)
+	b := newBuilder(c.o.JSON, c.most)
 	root := b.addRule(s.Form.field())
 	from, to := b.rules[root].start, b.rules[root].end
 	if s.Lead != "" {
@@ -285,8 +284,8 @@ func (s *Spec) key() string {
 func (c *Compiler) recall(key string) *Grammar {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := len(c.recent) - 1; i >= 0; i-- {
-		if x := c.recent[i]; x.key == key {
+	for i, x := range slices.Backward(c.recent) {
+		if x.key == key {
 			c.recent = append(slices.Delete(c.recent, i, i+1), x)
 			return x.g
 		}

@@ -71,9 +71,9 @@ func (d *determinizer) rule(r int32) error {
 		d.sets, d.older = append(d.sets, nil), append(d.older, -1)
 		d.g.states = append(d.g.states, dfaState{row: -1})
 	}
-	for i := 0; i < len(d.sets); i++ {
-		if len(d.g.states) > maxStates || d.work > maxWork || len(d.g.rows) > maxRows {
-			return tooLarge(d.b.rules[r].path, "", "the deterministic automaton takes too many states", maxStates,
+	for i := 0; i < len(d.sets); i++ { //nolint:intrange // sets grow on the way
+		if len(d.g.states) > d.b.most || d.work > maxWork*d.b.most {
+			return tooLarge(d.b.rules[r].path, "", "the deterministic automaton takes too many states or steps", d.b.most,
 				"simplify patterns (nested or repeated alternatives), enums, or anyOf")
 		}
 		if err := d.expand(base, int32(i), r, end); err != nil {

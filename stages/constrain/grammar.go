@@ -1,6 +1,9 @@
 package constrain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Grammar is a compiled [Spec]. It does not change, and may be used by any number of States at once.
 type Grammar struct {
@@ -85,8 +88,8 @@ func (g *Grammar) finish(b *builder) error {
 	live := g.live()
 	if !live[g.start] {
 		path := b.rules[0].path
-		for r := len(b.rules) - 1; r >= 0; r-- {
-			if s := g.ruleStart[r]; s >= 0 && !live[s] {
+		for r, s := range slices.Backward(g.ruleStart) {
+			if s >= 0 && !live[s] {
 				path = b.rules[r].path
 			}
 		}
@@ -98,6 +101,9 @@ func (g *Grammar) finish(b *builder) error {
 	g.prune(live)
 	if path, ok := g.leftRecursive(b); ok {
 		return &Error{Path: path, Problem: "a value begins with itself", Remedy: "remove the $ref cycle"}
+	}
+	if err := g.checkWidth(b); err != nil {
+		return err
 	}
 	g.emptiness()
 	for i := range g.states {

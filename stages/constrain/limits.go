@@ -7,8 +7,8 @@ import (
 )
 
 // The bounds of one compilation. They count work, not time, so that what is refused does not depend on the
-// machine. Together they hold a compilation to about half a second of one core and 150 MB; what a finished
-// grammar keeps is at most half of that, and in practice some hundred kilobytes.
+// machine. Together they hold a compilation to under a second of one core and 300 MB allocated in all, most of them
+// short-lived; hostile_test.go holds it to that. A finished grammar keeps some hundred kilobytes, 20 MB at the very most.
 const (
 	maxInput        = 1 << 20 // bytes of a schema, or of all choices together
 	maxDepth        = 128     // nesting of a schema's text
@@ -17,10 +17,11 @@ const (
 	maxMerges       = 20_000  // merges of alternatives
 	maxPattern      = 4 << 10 // bytes of a regular expression
 	maxPatternSize  = 20_000  // its characters with repetitions written out
-	maxEdges        = 1 << 19 // edges of the nondeterministic automaton
-	maxStates       = 1 << 17 // states of the deterministic one
-	maxRows         = 1 << 14 // of which with more than 8 distinct ranges of bytes
-	maxWork         = 1 << 24 // elements of sets of states looked at
+	maxEdges        = 8       // edges of the nondeterministic automaton, for each of maxStates
+	maxStates       = 1 << 16 // states of the deterministic one
+	maxRows         = 1 << 14 // of which with many ranges of bytes
+	maxWork         = 64      // elements of sets of states looked at, for each of maxStates
+	maxAlike        = 64      // alternatives in one grammar that begin with the same byte as others
 	maxTools        = 1024    // functions of one request
 	maxTokenBytes   = 1 << 14 // bytes of one token
 	maxLengthUnroll = 4096    // maxLength beside a pattern or a format

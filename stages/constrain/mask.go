@@ -154,38 +154,74 @@ func (w *walker) keyCount(l link) {
 
 // addThread sets the tokens that one thread can read.
 func (w *walker) addThread(t thread) {
-	g, cache := w.g, w.g.c.cache
+	g := w.g
 	if f := w.frames[t.frame]; f.n == 1 {
 		if l := w.links[f.first]; l.call >= 0 && g.calls[l.call].kind >= callChars {
 			s := t.state
 			if g.calls[l.call].kind == callChars {
 				s = g.strStart + g.twin[t.state-g.charStart]
 			}
-			w.key = append(w.key[:0], keyCounted, g.states[s].shared)
-			o, ok := cache.get(w.key).(*counted)
-			if !ok {
-				o = w.countedOf(s)
-				w.key = append(w.key[:0], keyCounted, g.states[s].shared)
-				cache.put(w.key, o, 8*len(o.bits)+8*len(o.ids)+8*len(o.exits))
-			}
-			w.addCounted(o, l)
+			w.addCounted(w.countedFor(s), l)
 			return
 		}
 	}
-	st := &g.states[t.state]
-	if !st.heavy {
-		w.one[0] = t
-		w.walk(0, w.one[:])
+	if g.states[t.state].heavy {
+		w.addOwn(w.ownFor(t.state), t)
 		return
 	}
-	w.key = append(w.key[:0], keyOwn, g.id, t.state)
-	if st.shared > 0 {
-		w.key = append(w.key[:0], keyShared, st.shared)
+	w.one[0] = t
+	w.walk(0, w.one[:])
+}
+
+// ownFor is own of a state, from the cache if it is there.
+func (w *walker) ownFor(s int32) *own {
+	cache := w.g.c.cache
+	w.key = append(w.key[:0], keyOwn, w.g.id, s)
+	if shared := w.g.states[s].shared; shared > 0 {
+		w.key = append(w.key[:0], keyShared, shared)
 	}
 	o, ok := cache.get(w.key).(*own)
 	if !ok {
-		o = w.ownOf(t.state)
+		o = w.ownOf(s)
 		cache.put(w.key, o, 8*len(o.bits)+8*len(o.exits))
 	}
-	w.addOwn(o, t)
+	return o
+}
+
+// countedFor is counted of a state, which belongs to a shared rule, from the cache if it is there.
+func (w *walker) countedFor(s int32) *counted {
+	cache := w.g.c.cache
+	w.key = append(w.key[:0], keyCounted, w.g.states[s].shared)
+	o, ok := cache.get(w.key).(*counted)
+	if !ok {
+		o = w.countedOf(s)
+		cache.put(w.key, o, 8*len(o.bits)+8*len(o.ids)+8*len(o.exits))
+	}
+	return o
+}
+
+// warm walks the trie for the places that most texts come to, and that cost most, before any lane waits for them:
+// within strings.
+func (c *Compiler) warm() error {
+	for _, f := range [...]ToolFormat{Hermes, QwenXML} {
+		g, err := c.Compile(&Spec{Form: ToolCall, ToolFormat: f, Tools: []Tool{{
+			Name: "f", Parameters: []byte(`{"properties":{"a":{"type":"string"},"b":{"type":"string","maxLength":9}}}`),
+		}}})
+		if err != nil {
+			return err
+		}
+		w := &g.NewState(1).w
+		for s := range g.states {
+			within := g.states[s].raw && g.states[s].ending == 0
+			if !g.states[s].raw {
+				within = g.twin != nil && int32(s) == g.strStart+g.twin[0]
+			}
+			if within && g.states[s].heavy {
+				w.ownFor(int32(s))
+				w.countedFor(int32(s))
+				break
+			}
+		}
+	}
+	return nil
 }

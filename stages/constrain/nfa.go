@@ -10,6 +10,7 @@ type builder struct {
 	err   error
 
 	json  Whitespace
+	most  int              // states of an automaton
 	named map[string]int32 // rules by name
 }
 
@@ -48,8 +49,8 @@ type repetition struct {
 // unbounded stands for a repetition without an upper bound.
 const unbounded = 1 << 30
 
-func newBuilder(ws Whitespace) *builder {
-	return &builder{json: ws, named: map[string]int32{}}
+func newBuilder(ws Whitespace, most int) *builder {
+	return &builder{json: ws, most: most, named: map[string]int32{}}
 }
 
 func (b *builder) fail(err error) {
@@ -64,8 +65,11 @@ func (b *builder) state() int32 {
 }
 
 func (b *builder) edge(from int32, e nfaEdge) {
-	if len(b.edges) >= maxEdges {
-		b.fail(tooLarge(b.where(), "", "the automaton takes too many edges", maxEdges, "simplify the schema, its enums or its patterns"))
+	if b.err != nil {
+		return
+	}
+	if len(b.edges) >= maxEdges*b.most {
+		b.fail(tooLarge(b.where(), "", "the automaton takes too many edges", maxEdges*b.most, "simplify the schema, its enums or its patterns"))
 		return
 	}
 	e.next = b.heads[from]

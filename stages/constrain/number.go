@@ -1,6 +1,7 @@
 package constrain
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -62,21 +63,11 @@ func (d decimal) compare(o decimal) int {
 		}
 		return 1
 	}
-	if s, t := sign(d), sign(o); s != t {
-		if s < t {
-			return -1
-		}
-		return 1
-	} else if s == 0 {
-		return 0
+	if s, t := sign(d), sign(o); s != t || s == 0 {
+		return cmp.Compare(s, t)
 	}
-	c := 0
-	if d.point != o.point {
-		c = 1
-		if d.point < o.point {
-			c = -1
-		}
-	} else {
+	c := cmp.Compare(d.point, o.point)
+	if c == 0 {
 		c = strings.Compare(d.digits, o.digits)
 	}
 	if d.negative {
@@ -89,7 +80,6 @@ func (d decimal) compare(o decimal) int {
 type bound struct {
 	at     decimal
 	strict bool
-	path   string
 }
 
 // tighter gives the stronger of two lower (sign 1) or upper (sign -1) bounds, each nil where there is none.

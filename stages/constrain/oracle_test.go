@@ -91,7 +91,8 @@ func (o oracle) check(s, v any, outer map[string]bool, part bool) bool {
 		if !many {
 			list = []any{t}
 		}
-		nullable := m["nullable"] == true && v == nil
+		yes, _ := m["nullable"].(bool)
+		nullable := yes && v == nil
 		if !nullable && !slices.ContainsFunc(list, func(x any) bool { return isType(x.(string), v) }) {
 			return false
 		}

@@ -21,7 +21,7 @@ func (b *builder) all(parts []part, from, to int32, path string) {
 	}
 	machines := make([]*Grammar, len(parts))
 	for i, p := range parts {
-		tmp := newBuilder(b.json)
+		tmp := newBuilder(b.json, b.most)
 		r := tmp.addRule(path)
 		p(tmp, tmp.rules[r].start, tmp.rules[r].end)
 		if tmp.err != nil {
@@ -43,8 +43,8 @@ func (b *builder) all(parts []part, from, to int32, path string) {
 	}
 	b.empty(from, p.at(now))
 	for len(p.todo) > 0 && b.err == nil {
-		if len(p.index) > maxStates {
-			b.fail(tooLarge(path, "", fmt.Sprintf("%d conditions on one string together take too many states", len(parts)), maxStates,
+		if len(p.index) > b.most {
+			b.fail(tooLarge(path, "", fmt.Sprintf("%d conditions on one string together take too many states", len(parts)), b.most,
 				"simplify the patterns or lower maxLength"))
 			return
 		}

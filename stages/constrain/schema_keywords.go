@@ -157,7 +157,7 @@ func (r *reader) limit(f *flat, key string, v *node) error {
 	if v.kind != kindNumber || !ok {
 		return r.wrong(n, key, v, "a number of ordinary size")
 	}
-	x := &bound{at: d, path: n.path()}
+	x := &bound{at: d}
 	draft4 := func(k string) bool {
 		e := n.get(k)
 		return e != nil && e.kind == kindTrue

@@ -22,6 +22,9 @@ func newReader(t *tree, o Options) *reader {
 
 // all gives the ways to meet every schema of a conj.
 func (r *reader) all(c conj) ([]*flat, error) {
+	if len(c) == 1 {
+		return r.node(c[0])
+	}
 	out := []*flat{newFlat(r.t.root)}
 	for _, n := range c {
 		alts, err := r.node(n)
@@ -79,6 +82,32 @@ func (r *reader) node(n *node) ([]*flat, error) {
 	}
 	r.memo[n] = alts
 	return alts, nil
+}
+
+// annotations say nothing about values.
+var annotations = map[string]bool{
+	"title": true, "description": true, "default": true, "examples": true, "$comment": true, "deprecated": true, "readOnly": true, "writeOnly": true,
+}
+
+// target is the schema that n is another name of: where a $ref stands alone. References were checked before.
+func (r *reader) target(n *node) *node {
+	for range maxChain {
+		ref := n.get("$ref")
+		if ref == nil || ref.kind != kindString {
+			return n
+		}
+		for _, key := range n.keys {
+			if key != "$ref" && key != "$defs" && key != "definitions" && key != "$schema" && !annotations[key] {
+				return n
+			}
+		}
+		to, err := r.t.resolve(n, ref.text)
+		if err != nil {
+			return n
+		}
+		n = to
+	}
+	return n
 }
 
 func (r *reader) read(n *node) ([]*flat, error) {

@@ -53,8 +53,7 @@ func parseTree(data []byte, field string) (*tree, error) {
 	t.dec.UseNumber()
 	var err error
 	if t.root, err = t.value(nil, "", 0); err != nil {
-		var own *Error
-		if errors.As(err, &own) {
+		if _, ours := errors.AsType[*Error](err); ours {
 			return nil, err
 		}
 		if errors.Is(err, io.EOF) {
@@ -131,6 +130,12 @@ func (t *tree) members(n *node, depth int) error {
 	return err
 }
 
+// RFC 6901, section 3.
+var (
+	escapePointer   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 // path is the node's JSON pointer (RFC 6901) behind "#".
 func (n *node) path() string {
 	if n.parent == nil {
@@ -139,7 +144,7 @@ func (n *node) path() string {
 	if n.id < 0 {
 		return n.parent.path()
 	}
-	return clipPath(n.parent.path()) + "/" + clip(strings.NewReplacer("~", "~0", "/", "~1").Replace(n.name))
+	return clipPath(n.parent.path()) + "/" + clip(escapePointer.Replace(n.name))
 }
 
 // clipPath keeps the two ends of a long path.
@@ -187,7 +192,7 @@ func (t *tree) resolve(at *node, ref string) (*node, error) {
 		if err != nil {
 			return nil, bad("has a broken percent escape", "write the pointer as RFC 6901 says")
 		}
-		key = strings.NewReplacer("~1", "/", "~0", "~").Replace(key)
+		key = unescapePointer.Replace(key)
 		var next *node
 		switch n.kind {
 		case kindObject:

@@ -84,7 +84,7 @@ func (w *ways) begin() {
 // whether the text may end here.
 func (w *ways) close(out []thread) (_ []thread, ends bool) {
 	g := w.g
-	for i := 0; i < len(w.work); i++ {
+	for i := 0; i < len(w.work); i++ { //nolint:intrange // work grows on the way
 		t := w.work[i]
 		st := &g.states[t.state]
 		if st.final {

@@ -1,6 +1,9 @@
 package constrain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // State is a lane's place in a [Grammar]: the text so far, as far as the grammar must remember it. It belongs to
 // one goroutine at a time and satisfies stages.Constraint.
@@ -32,8 +35,8 @@ func (g *Grammar) NewState(depth int) *State { return g.newState(depth, -1) }
 // NewStateAfter makes a state that allows every ordinary token, and none that ends the text, until the token has
 // come that ends the model's reasoning; the grammar's text begins behind it.
 func (g *Grammar) NewStateAfter(end int32, depth int) (*State, error) {
-	if end < 0 || int(end) >= g.c.size {
-		return nil, fmt.Errorf("make constraint: end of reasoning is token %d, not one of %d", end, g.c.size)
+	if end < 0 || int(end) >= g.c.size || g.c.isEnd(end) {
+		return nil, fmt.Errorf("make constraint: end of reasoning is token %d, which ends the text or is not one of %d", end, g.c.size)
 	}
 	return g.newState(depth, end), nil
 }
@@ -264,7 +267,8 @@ func (s *State) compact() {
 	s.marks = s.marks[:copy(s.marks, s.marks[drop:])]
 	w := &s.w
 	// moved is first whether a frame is needed, then where it goes; frames only refer to earlier ones.
-	s.moved = append(s.moved[:0], make([]int32, len(w.frames)+1)...)
+	s.moved = slices.Grow(s.moved[:0], len(w.frames))[:len(w.frames)]
+	clear(s.moved)
 	s.moved[bottom] = 1
 	for _, t := range s.threads {
 		s.moved[t.frame] = 1

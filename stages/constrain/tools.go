@@ -1,6 +1,7 @@
 package constrain
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -99,7 +100,7 @@ func (b *builder) marker(c *Compiler, i int, from int32) int32 {
 
 // inTool names the function in an error of its schema.
 func inTool(err error, field string) error {
-	if own, ok := err.(*Error); ok { //nolint:errorlint // the package's own errors are never wrapped
+	if own, ok := errors.AsType[*Error](err); ok {
 		named := *own
 		named.Path = field + " " + own.Path
 		return &named

@@ -61,11 +61,12 @@ func TestQwenCalls(t *testing.T) {
 	s.ToolFormat = QwenXML
 	g := compile(t, c, &s)
 	call := func(name string, params ...string) string {
-		text := "<tool_call>\n<function=" + name + ">\n"
+		var text strings.Builder
+		text.WriteString("<tool_call>\n<function=" + name + ">\n")
 		for i := 0; i < len(params); i += 2 {
-			text += "<parameter=" + params[i] + ">\n" + params[i+1] + "\n</parameter>\n"
+			text.WriteString("<parameter=" + params[i] + ">\n" + params[i+1] + "\n</parameter>\n")
 		}
-		return text + "</function>\n</tool_call>"
+		return text.String() + "</function>\n</tool_call>"
 	}
 	for _, x := range []struct {
 		text string

@@ -180,11 +180,7 @@ func (e *emitter) xmlString(f *flat, from, to int32) {
 		}
 		return
 	}
-	name := fmt.Sprintf("raw %d %d", f.minLen, f.maxLen)
-	for _, p := range patterns {
-		name += fmt.Sprintf(" %t %q", p.search, p.text)
-	}
-	b.call(from, b.rule(name, f.at.path(), func(from, to int32) {
+	b.call(from, b.rule(nameOf("raw", f.minLen, f.maxLen, patterns), f.at.path(), func(from, to int32) {
 		end := b.state()
 		b.all(append(e.parts(f, patterns, spellRaw), withoutForbidden), from, end, f.at.path())
 		b.textTo(end, endParameter, to)

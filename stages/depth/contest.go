@@ -58,9 +58,3 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	}
 	c.settled = ignore
 }
-
-// Clone copies costs, so that another way of running cycles can start from them.
-func (c *Costs) Clone() Costs {
-	copied := func(x Curve) Curve { return Curve{append([]cell(nil), x.cells...)} }
-	return Costs{copied(c.Verify), copied(c.First), copied(c.Bare), copied(c.Prompt), copied(c.Chain), copied(c.Rest)}
-}

@@ -18,6 +18,14 @@ type Lane struct {
 	rates  []float64
 }
 
+// Usual is the depth of the lane's last plan, trials aside, within its limit.
+func (l *Lane) Usual() int {
+	if l.policy != nil {
+		return l.policy.Depth(l.Limit)
+	}
+	return min(l.base, l.Limit)
+}
+
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
 type Planner struct {
 	Costs Costs

@@ -139,7 +139,7 @@ func TestRestoredPrefixesGiveTheSameText(t *testing.T) {
 	cold, warm := engine(t, r, nil), engine(t, r, withBank(t, bank.Options{Fingerprint: "test"}))
 	lengths := []int{63, 64, 65, 127, 128, 129, 193}
 	if os.Getenv("MTPLX_LONG_TESTS") != "" { // minutes of prompts
-		lengths = append(lengths, 191, 192, 513, 2047, 2048, 2049, 8191, 8192, 8193)
+		lengths = append(lengths, 191, 192, 513, 2047, 2048, 2049, 4031, 4032, 4033)
 	}
 	for _, n := range lengths {
 		for _, temperature := range []float64{0, 0.8} {

@@ -29,7 +29,7 @@ var kindNames = map[Kind]string{
 func (k Kind) String() string { return kindNames[k] }
 
 // Failure is an error with its kind and, where there is one, the remedy.
-type Failure struct {
+type Failure struct { //nolint:errname // runtime.Failure says what it is
 	Kind Kind
 	Err  error
 	Fix  string

@@ -73,8 +73,7 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		Speculate: res.Mode == "mtp", Depth: q.Depth,
 	})
 	if err != nil {
-		var long *sched.TooLongError
-		if errors.As(err, &long) {
+		if _, long := errors.AsType[*sched.TooLongError](err); long {
 			return nil, Fail(NoResource, err, "shorten the prompt")
 		}
 		return nil, Fail(UsageProblem, err, "")

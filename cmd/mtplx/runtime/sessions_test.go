@@ -11,6 +11,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
+	"mtplx/sched/bank"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -79,6 +80,47 @@ func TestAutoDepthChangesNoText(t *testing.T) {
 	for i := range prompts {
 		if !slices.Equal(got[i], want[i]) {
 			t.Errorf("prompt %d beside others with auto depth: %v, alone and plain: %v", i, got[i], want[i])
+		}
+	}
+}
+
+// Sessions that share beginnings, in two cohorts, with auto depth, a bank and chunks of any size, write on the
+// real model what each writes alone with plain decoding.
+func TestManySessionsWriteWhatEachWritesAlone(t *testing.T) {
+	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	alone := engine(t, r, nil)
+	many := engine(t, r, func(e *sched.Env) {
+		withBank(t, bank.Options{})(e)
+		e.Cycles, e.Calibrate, e.Interval = 2, 10*time.Millisecond, 64
+	})
+	shared := prose(t, r, 150, 4)
+	var prompts [][]int32
+	for i := range 6 {
+		p := slices.Clone(shared[:70+13*i])
+		prompts = append(prompts, append(p, prose(t, r, 20+7*i, 5+i)...))
+	}
+	want := make([]answer, len(prompts))
+	for i, p := range prompts {
+		want[i] = ask(t, r, alone, p, 0.7*float64(i%2), 0, 24)
+	}
+	for round := range 2 { // the second time from the bank
+		var wg sync.WaitGroup
+		got := make([]answer, len(prompts))
+		for i, p := range prompts {
+			wg.Go(func() { got[i] = ask(t, r, many, p, 0.7*float64(i%2), sched.Auto, 24) })
+		}
+		wg.Wait()
+		for i := range prompts {
+			if !slices.Equal(got[i].tokens, want[i].tokens) {
+				t.Errorf("round %d, session %d (%d of %d tokens restored): %v, alone %v", round, i, got[i].reused, len(prompts[i]), got[i].tokens, want[i].tokens)
+			}
+			if round == 1 && got[i].reused == 0 {
+				t.Errorf("session %d was computed anew", i)
+			}
 		}
 	}
 }
@@ -152,4 +194,68 @@ func BenchmarkSessions(b *testing.B) {
 			}
 		}
 	}
+}
+
+// BenchmarkJoin is the gaps between a stream's cycles, quiet and while a prompt of 3000 tokens joins, in turns
+// within one run.
+func BenchmarkJoin(b *testing.B) {
+	r := open(b)
+	e := engine(b, r, func(e *sched.Env) { e.Calibrate = 20 * time.Millisecond })
+	prompt, long := suite(b, r, "code", 1)[0], prose(b, r, 3000, 1)
+	stream := func(join bool) (gaps []float64, first time.Duration) {
+		s, err := e.Start(sched.Request{
+			Prompt: prompt, Limits: commit.Limits{MaxTokens: 1 << 20}, Detok: tokenizer.NewStream(r.Tokenizer, true),
+			Target: sample.Sampler{TopP: 1}, Draft: sample.Sampler{TopP: 1}, Rule: sample.Ratio, Speculate: true, Depth: sched.Auto,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var c commit.Chunk
+		var last time.Time
+		joined := make(chan time.Duration, 1)
+		for n := 0; ; n++ {
+			if err := s.Next(b.Context(), &c); err != nil || c.Err != nil {
+				b.Fatal(err, c.Err)
+			}
+			now := time.Now()
+			if n > 20 {
+				gaps = append(gaps, now.Sub(last).Seconds()*1000)
+			}
+			last = now
+			if n == 20 && join {
+				go func() { joined <- ask(b, r, e, long, 0, 1, 1).first }()
+			}
+			if !join && n == 300 {
+				break
+			}
+			select {
+			case first = <-joined:
+			default:
+				continue
+			}
+			break
+		}
+		s.Cancel()
+		s.Stats()
+		slices.Sort(gaps)
+		return gaps, first
+	}
+	var quiet, loaded []float64
+	var first []time.Duration
+	for b.Loop() {
+		g, _ := stream(false)
+		quiet = append(quiet, g...)
+		g, f := stream(true)
+		loaded, first = append(loaded, g...), append(first, f)
+	}
+	slices.Sort(quiet)
+	slices.Sort(loaded)
+	slices.Sort(first)
+	at := func(x []float64, p int) float64 { return x[(len(x)-1)*p/100] }
+	b.ReportMetric(at(quiet, 50), "quiet-p50-ms")
+	b.ReportMetric(at(quiet, 99), "quiet-p99-ms")
+	b.ReportMetric(at(loaded, 50), "loaded-p50-ms")
+	b.ReportMetric(at(loaded, 99), "loaded-p99-ms")
+	b.ReportMetric(at(loaded, 50)/at(quiet, 50), "p50-ratio")
+	b.ReportMetric(float64(first[len(first)/2].Milliseconds()), "join-ttft-ms")
 }

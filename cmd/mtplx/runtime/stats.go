@@ -40,6 +40,9 @@ func (r *Result) Stats() Stats {
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
 		Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(), Cycles: e.Cycles,
 	}
+	if s.Depth < 0 { // chosen cycle by cycle: the deepest there was
+		s.Depth = len(e.Drafted)
+	}
 	if t := e.PromptTime.Seconds(); t > 0 {
 		s.PrefillRate = float64(r.Prompt) / t
 	}

@@ -152,13 +152,13 @@ ATTEND(f, 8, 2, 2, 1)
   case 8: attend##F##8(a, 0); return;
 #else
 ATTEND(b, 1, 4, 4, 0)
-ATTEND(b, 2, 2, 4, 0)
-ATTEND(b, 3, 2, 2, 0)
-ATTEND(b, 4, 1, 2, 0)
+ATTEND(b, 2, 2, TILES(4, 2), 0)
+ATTEND(b, 3, TILES(2, 1), TILES(2, 1), 0)
+ATTEND(b, 4, 1, TILES(2, 1), 0)
 ATTEND(f, 1, 4, 4, 1)
-ATTEND(f, 2, 2, 4, 1)
-ATTEND(f, 3, 2, 2, 1)
-ATTEND(f, 4, 1, 2, 1)
+ATTEND(f, 2, 2, TILES(4, 2), 1)
+ATTEND(f, 3, TILES(2, 1), TILES(2, 1), 1)
+ATTEND(f, 4, 1, TILES(2, 1), 1)
 #define WIDE(F)
 #endif
 

@@ -27,7 +27,9 @@ const (
 // left behind changes the text.
 type Model struct {
 	Agreement float64
-	Pool      *page.Pool
+	// Rows, when set, is how many rows a trunk forward has room for.
+	Rows int
+	Pool *page.Pool
 
 	mu     sync.Mutex
 	hidden map[int32][]float32 // by session slot: the hidden rows of the last trunk forward
@@ -119,6 +121,13 @@ func (f *forward) Add(s *page.Span) error {
 	l.in, l.out, l.fold = in, out, fold
 	if len(l.pages)*page.Tokens < s.Base+len(s.Tokens) {
 		return fmt.Errorf("%d pages hold no row at %d", len(l.pages), s.Base+len(s.Tokens)-1)
+	}
+	rows := len(s.Tokens)
+	for i := range f.lanes {
+		rows += len(f.lanes[i].Tokens)
+	}
+	if !f.head && f.m.Rows > 0 && rows > f.m.Rows {
+		return fmt.Errorf("%d rows exceed the forward's %d", rows, f.m.Rows)
 	}
 	f.lanes = append(f.lanes, l)
 	return nil

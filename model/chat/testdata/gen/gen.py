@@ -1,13 +1,16 @@
 """Writes the fixtures of the chat templates: python3 gen.py, with Jinja2 3.1 at hand.
 
-snippets.json holds small templates, families.json conversations times the templates of ../families and the
-default checkpoint's; each entry carries what Jinja2 made of it, or how it failed."""
+snippets.json holds small templates, random.json templates from a grammar, families.json conversations times
+the templates of ../families and the default checkpoint's; each entry carries what Jinja2 made of it, or how
+it failed."""
 
+import copy
 import json
 import pathlib
 
 import jinja2
 
+import random_templates
 import snippets
 import snippets_filters
 from conversations import CONVERSATIONS
@@ -24,6 +27,19 @@ def small():
                 source, variables = case if isinstance(case, tuple) else (case, {})
                 entry = {"name": f"{group}/{i}", "template": source, "vars": variables}
                 yield entry | outcome(source, lambda t: t.render(**variables))
+
+
+def grammar(want):
+    """Half with text, half without: most of what a grammar makes fails early."""
+    seed, left = 0, {True: want // 2, False: want // 2}
+    while any(left.values()):
+        source = random_templates.Maker(seed).template()
+        seed += 1
+        result = outcome(source, lambda t: t.render(**copy.deepcopy(random_templates.VARS)))
+        ok = "text" in result
+        if left[ok] and len(source) > 60 and " at 0x" not in result.get("text", ""):
+            left[ok] -= 1
+            yield {"name": f"seed {seed - 1}", "template": source} | result
 
 
 def families():
@@ -47,4 +63,5 @@ def write(name, entries, head=None):
 
 if __name__ == "__main__":
     write("snippets.json", small())
+    write("random.json", grammar(600), {"vars": random_templates.VARS})
     write("families.json", families(), {"special": SPECIAL, "conversations": CONVERSATIONS})

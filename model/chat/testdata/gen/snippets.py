@@ -282,3 +282,10 @@ GROUPS = {
         ("{{ m.content is string }} {{ m.tool_calls is defined }} {{ m.tool_calls is iterable and m.tool_calls is not string }}", {"m": {"content": "a"}}),
     ],
 }
+
+GROUPS["words of errors"] = [
+    "{% set ns = namespace() %}{{ ns.a.b }}", "{% macro m() %}{% endmacro %}{{ m.a.b }}", "{% for i in [1] %}{{ loop.a.b }}{% endfor %}", "{{ 'a'.upper.a.b }}", "{{ range.a.b if false else cycler('a').a.b }}",
+    "{{ joiner().a.b }}", "{{ {}.items().a.b }}", "{{ range(3).a.b }}", "{{ ([1]|reverse).a.b }}", "{{ ('a'|list|reverse)[0].b }}", "{{ [x, y]|max }}", "{{ [x, 1]|min }}", "{{ (1 if false).a }}", "\n{{ (1 if false) + 1 }}",
+    "{{ [].a.b }}", "{{ true.a.b }}", "{{ 1.5.a.b if false else (1.5).a.b }}", "{{ (1, 2).a.b }}", "{{ [1][2].a }}", "{{ [1][x].a }}", "{{ {}['a b'].c }}", "{{ {}[1].c }}", "{{ {}[none].c }}", "{{ ''[1.5].c }}", "{{ loop.index }}",
+    "{{ 'a\\é' }}{{ '\\😀' }}",
+]
