@@ -63,7 +63,7 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 	if q.Seed != nil {
 		seed = *q.Seed
 	}
-	res.DraftSampler = sample.DraftSampler(q.Sampler, r.recommended(), q.DraftSampler)
+	res.DraftSampler = r.DraftSampler(&q)
 	start := time.Now()
 	s, err := r.Engine.Start(sched.Request{
 		Prompt: q.Prompt,
@@ -105,6 +105,11 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		return res, Fail(General, fmt.Errorf("generate: %w", c.Err), "")
 	}
 	return res, nil
+}
+
+// DraftSampler is how a request's drafts are drawn.
+func (r *Runtime) DraftSampler(q *Request) sample.Sampler {
+	return sample.DraftSampler(q.Sampler, r.recommended(), q.DraftSampler)
 }
 
 // recommended is the draft sampler of the checkpoint's contract, if it names one.

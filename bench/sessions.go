@@ -1,0 +1,215 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Stream writes one session's answer to prompt i at a depth and tells got, as they come, how many tokens
+// arrived. It ends early, without an error, when ctx does.
+type Stream func(ctx context.Context, i, depth int, got func(tokens int)) error
+
+// SessionsOptions are what RunSessions measures.
+type SessionsOptions struct {
+	Widths []int // numbers of sessions
+	Depth  int   // of the mtp mode; plain is depth 0
+	Rounds int   // the modes take turns this often; figures are medians over rounds
+	// Endless is a stream that goes on for some hundred arrivals or more, and Long one token after a long
+	// prompt, which joins it. Without Long that part is left out.
+	Endless Stream
+	Long    func(ctx context.Context) error
+}
+
+// Width is the outcome of one number of sessions in one mode.
+type Width struct {
+	Sessions int    `json:"sessions"`
+	Mode     string `json:"mode"` // mtp or ar
+	// TokS is tokens a second of all sessions together while all of them decode.
+	TokS    float64 `json:"tok_s"`
+	GapP50  float64 `json:"itl_p50_ms"` // between arrivals of a stream
+	GapP99  float64 `json:"itl_p99_ms"`
+	FirstMS float64 `json:"ttft_p50_ms"`
+}
+
+// Join is the gaps of a stream alone, and while a long prompt joins.
+type Join struct {
+	Quiet  float64 `json:"quiet_p99_ms"`
+	Loaded float64 `json:"loaded_p99_ms"`
+}
+
+// SessionsReport is the outcome of RunSessions.
+type SessionsReport struct {
+	Model  string  `json:"model"`
+	Device string  `json:"device"`
+	Widths []Width `json:"widths"`
+	Join   *Join   `json:"join,omitempty"`
+}
+
+// arrival is tokens that came at a time.
+type arrival struct {
+	at     time.Time
+	tokens int
+}
+
+// RunSessions measures many sessions at once.
+func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsReport, error) {
+	r := &SessionsReport{}
+	for _, n := range o.Widths {
+		var rounds [2][]Width
+		for range max(o.Rounds, 1) {
+			for mode, depth := range []int{0, o.Depth} {
+				w, err := together(ctx, s, n, depth)
+				if err != nil {
+					return nil, fmt.Errorf("run %d sessions at depth %d: %w", n, depth, err)
+				}
+				rounds[mode] = append(rounds[mode], w)
+			}
+		}
+		for mode, name := range []string{"ar", "mtp"} {
+			of := func(get func(*Width) float64) float64 {
+				var x []float64
+				for i := range rounds[mode] {
+					x = append(x, get(&rounds[mode][i]))
+				}
+				return median(x)
+			}
+			r.Widths = append(r.Widths, Width{
+				Sessions: n, Mode: name, TokS: of(func(w *Width) float64 { return w.TokS }), GapP50: of(func(w *Width) float64 { return w.GapP50 }),
+				GapP99: of(func(w *Width) float64 { return w.GapP99 }), FirstMS: of(func(w *Width) float64 { return w.FirstMS }),
+			})
+		}
+	}
+	if o.Long == nil {
+		return r, nil
+	}
+	var err error
+	r.Join, err = join(ctx, o)
+	return r, err
+}
+
+// together runs n sessions at once.
+func together(ctx context.Context, s Stream, n, depth int) (Width, error) {
+	got := make([][]arrival, n)
+	failed := make([]error, n)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			failed[i] = s(ctx, i, depth, func(tokens int) { got[i] = append(got[i], arrival{time.Now(), tokens}) })
+		})
+	}
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return Width{}, err
+		}
+	}
+	return summarise(start, got), nil
+}
+
+// summarise counts the tokens that came while every session was decoding: after the last first token and
+// before the first end.
+func summarise(start time.Time, got [][]arrival) Width {
+	var from, to time.Time
+	var first, gaps []float64
+	for i, a := range got {
+		if len(a) < 2 {
+			continue
+		}
+		if a[0].at.After(from) {
+			from = a[0].at
+		}
+		if end := a[len(a)-1].at; i == 0 || end.Before(to) {
+			to = end
+		}
+		first = append(first, 1000*a[0].at.Sub(start).Seconds())
+	}
+	tokens := 0
+	for _, a := range got {
+		for i := 1; i < len(a); i++ {
+			if a[i].at.After(from) && !a[i].at.After(to) {
+				tokens += a[i].tokens
+				gaps = append(gaps, 1000*a[i].at.Sub(a[i-1].at).Seconds())
+			}
+		}
+	}
+	w := Width{FirstMS: median(first), GapP50: quantile(gaps, 0.5), GapP99: quantile(gaps, 0.99)}
+	if d := to.Sub(from).Seconds(); d > 0 {
+		w.TokS = float64(tokens) / d
+	}
+	return w
+}
+
+// join measures a stream's gaps before and while a long prompt is read.
+func join(ctx context.Context, o SessionsOptions) (*Join, error) {
+	const warm, quiet = 20, 200 // arrivals
+	var before, during []float64
+	for range max(o.Rounds, 1) {
+		stream, stop := context.WithCancel(ctx)
+		joined := make(chan error, 1)
+		var last time.Time
+		n, running, over := 0, false, false
+		err := o.Endless(stream, 0, o.Depth, func(int) {
+			now := time.Now()
+			gap := 1000 * now.Sub(last).Seconds()
+			last = now
+			switch n++; {
+			case n <= warm:
+			case n <= warm+quiet:
+				before = append(before, gap)
+			case !running:
+				running = true
+				go func() { joined <- o.Long(ctx) }()
+			case !over:
+				during = append(during, gap)
+				select {
+				case err := <-joined:
+					joined <- err
+					over = true
+					stop()
+				default:
+				}
+			}
+		})
+		stop()
+		if err != nil {
+			return nil, fmt.Errorf("run a stream that a long prompt joins: %w", err)
+		}
+		if running {
+			if err := <-joined; err != nil {
+				return nil, fmt.Errorf("join a long prompt: %w", err)
+			}
+		}
+	}
+	return &Join{Quiet: quantile(before, 0.99), Loaded: quantile(during, 0.99)}, nil
+}
+
+// quantile is the value below which the share q of x lies, by nearest rank.
+func quantile(x []float64, q float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
+	s := slices.Clone(x)
+	slices.Sort(s)
+	return s[min(int(q*float64(len(s))), len(s)-1)]
+}
+
+// Print writes the report for people.
+func (r *SessionsReport) Print(w io.Writer) {
+	fmt.Fprintf(w, "%s, %s\n", r.Model, r.Device)
+	one := 0.0
+	for _, x := range r.Widths {
+		if one == 0 {
+			one = x.TokS
+		}
+		fmt.Fprintf(w, "  %3d sessions %-4s %8.0f tok/s  %5.2fx  between arrivals %.1f ms, p99 %.1f ms  first token %.0f ms\n",
+			x.Sessions, x.Mode, x.TokS, x.TokS/max(one, 1e-9), x.GapP50, x.GapP99, x.FirstMS)
+	}
+	if j := r.Join; j != nil {
+		fmt.Fprintf(w, "  p99 between arrivals: alone %.1f ms, while a long prompt joins %.1f ms\n", j.Quiet, j.Loaded)
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mtplx/bench"
+
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/model/tokenizer"
+	"mtplx/sched"
+	"mtplx/stages/commit"
+	"mtplx/stages/sample"
+)
+
+// benchSessionsCmd measures many sessions at once.
+type benchSessionsCmd struct {
+	Widths []int  `default:"1,2,4,8,16" help:"Numbers of sessions."`
+	Suite  string `default:"code" help:"Suite whose prompts the sessions answer."`
+	Tokens int    `default:"160" help:"Tokens of each answer."`
+	Depth  string `default:"auto" help:"Drafts a cycle of the mtp mode: auto, or 1 to 8."`
+	Rounds int    `default:"3" help:"How often the modes take turns."`
+	Join   int    `default:"3000" help:"Tokens of the prompt that joins a running stream; 0 leaves that out."`
+	Cycles int    `default:"1" help:"Cycles in flight, at most."`
+	JSON   bool   `help:"Print JSON."`
+
+	samplingFlags
+	modelFlags
+}
+
+// Run implements the command.
+func (c *benchSessionsCmd) Run(ctx context.Context, s streams) error {
+	depth, err := parseDepth(c.Depth)
+	if err != nil {
+		return err
+	}
+	if len(c.Widths) == 0 || slices.Min(c.Widths) < 1 || slices.Max(c.Widths) > 512 || c.Tokens < 8 || c.Rounds < 1 || c.Join < 0 || c.Cycles < 1 || depth == 0 {
+		return usage(fmt.Errorf("--widths %v --tokens %d --rounds %d --join %d --cycles %d --depth %s", c.Widths, c.Tokens, c.Rounds, c.Join, c.Cycles, c.Depth),
+			"give widths of 1 to 512, 8 tokens or more, 1 round or more, a prompt of 0 tokens or more, 1 cycle or more, and a depth other than 0")
+	}
+	var base runtime.Request
+	if err := c.request(&base); err != nil {
+		return err
+	}
+	prompts, err := loadSuite(c.Suite)
+	if err != nil {
+		return usage(err, "")
+	}
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*calibration
+	shut, err := c.trace(&o)
+	if err != nil {
+		return err
+	}
+	defer shut()
+	r, err := runtime.Open(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	b := &sessionsBench{r: r, base: base, tokens: c.Tokens}
+	for _, p := range prompts {
+		ids, err := r.Encode(p.Prompt, p.System, p.Raw)
+		if err != nil {
+			return err
+		}
+		b.prompts = append(b.prompts, ids)
+	}
+	opt := bench.SessionsOptions{Widths: c.Widths, Depth: depth, Rounds: c.Rounds}
+	if c.Join > 0 {
+		if most := r.Model.Options().Context - 2; c.Join > most {
+			return usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))
+		}
+		opt.Long, opt.Endless = b.long(c.Join), b.endless
+	}
+	rep, err := bench.RunSessions(ctx, b.stream, opt)
+	if err != nil {
+		return err
+	}
+	rep.Model, rep.Device = r.Name, fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(rep)
+	}
+	rep.Print(s.out)
+	return nil
+}
+
+// sessionsBench runs streams on a runtime's engine.
+type sessionsBench struct {
+	r       *runtime.Runtime
+	base    runtime.Request
+	prompts [][]int32
+	tokens  int
+}
+
+// stream answers prompt i and tells of each arrival. Stop tokens do not end it, so that all streams are as long.
+func (b *sessionsBench) stream(ctx context.Context, i, depth int, got func(int)) error {
+	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), depth, b.tokens, got)
+}
+
+// endless is stream as long as the context allows.
+func (b *sessionsBench) endless(ctx context.Context, i, depth int, got func(int)) error {
+	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), depth, 0, got)
+}
+
+// long answers a prompt of n tokens, made of the suite's, with one token.
+func (b *sessionsBench) long(n int) func(context.Context) error {
+	var prompt []int32
+	for i := 0; len(prompt) < n; i++ {
+		prompt = append(prompt, b.prompts[i%len(b.prompts)]...)
+	}
+	return func(ctx context.Context) error { return b.run(ctx, prompt[:n], 0, 0, 1, func(int) {}) }
+}
+
+func (b *sessionsBench) run(ctx context.Context, prompt []int32, seed uint64, depth, tokens int, got func(int)) error {
+	q := &b.base
+	rule := q.Rule
+	if rule == sample.Auto {
+		rule = sample.Ratio
+	}
+	s, err := b.r.Engine.Start(sched.Request{
+		Prompt: prompt, Limits: commit.Limits{MaxTokens: tokens}, Detok: tokenizer.NewStream(b.r.Tokenizer, true),
+		Target: q.Sampler, Draft: b.r.DraftSampler(q), Rule: rule, Seed: seed,
+		Speculate: depth != 0 && b.r.Model.HasHead(), Depth: depth,
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Stats() // until the session has left the engine
+	var c commit.Chunk
+	for c.Finish == "" {
+		if err := s.Next(ctx, &c); err != nil {
+			s.Cancel()
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		}
+		if len(c.Tokens) > 0 {
+			got(len(c.Tokens))
+		}
+	}
+	return c.Err
+}
