@@ -125,10 +125,7 @@ func (m *machine) item(x, key Value) (Value, error) {
 		return lacking(lackAttr, x, key.s), nil
 	}
 	what, err := m.repr(key)
-	if err != nil {
-		what = key.typeName()
-	}
-	return lacking(lackItem, x, what), nil
+	return lacking(lackItem, x, what), err
 }
 
 func (m *machine) ownItem(x, key Value) (Value, bool, error) {

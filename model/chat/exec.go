@@ -137,12 +137,12 @@ func (n *callNode) exec(m *machine, s *scope) (signal, error) {
 func (m *machine) assign(t target, v Value, s *scope) error {
 	switch {
 	case t.multi:
+		if !v.iterable() {
+			return fmt.Errorf("cannot unpack non-iterable %s object", v.typeName())
+		}
 		items, err := m.items(v)
 		if err != nil {
-			if v.k == kindUndefined || v.k == kindGenerator {
-				return err
-			}
-			return fmt.Errorf("cannot unpack non-iterable %s object", v.typeName())
+			return err
 		}
 		if len(items) > len(t.parts) {
 			return fmt.Errorf("too many values to unpack (expected %d)", len(t.parts))

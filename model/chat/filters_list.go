@@ -67,12 +67,12 @@ func filterFirst(m *machine, x Value, _ []Value) (Value, error) {
 }
 
 func filterLast(m *machine, x Value, _ []Value) (Value, error) {
-	if x.k == kindGenerator {
+	if x.k == kindGenerator || !x.iterable() {
 		return Value{}, fmt.Errorf("'%s' object is not reversible", x.typeName())
 	}
 	items, err := m.items(x)
 	if err != nil {
-		return Value{}, fmt.Errorf("'%s' object is not reversible", x.typeName())
+		return Value{}, err
 	}
 	if len(items) == 0 {
 		return hint("No last item, sequence was empty."), nil
@@ -81,9 +81,12 @@ func filterLast(m *machine, x Value, _ []Value) (Value, error) {
 }
 
 func filterReverse(m *machine, x Value, _ []Value) (Value, error) {
+	if !x.iterable() {
+		return Value{}, errors.New("argument must be iterable")
+	}
 	items, err := m.items(x)
 	if err != nil {
-		return Value{}, errors.New("argument must be iterable")
+		return Value{}, err
 	}
 	if err := m.growItems(len(items)); err != nil {
 		return Value{}, err
@@ -377,6 +380,9 @@ func filterSum(m *machine, x Value, a []Value) (Value, error) {
 	}
 	by := attribute(a[0])
 	for _, v := range items {
+		if err := m.spend(1); err != nil {
+			return Value{}, err
+		}
 		if v, err = by.of(m, v); err != nil {
 			return Value{}, err
 		}

@@ -166,7 +166,10 @@ func filterURLEncode(m *machine, x Value, _ []Value) (Value, error) {
 	parts := make([]string, len(pairs))
 	for i, pair := range pairs {
 		kv, err := m.items(pair)
-		if err != nil || len(kv) != 2 {
+		if err != nil {
+			return Value{}, err
+		}
+		if len(kv) != 2 {
 			return Value{}, errors.New("urlencode needs pairs of key and value")
 		}
 		k, err := m.text(kv[0])

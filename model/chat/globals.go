@@ -100,9 +100,12 @@ func (m *machine) fillDict(d *dict, from Value) error {
 		return err
 	}
 	for i, pair := range pairs {
+		if !pair.iterable() {
+			return fmt.Errorf("cannot convert dictionary update sequence element #%d to a sequence", i)
+		}
 		kv, err := m.items(pair)
 		if err != nil {
-			return fmt.Errorf("cannot convert dictionary update sequence element #%d to a sequence", i)
+			return err
 		}
 		if len(kv) != 2 {
 			return fmt.Errorf("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))

@@ -2,6 +2,8 @@ package chat
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,6 +108,53 @@ func TestLimits(t *testing.T) {
 				t.Fatalf("got %v, want ErrLimit", err)
 			}
 		})
+	}
+}
+
+// TestWorkCounts does one thing to a long text with hardly any steps left: whatever takes time in
+// proportion to a text must also take steps.
+func TestWorkCounts(t *testing.T) {
+	long := String(strings.Repeat("a b", 1<<20))
+	vars := []Pair{
+		{"s", long},
+		{"same", String(strings.Repeat("a b", 1<<20))},
+		{"space", String(strings.Repeat(" ", 1<<20))},
+		{"d", Dict(Pair{"k", None()})},
+		{"l", List(slices.Repeat([]Value{Int(0)}, 1<<16)...)},
+	}
+	for _, source := range []string{
+		"{{ s }}", "{% set x %}{{ s }}{% endset %}", "{% filter trim %}{{ s }}{% endfilter %}", "{{ 'z' in s }}", "{{ s == same }}", "{{ s < same }}", "{{ s[9] }}", "{{ s[1:] }}", "{{ s[::2] }}",
+		"{{ d[s] }}", "{{ s in d }}", "{{ d.get(s) }}", "{{ {s: 1}|length }}", "{{ {(s, 1): 1}|length }}", "{{ dict([(s, 1)])|length }}", "{{ [s]|unique|list|length }}",
+		"{{ s.find('z') }}", "{{ s.rfind('z') }}", "{{ s.count('z') }}", "{{ s.startswith(same) }}", "{{ s.endswith('a', 5) }}", "{{ s.upper()|length }}", "{{ s.title()|length }}", "{{ s.isalpha() }}", "{{ space.strip() }}", "{{ space|trim }}", "{{ space.strip(' ') }}",
+		"{{ s.split()|length }}", "{{ s.split('z')|length }}", "{{ s.rsplit('z', 1)|length }}", "{{ s.splitlines()|length }}", "{{ s.partition('z')|length }}", "{{ s.replace('z', 'y')|length }}", "{{ s|replace('z', 'y')|length }}",
+		"{{ s|length }}", "{{ s|upper }}", "{{ s|lower }}", "{{ s|capitalize }}", "{{ s|title }}", "{{ s|wordcount }}", "{{ s|indent }}", "{{ s|list|length }}", "{{ s|last }}", "{{ s|reverse }}", "{{ s|tojson }}", "{{ [s]|string }}", "{{ s|truncate(5) }}", "{% for c in s %}{% break %}{% endfor %}",
+		"{{ l|sort }}", "{{ l|list }}", "{{ l|reverse|list }}", "{{ l|map('string')|list }}", "{{ l|select|list }}", "{{ l + l }}", "{{ l[1:] }}", "{{ l|tojson }}", "{{ l|string }}", "{{ l == l[:] }}", "{{ 1 in l }}", "{{ l.count(1) }}", "{{ l|join }}", "{{ l|sum }}", "{{ l|unique|list }}", "{{ l|batch(2)|list }}", "{{ l|min }}", "{{ l|groupby('a') }}",
+	} {
+		tpl := mustParse(t, source)
+		m := newMachine(tpl, nil)
+		m.steps = 600
+		if _, err := tpl.execute(m, vars); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s\n got %v with %d steps left, want ErrLimit", source, err, m.steps)
+		}
+	}
+}
+
+// TestIntegersHaveAnEnd holds that arithmetic beyond 64 bits, which Python has, is refused and not wrong.
+func TestIntegersHaveAnEnd(t *testing.T) {
+	vars := []Pair{{"max", Int(math.MaxInt64)}, {"min", Int(math.MinInt64)}, {"big", Value{k: kindBig, s: "9223372036854775808"}}}
+	for _, x := range []string{
+		"max + 1", "min - 1", "min + min", "max - min", "max * 2", "min * -1", "min // -1", "-min", "min|abs", "2 ** 63", "10 ** 19", "3 ** 41", "(-2) ** 64",
+		"big + 1", "1 - big", "big * 2", "-big", "big < 1", "big // 2", "[max, 1]|sum", "'%x' % big",
+	} {
+		got, err := mustParse(t, "{{ "+x+" }}").Render(vars...)
+		if !errors.Is(err, errOverflow) {
+			t.Errorf("%s: got %q (%v), want %v", x, got, err, errOverflow)
+		}
+	}
+	got, err := mustParse(t, "{{ big }} {{ big == big }} {{ [big]|tojson }} {{ '%d' % big }} {{ big|int }} {{ big|float }} {{ big is integer }}").Render(vars...)
+	want := "9223372036854775808 True [9223372036854775808] 9223372036854775808 9223372036854775808 9.223372036854776e+18 True"
+	if err != nil || got != want {
+		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
 }
 

@@ -60,6 +60,16 @@ func (m *machine) iterate(v Value) (*iterator, error) {
 	return &iterator{items: items}, err
 }
 
+// iterable reports whether items has something to read.
+func (v Value) iterable() bool {
+	switch v.k {
+	case kindUndefined, kindString, kindList, kindTuple, kindView, kindGenerator, kindDict:
+		return true
+	default:
+		return false
+	}
+}
+
 // items reads all of an iterable. The caller must not change the slice, which may be the iterable's own.
 func (m *machine) items(v Value) ([]Value, error) {
 	switch v.k {
@@ -284,14 +294,10 @@ func (l *loop) recurse(m *machine, a *args) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if m.calls++; m.calls > maxCalls {
-		return Value{}, limitError("calls inside calls", maxCalls)
-	}
 	start := len(m.out)
 	_, err = l.node.loop(m, l.scope, got[0], l.depth0+1)
 	text := string(m.out[start:])
 	m.out = m.out[:start]
-	m.calls--
 	if err != nil {
 		return Value{}, err
 	}

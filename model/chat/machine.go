@@ -14,7 +14,6 @@ const (
 	maxMemory = 256 << 20 // bytes of every string and list ever made, freed or not
 	maxOutput = 64 << 20  // bytes of output, captured or final
 	maxDepth  = 4_000     // nodes inside nodes, through calls of macros
-	maxCalls  = 150       // macros inside macros; Python's own stack ends near here
 	maxValue  = 200       // lists inside lists, in what is compared, printed or read from JSON
 )
 
@@ -27,7 +26,6 @@ type machine struct {
 	steps  int // left
 	memory int // left
 	depth  int
-	calls  int
 	out    []byte // blocks that are captured lie at its end, after what was written before them
 	block  Value  // what the filters of a block work on
 	now    func() time.Time

@@ -92,6 +92,7 @@ func TestOptionsAsTemplatesSeeThem(t *testing.T) {
 		{tpl, Options{EnableThinking: &yes, AddGenerationPrompt: true}, "True True True True True   " + year},
 		{tpl, Options{Tools: []Value{Dict()}, Kwargs: []Pair{{"effort", Int(3)}}}, "False True False False  3  " + year},
 		{tpl.With(Pair{"bos_token", String("<s>")}), Options{}, "True True False False   <s> " + year},
+		{tpl.With(Pair{"bos_token", String("<s>")}).With(Pair{"effort", Int(1)}), Options{}, "True True False False  1 <s> " + year},
 		{tpl.With(Pair{"bos_token", String("<s>")}), Options{Kwargs: []Pair{{"bos_token", String("B")}}}, "True True False False   B " + year},
 	} {
 		c.o.Now = now

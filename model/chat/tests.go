@@ -52,7 +52,7 @@ func init() {
 		"string":    ofKind(kindString),
 		"mapping":   ofKind(kindDict),
 		"sequence":  {fn: func(_ *machine, x Value, _ []Value) (bool, error) { return isSequence(x), nil }},
-		"iterable":  ofKind(kindUndefined, kindString, kindList, kindTuple, kindView, kindGenerator, kindDict, kindLoop),
+		"iterable":  is(func(x Value) bool { return x.iterable() || x.k == kindLoop }),
 		"escaped":   is(func(Value) bool { return false }),
 		"lower":     cased(isLower),
 		"upper":     cased(isUpper),

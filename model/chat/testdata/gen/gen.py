@@ -2,9 +2,10 @@
 
 snippets.json holds small templates, random.json templates from a grammar, families.json conversations times
 the templates of ../families and the default checkpoint's; each entry carries what Jinja2 made of it, or how
-it failed."""
+it failed. strftime.json holds dates as Python writes them."""
 
 import copy
+import datetime
 import json
 import pathlib
 
@@ -52,6 +53,13 @@ def families():
             yield entry | outcome(source, lambda t: render_chat(t, conversation, SPECIAL))
 
 
+def dates():
+    directives = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYZz%f"
+    form = "|".join(f"%{d}" for d in directives) + "|%-d|%_m|%^a|%^B|%-I|%0e|%-j"
+    for text in ("2024-01-01T00:00:00", "2023-01-01T12:00:01.000007", "2024-12-30T13:05:09", "2026-12-31T23:59:59.999999", "2027-01-03T01:02:03", "2000-02-29T11:00:00", "2018-01-07T00:00:00", "2019-01-07T00:00:00"):
+        yield {"name": text, "format": form, "text": datetime.datetime.fromisoformat(text).strftime(form)}
+
+
 def write(name, entries, head=None):
     entries = list(entries)
     head = {"jinja2": jinja2.__version__} | (head or {})
@@ -64,4 +72,5 @@ def write(name, entries, head=None):
 if __name__ == "__main__":
     write("snippets.json", small())
     write("random.json", grammar(600), {"vars": random_templates.VARS})
+    write("strftime.json", dates())
     write("families.json", families(), {"special": SPECIAL, "conversations": CONVERSATIONS})
