@@ -1,0 +1,359 @@
+// product.metal: y = W x for 1..16 rows a pass. A threadgroup of 8 simdgroups owns a strip of 16 outputs. The contract
+// adds groups of inputs in ascending order to one float, and inside a group sums integers, whose order cannot show. So
+// the simdgroups take the strip's blocks of 64 inputs in turn and leave the groups' integer sums in threadgroup memory;
+// then a thread for each output and row adds a chunk of them in order. Weights are read once for all rows of the pass.
+//
+// A block of codes, in 16-byte units: 4 bits [32 lanes], 8 bits [2 steps][32 lanes], as mma_u8s8 takes them in A; the
+// low nibbles are step 0 (inputs 0..31), the high ones step 1. Then a tail for each scale group: [16 outputs] words
+// scale bf16 << 16 | bias bf16, or, wide, [16][2] floats.
+
+#define PART_STRIDE 20  // outputs of a row in the chunk, padded against bank conflicts
+#define CHUNK_WORDS (128 * PART_STRIDE)
+
+struct product_args {
+  uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;
+};
+
+// One strip by one pass. T tiles of 8 rows, P planes, SUB groups a block. part: 2 chunks of CHUNK_WORDS; tails: 2 chunks
+// of [16/T groups][16][2]; sb: 2 chunks of [16/T][8T][2].
+// What a simdgroup needs of the blocks of a chunk is fetched into registers while the chunk before is being added up.
+#define FETCH(from)                                                                                                        \
+  UNROLL                                                                                                                   \
+  for (uint u = 0; u < U; u++) {                                                                                           \
+    const uint b = (from) + sg * U + u;                                                                                    \
+    if (b < blocks) {                                                                                                      \
+      const ulong blk = at + ulong(b) * block;                                                                             \
+      UNROLL                                                                                                               \
+      for (uint i = 0; i < BITS / 4; i++) codes[u][i] = load_stream(w, blk + i * 32u + lane);                              \
+      UNROLL                                                                                                               \
+      for (uint h = 0; h < SUB; h++)                                                                                       \
+        if (lane < 16u) {                                                                                                  \
+          const ulong q = (blk + CODES) * 4u + (wide ? (h * 16u + lane) * 2u : h * 16u + lane);                            \
+          scale[u][h] = wt[q];                                                                                             \
+          if (wide) bias[u][h] = wt[q + 1u];                                                                               \
+        } else if (lane - 16u < n) {                                                                                       \
+          const ulong q = scales + ((ulong(b) * maxrows + xrow + lane - 16u) * SUB + h) * 2u;                              \
+          scale[u][h] = xs[q];                                                                                             \
+          bias[u][h] = xs[q + 1u];                                                                                         \
+        }                                                                                                                  \
+      if (MATRIX) {                                                                                                        \
+        UNROLL                                                                                                             \
+        for (uint i = 0; i < T * P; i++)                                                                                   \
+          if (i / P * 8u + r < n) xq[u][i] = x[((ulong(b) * maxrows + xrow + i / P * 8u + r) * P + i % P) * 4u + t];       \
+      }                                                                                                                    \
+    }                                                                                                                      \
+  }
+
+template <uint BITS, uint P, uint SUB, uint T, bool MATRIX>
+GPU_FN void product_strip(gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int> part, tptr<float> tails, tptr<float> sb, ulong at, uint wide,
+                          uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows, uint xrow, uint yrow, uint n,
+                          uint strip, uint tid, uint lane, uint sg) {
+  constexpr uint GC = 16 / T;                  // groups a chunk
+  constexpr uint U = GC / (8 * SUB);           // blocks a simdgroup and chunk
+  constexpr uint CODES = BITS == 4 ? 32 : 64;  // 16-byte units
+  gptr<const uint> xs = (gptr<const uint>)x;
+  gptr<const uint> wt = (gptr<const uint>)w;
+  const ulong scales = ulong(blocks) * maxrows * P * 16u;
+  const uint r = lane / 4u, t = lane % 4u;
+  const uint o = tid & 15u, m = tid >> 4;
+  uint4 codes[U][BITS / 4], xq[U][T * P];
+  uint scale[U][SUB], bias[U][SUB];
+  UNROLL
+  for (uint u = 0; u < U; u++)
+    for (uint i = 0; i < T * P; i++) xq[u][i] = U4(0, 0, 0, 0);
+  float f = 0.0f;
+  uint flip = 0;
+  FETCH(0u)
+  for (uint first = 0; first < blocks; first += 8u * U) {
+    UNROLL
+    for (uint u = 0; u < U; u++) {
+      const uint b = first + sg * U + u;
+      if (b >= blocks) continue;  // the whole simdgroup
+      const uint gi = (sg * U + u) * SUB;
+      uint4 a[2];
+      if (BITS == 4) {
+        const uint4 q = codes[u][0];
+        a[0] = U4(q.x & 0x0f0f0f0fu, q.y & 0x0f0f0f0fu, q.z & 0x0f0f0f0fu, q.w & 0x0f0f0f0fu);
+        a[1] = U4((q.x >> 4) & 0x0f0f0f0fu, (q.y >> 4) & 0x0f0f0f0fu, (q.z >> 4) & 0x0f0f0f0fu, (q.w >> 4) & 0x0f0f0f0fu);
+      } else {
+        a[0] = codes[u][0];
+        a[1] = codes[u][BITS / 4 - 1];
+      }
+      UNROLL
+      for (uint h = 0; h < SUB; h++)
+        if (lane < 16u) {
+          const uint to = (flip * GC + gi + h) * 32u + lane * 2u, q = scale[u][h];
+          tails[to] = as_type<float>(wide ? q : q & 0xffff0000u);
+          tails[to + 1u] = as_type<float>(wide ? bias[u][h] : q << 16);
+        } else if (lane - 16u < n) {
+          const uint to = ((flip * GC + gi + h) * 8u * T + lane - 16u) * 2u;
+          sb[to] = as_type<float>(scale[u][h]);
+          sb[to + 1u] = as_type<float>(bias[u][h]);
+        }
+#if GPU_MATRIX
+      if (MATRIX) {
+        UNROLL
+        for (uint tile = 0; tile < T; tile++) {
+          int4 c[SUB];
+          UNROLL
+          for (uint h = 0; h < SUB; h++) c[h] = I4(0, 0, 0, 0);
+          UNROLL
+          for (uint plane = 0; plane < P; plane++) {
+            const uint4 q = xq[u][tile * P + plane];
+            if (plane == 1) {
+              UNROLL
+              for (uint h = 0; h < SUB; h++) c[h] = I4(c[h].x * 256, c[h].y * 256, c[h].z * 256, c[h].w * 256);
+            }
+            c[0] = mma_u8s8(a[0], q.x, q.y, c[0]);
+            c[SUB - 1] = mma_u8s8(a[1], q.z, q.w, c[SUB - 1]);
+          }
+          UNROLL
+          for (uint h = 0; h < SUB; h++) {
+            const uint to = flip * CHUNK_WORDS + ((gi + h) * 8u * T + tile * 8u + 2u * t) * PART_STRIDE + r;
+            part[to] = c[h].x;
+            part[to + PART_STRIDE] = c[h].y;
+            part[to + 8u] = c[h].z;
+            part[to + PART_STRIDE + 8u] = c[h].w;
+          }
+        }
+      } else
+#endif
+      {
+        for (uint row = 0; row < n; row++) {
+          int lo[SUB], hi[SUB];
+          UNROLL
+          for (uint h = 0; h < SUB; h++) {
+            lo[h] = 0;
+            hi[h] = 0;
+          }
+          UNROLL
+          for (uint plane = 0; plane < P; plane++) {
+            const uint4 q = x[((ulong(b) * maxrows + xrow + row) * P + plane) * 4u + t];
+            if (plane == 1) {
+              UNROLL
+              for (uint h = 0; h < SUB; h++) {
+                lo[h] = lo[h] * 256;
+                hi[h] = hi[h] * 256;
+              }
+            }
+            lo[0] = dot4(a[0].z, int(q.y), dot4(a[0].x, int(q.x), lo[0]));
+            hi[0] = dot4(a[0].w, int(q.y), dot4(a[0].y, int(q.x), hi[0]));
+            lo[SUB - 1] = dot4(a[1].z, int(q.w), dot4(a[1].x, int(q.z), lo[SUB - 1]));
+            hi[SUB - 1] = dot4(a[1].w, int(q.w), dot4(a[1].y, int(q.z), hi[SUB - 1]));
+          }
+          UNROLL
+          for (uint h = 0; h < SUB; h++) {
+            int l = lo[h], g = hi[h];
+            l = l + simd_shuffle_xor(l, 1);
+            l = l + simd_shuffle_xor(l, 2);
+            g = g + simd_shuffle_xor(g, 1);
+            g = g + simd_shuffle_xor(g, 2);
+            if (t == 0u) {
+              const uint to = flip * CHUNK_WORDS + ((gi + h) * 8u * T + row) * PART_STRIDE + r;
+              part[to] = l;
+              part[to + 8u] = g;
+            }
+          }
+        }
+      }
+    }
+    FETCH(first + 8u * U)
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (m < n) {
+      const uint left = groups - first * SUB, count = left < GC ? left : GC;
+      for (uint g = 0; g < count; g++) {
+        const int sum = part[flip * CHUNK_WORDS + (g * 8u * T + m) * PART_STRIDE + o];
+        const uint tail = (flip * GC + g) * 32u + o * 2u, q = ((flip * GC + g) * 8u * T + m) * 2u;
+        const float ws = tails[tail], wb = tails[tail + 1u], s = sb[q], sum_b = sb[q + 1u];
+        const float ss = ws * s;
+        f = fma(float(sum), ss, f);
+        f = fma(wb, sum_b, f);
+      }
+    }
+    flip = flip ^ 1u;
+  }
+  if (m < n && strip * 16u + o < N) {
+    const ulong to = ulong(yrow + m) * stride + col + strip * 16u + o;
+    if (add) f = y[to] + f;
+    y[to] = f;
+  }
+}
+
+#define PRODUCT(name, BITS, P, SUB, T, MATRIX)                                                                                  \
+  KERNEL(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                             \
+    THREADGROUP(int, part, 2 * CHUNK_WORDS);                                                                                    \
+    THREADGROUP(float, tails, 2 * 16 / T * 32);                                                                                 \
+    THREADGROUP(float, sb, 2 * 16 * 8 * 2);                                                                                     \
+    const uint row = tg.y * 8u * T, count = uint(sl[p.countat]);                                                                \
+    if (row >= count) return;                                                                                                   \
+    const uint n = count - row < 8u * T ? count - row : 8u * T;                                                                 \
+    product_strip<BITS, P, SUB, T, MATRIX>(w, x, y, part, tails, sb, ulong(tg.x) * p.blocks * p.block, p.wide, p.blocks,        \
+                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, row, row, n, tg.x, tid.x, lane, sg); \
+  }
+
+struct expert_args {
+  uint experts, topk, shared, K, blocks, groups, block, N, col, stride, maxrows;
+};
+
+// A product whose weight is chosen by the row. table: for each expert its place in w, in 16-byte units, low and high
+// word, and whether its tails are wide. An index outside the table raises fault[0] and writes nothing.
+#define EXPERT_PARTS(T_) IN(int, sl), IN(int, index), FIXED(uint, table), FIXED(T_, w)
+#define EXPERT_BEGIN                                                                               \
+  const uint v = tg.y;                                                                             \
+  if (v >= uint(sl[SLOT_ROWS]) * p.topk) return;                                                   \
+  const uint e = uint(index[v]);                                                                   \
+  if (e >= p.experts) {                                                                            \
+    if (tid.x == 0u) atomic_fetch_add_explicit(&fault[0], 1u, memory_order_relaxed);               \
+    return;                                                                                        \
+  }                                                                                                \
+  const ulong at = ulong(table[e * 4u + 1u]) << 32 | table[e * 4u];                                \
+  const uint xrow = p.shared ? v / p.topk : v;
+
+#define EXPERT(name, BITS, P, SUB, MATRIX)                                                                                       \
+  KERNEL(name, EXPERT_PARTS(uint4), IN(uint4, x), INOUT(float, y), INOUT(atomic_uint, fault), ARG(expert_args, p)) {             \
+    THREADGROUP(int, part, 2 * CHUNK_WORDS);                                                                                     \
+    THREADGROUP(float, tails, 2 * 16 * 32);                                                                                      \
+    THREADGROUP(float, sb, 2 * 16 * 8 * 2);                                                                                      \
+    EXPERT_BEGIN                                                                                                                 \
+    const uint wide = table[e * 4u + 2u], block = p.block + (wide ? 4u * SUB : 0u);                                              \
+    product_strip<BITS, P, SUB, 1, MATRIX>(w, x, y, part, tails, sb, at + ulong(tg.x) * p.blocks * block, wide, p.blocks, p.groups, block, p.N, p.col, \
+                                           p.stride, 0u, p.maxrows, xrow, v, 1u, tg.x, tid.x, lane, sg);                         \
+  }
+
+#if GPU_MATRIX
+PRODUCT(product_4_8_64, 4, 1, 1, 1, true)
+PRODUCT(product_4_8_64_two, 4, 1, 1, 2, true)
+PRODUCT(product_4_8_32, 4, 1, 2, 1, true)
+PRODUCT(product_4_16_64, 4, 2, 1, 1, true)
+PRODUCT(product_4_16_64_two, 4, 2, 1, 2, true)
+PRODUCT(product_4_16_32, 4, 2, 2, 1, true)
+PRODUCT(product_8_16_64, 8, 2, 1, 1, true)
+PRODUCT(product_8_16_64_two, 8, 2, 1, 2, true)
+PRODUCT(product_8_16_32, 8, 2, 2, 1, true)
+EXPERT(expert_4_8_64, 4, 1, 1, true)
+EXPERT(expert_4_8_32, 4, 1, 2, true)
+EXPERT(expert_4_16_64, 4, 2, 1, true)
+EXPERT(expert_4_16_32, 4, 2, 2, true)
+EXPERT(expert_8_16_64, 8, 2, 1, true)
+EXPERT(expert_8_16_32, 8, 2, 2, true)
+#endif
+#if !defined(__CUDACC__)
+PRODUCT(product_4_8_64_dot, 4, 1, 1, 1, false)
+PRODUCT(product_4_8_64_two_dot, 4, 1, 1, 2, false)
+PRODUCT(product_4_8_32_dot, 4, 1, 2, 1, false)
+PRODUCT(product_4_16_64_dot, 4, 2, 1, 1, false)
+PRODUCT(product_4_16_64_two_dot, 4, 2, 1, 2, false)
+PRODUCT(product_4_16_32_dot, 4, 2, 2, 1, false)
+PRODUCT(product_8_16_64_dot, 8, 2, 1, 1, false)
+PRODUCT(product_8_16_64_two_dot, 8, 2, 1, 2, false)
+PRODUCT(product_8_16_32_dot, 8, 2, 2, 1, false)
+EXPERT(expert_4_8_64_dot, 4, 1, 1, false)
+EXPERT(expert_4_8_32_dot, 4, 1, 2, false)
+EXPERT(expert_4_16_64_dot, 4, 2, 1, false)
+EXPERT(expert_4_16_32_dot, 4, 2, 2, false)
+EXPERT(expert_8_16_64_dot, 8, 2, 1, false)
+EXPERT(expert_8_16_32_dot, 8, 2, 2, false)
+#endif
+
+// ---- weights stored as floats: 16 outputs by 64 inputs a block, [8][16][8] halves or [16][16][4] words. A lane owns an
+// output and a group of 64 inputs; its sum is one fma chain over them. ----
+#define W_BF16 0
+#define W_F16 1
+#define W_F32 2
+
+template <int TYPE, uint R>
+GPU_FN void float_strip(gptr<const uint4> w, gptr<const float> x, gptr<const float4> x4, gptr<float> y, tptr<float> part, ulong at, uint K, uint blocks,
+                        uint N, uint col, uint stride, uint add, uint xrow, uint yrow, uint n, uint strip, uint tid, uint lane, uint sg) {
+  constexpr uint PER = TYPE == W_F32 ? 4 : 8;  // inputs in 16 bytes
+  constexpr uint CHUNK = 16 * R * PART_STRIDE;
+  const uint o = lane & 15u, m = tid >> 4;
+  float f = 0.0f;
+  uint flip = 0;
+  for (uint first = 0; first < blocks; first += 16u) {
+    const uint gi = sg * 2u + (lane >> 4), b = first + gi;
+    if (b < blocks) {
+      const uint kn = K - 64u * b < 64u ? K - 64u * b : 64u;
+      float acc[R];
+      UNROLL
+      for (uint q = 0; q < R; q++) acc[q] = 0.0f;
+      for (uint k = 0; k < kn; k += PER) {
+        const uint4 v = load_stream(w, at + (ulong(b) * (64u / PER) + k / PER) * 16u + o);
+        float e[PER];
+        if (TYPE == W_F32) {
+          e[0] = as_type<float>(v.x);
+          e[1] = as_type<float>(v.y);
+          e[2] = as_type<float>(v.z);
+          e[3] = as_type<float>(v.w);
+        } else {
+          const uint h[4] = {v.x, v.y, v.z, v.w};
+          UNROLL
+          for (uint i = 0; i < PER / 2; i++) {
+            e[2 * i] = TYPE == W_BF16 ? as_type<float>(h[i & 3] << 16) : f32_of_f16(h[i & 3] & 0xffffu);
+            e[2 * i + 1] = TYPE == W_BF16 ? as_type<float>(h[i & 3] & 0xffff0000u) : f32_of_f16(h[i & 3] >> 16);
+          }
+        }
+        UNROLL
+        for (uint q = 0; q < R; q++)
+          if (q < n) {
+            const ulong from = ulong(xrow + q) * K + 64u * b + k;
+            if ((K & 3u) == 0u && k + PER <= kn) {
+              UNROLL
+              for (uint i = 0; i < PER / 4; i++) {
+                const float4 xv = x4[from / 4u + i];
+                acc[q] = fma(e[4 * i], xv.x, acc[q]);
+                acc[q] = fma(e[4 * i + 1], xv.y, acc[q]);
+                acc[q] = fma(e[4 * i + 2], xv.z, acc[q]);
+                acc[q] = fma(e[4 * i + 3], xv.w, acc[q]);
+              }
+            } else {
+              UNROLL
+              for (uint i = 0; i < PER; i++)
+                if (k + i < kn) acc[q] = fma(e[i], x[from + i], acc[q]);
+            }
+          }
+      }
+      UNROLL
+      for (uint q = 0; q < R; q++)
+        if (q < n) part[flip * CHUNK + (gi * R + q) * PART_STRIDE + o] = acc[q];
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (m < n) {
+      const uint left = blocks - first, count = left < 16u ? left : 16u;
+      for (uint g = 0; g < count; g++) {
+        const float t = part[flip * CHUNK + (g * R + m) * PART_STRIDE + (tid & 15u)];
+        f = f + t;
+      }
+    }
+    flip = flip ^ 1u;
+  }
+  if (m < n && strip * 16u + (tid & 15u) < N) {
+    const ulong to = ulong(yrow + m) * stride + col + strip * 16u + (tid & 15u);
+    if (add) f = y[to] + f;
+    y[to] = f;
+  }
+}
+
+#define PRODUCT_FLOAT(name, TYPE, R)                                                                                            \
+  KERNEL(name, IN(int, sl), FIXED(uint4, w), IN(float, x), IN(float4, x4), INOUT(float, y), ARG(product_args, p)) {             \
+    THREADGROUP(float, part, 2 * 16 * R * PART_STRIDE);                                                                         \
+    const uint row = tg.y * R, count = uint(sl[p.countat]);                                                                     \
+    if (row >= count) return;                                                                                                   \
+    const uint n = count - row < R ? count - row : R;                                                                           \
+    float_strip<TYPE, R>(w, x, x4, y, part, ulong(tg.x) * p.blocks * p.block, p.K, p.blocks, p.N, p.col, p.stride, p.add, row, row, n, tg.x, tid.x, lane, sg); \
+  }
+#define EXPERT_FLOAT(name, TYPE)                                                                                                \
+  KERNEL(name, EXPERT_PARTS(uint4), IN(float, x), IN(float4, x4), INOUT(float, y), INOUT(atomic_uint, fault), ARG(expert_args, p)) { \
+    THREADGROUP(float, part, 2 * 16 * PART_STRIDE);                                                                             \
+    EXPERT_BEGIN                                                                                                                \
+    float_strip<TYPE, 1>(w, x, x4, y, part, at + ulong(tg.x) * p.blocks * p.block, p.K, p.blocks, p.N, p.col, p.stride, 0u, xrow, v, 1u, tg.x, tid.x, lane, sg); \
+  }
+
+PRODUCT_FLOAT(product_bf16, W_BF16, 8u)
+PRODUCT_FLOAT(product_f16, W_F16, 8u)
+PRODUCT_FLOAT(product_f32, W_F32, 8u)
+PRODUCT_FLOAT(product_bf16_one, W_BF16, 1u)
+PRODUCT_FLOAT(product_f16_one, W_F16, 1u)
+PRODUCT_FLOAT(product_f32_one, W_F32, 1u)
+EXPERT_FLOAT(expert_bf16, W_BF16)
+EXPERT_FLOAT(expert_f16, W_F16)
+EXPERT_FLOAT(expert_f32, W_F32)
