@@ -80,7 +80,8 @@ func (l *lowering) attnPrep(o *kernels.AttnPrep) (step, error) {
 			return checkPages(s, d.Pages)
 		},
 		dispatches: []dispatch{{
-			"attn_prep_" + pg.kind, 32, []Arg{in(l.slotBuf), in(x), in(qGain), in(kGain), out(pool), out(y), constants(p)},
+			"attn_prep_" + pg.kind, 32,
+			[]Arg{in(l.slotBuf), in(x), in(qGain), in(kGain), out(pool), out(y), constants(p)},
 			func(sh Shape) [3]uint32 { return [3]uint32{u32(d.NQ + 2*d.NKV), u32(sh.Rows), 1} },
 		}},
 	}, nil

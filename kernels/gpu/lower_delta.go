@@ -79,7 +79,8 @@ func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 			return r.check(s)
 		},
 		dispatches: []dispatch{{
-			"delta_prep", 128, []Arg{in(l.slotBuf), in(x), in(conv), in(dtBias), in(expA), out(y), out(gates), out(r.tapes), constants(p)},
+			"delta_prep", 128,
+			[]Arg{in(l.slotBuf), in(x), in(conv), in(dtBias), in(expA), out(y), out(gates), out(r.tapes), constants(p)},
 			func(sh Shape) [3]uint32 {
 				return [3]uint32{u32(2*d.HK + vBlocks + 1), u32(max(sh.Rows, sh.Lanes)), 2}
 			},
@@ -121,7 +122,8 @@ func (l *lowering) delta(o *kernels.Delta) (step, error) {
 			return r.check(s)
 		},
 		dispatches: []dispatch{{
-			kernel, 32, []Arg{in(l.slotBuf), in(x), in(gates), out(y), out(r.states), out(r.tapes), constants(p)},
+			kernel, 32,
+			[]Arg{in(l.slotBuf), in(x), in(gates), out(y), out(r.states), out(r.tapes), constants(p)},
 			func(sh Shape) [3]uint32 { return [3]uint32{u32(d.Strips()), u32(d.HV), u32(sh.Lanes)} },
 		}},
 	}, nil

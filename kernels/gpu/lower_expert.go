@@ -219,7 +219,8 @@ func (l *lowering) route(o *kernels.Route) (step, error) {
 	return step{
 		check: func() error { return checkRows(s.Rows(), caps) },
 		dispatches: []dispatch{{
-			"route_rows", 32, []Arg{in(l.slotBuf), in(logits), out(index), out(weight), constants(p)},
+			"route_rows", 32,
+			[]Arg{in(l.slotBuf), in(logits), out(index), out(weight), constants(p)},
 			func(sh Shape) [3]uint32 { return [3]uint32{1, u32(sh.Rows), 1} },
 		}},
 	}, nil
@@ -251,7 +252,8 @@ func (l *lowering) combine(o *kernels.Combine) (step, error) {
 	return step{
 		check: func() error { return checkRows(s.Rows(), caps) },
 		dispatches: []dispatch{{
-			"combine_rows", threads, []Arg{in(l.slotBuf), in(weight), in(y), in(gate), in(shared), out(x), constants(p)},
+			"combine_rows", threads,
+			[]Arg{in(l.slotBuf), in(weight), in(y), in(gate), in(shared), out(x), constants(p)},
 			func(sh Shape) [3]uint32 { return [3]uint32{u32(up(width, threads)), u32(sh.Rows), 1} },
 		}},
 	}, nil

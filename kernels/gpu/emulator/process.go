@@ -5,6 +5,7 @@ package emulator
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,13 +28,15 @@ type Process struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
 	out     io.Reader
-	errors  bytes.Buffer
+	stderr  bytes.Buffer
 
 	mu    sync.Mutex
 	timer *time.Timer
 	head  [8]byte
 	dead  error
 }
+
+var errClosed = errors.New("the GPU emulator is closed")
 
 var (
 	_ gpu.Backend = (*Process)(nil)
@@ -48,7 +51,7 @@ func start(path string, size int, o Options) (*Process, error) {
 	//nolint:noctx // the child lives until Close, whatever context started it
 	p := &Process{arena: a, options: o, cmd: exec.Command(path, strconv.Itoa(size))}
 	p.cmd.ExtraFiles = []*os.File{a.file}
-	p.cmd.Stderr = &p.errors
+	p.cmd.Stderr = &p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err == nil {
 		if p.out, err = p.cmd.StdoutPipe(); err == nil {
 			err = p.cmd.Start()
@@ -125,7 +128,7 @@ func (s stream) Run(g gpu.Graph) error {
 	if err != nil {
 		_ = p.cmd.Process.Kill()
 		why := p.cmd.Wait()
-		p.dead = fmt.Errorf("the GPU emulator died: %w (%v) %s", err, why, p.errors.String())
+		p.dead = fmt.Errorf("the GPU emulator died: %w %s", errors.Join(err, why), p.stderr.String())
 		return p.dead
 	}
 	if found := int32(binary.LittleEndian.Uint32(p.head[:])); found != 0 {
@@ -155,11 +158,11 @@ func (p *Process) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead == nil {
-		p.dead = fmt.Errorf("the GPU emulator is closed")
+		p.dead = errClosed
 		_ = p.in.Close()
 		if err := p.cmd.Wait(); err != nil {
 			_ = p.arena.close()
-			return fmt.Errorf("end the GPU emulator: %w %s", err, p.errors.String())
+			return fmt.Errorf("end the GPU emulator: %w %s", err, p.stderr.String())
 		}
 	}
 	return p.arena.close()

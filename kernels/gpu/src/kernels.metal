@@ -9,3 +9,4 @@
 #include "support.metal"
 #include "delta.metal"
 #include "attention.metal"
+#include "measure.metal"
