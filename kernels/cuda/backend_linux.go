@@ -16,6 +16,7 @@ import (
 // and enters first.
 type backend struct {
 	dev    int32
+	early  bool // kernels wait for their predecessors themselves
 	ctx    uintptr
 	module uintptr
 	copies uintptr // the stream of copies outside programs

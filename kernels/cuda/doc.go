@@ -3,7 +3,7 @@
 // the default program stays static; without the tag Open says so.
 //
 // The kernels are package gpu's, compiled ahead to PTX for compute capability 8.0 by NVRTC 12.2
-// (kernels.ptx.gz, generated), which drivers from 535 on take and compile for their card at start.
+// (kernels_*.ptx.gz, made by generate.sh), which drivers from 535 on take and compile for their card at start.
 //
 // Guarantees, beyond package gpu's:
 //

@@ -48,7 +48,7 @@ var (
 	cuGraphLaunch               = &proc{name: "cuGraphLaunch"}
 	cuGraphExecDestroy          = &proc{name: "cuGraphExecDestroy"}
 	cuGraphDestroy              = &proc{name: "cuGraphDestroy"}
-	cuLaunchKernel              = &proc{name: "cuLaunchKernel"}
+	cuLaunchKernelEx            = &proc{name: "cuLaunchKernelEx"}
 	cuGetErrorName              = &proc{name: "cuGetErrorName"}
 	cuGetErrorString            = &proc{name: "cuGetErrorString"}
 )
@@ -57,7 +57,7 @@ var procs = []*proc{
 	cuInit, cuDriverGetVersion, cuDeviceGetCount, cuDeviceGet, cuDeviceGetName, cuDeviceGetAttribute, cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRelease,
 	cuCtxSetCurrent, cuModuleLoadDataEx, cuModuleUnload, cuModuleGetFunction, cuMemGetInfo, cuMemAlloc, cuMemFree, cuMemsetD8Async, cuMemHostAlloc, cuMemFreeHost,
 	cuMemcpyHtoDAsync, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync, cuStreamCreate, cuStreamDestroy, cuStreamSynchronize, cuStreamBeginCapture, cuStreamEndCapture,
-	cuGraphInstantiateWithFlags, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernel, cuGetErrorName, cuGetErrorString,
+	cuGraphInstantiateWithFlags, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernelEx, cuGetErrorName, cuGetErrorString,
 }
 
 // Results and attributes of the driver, after its documentation.
@@ -73,19 +73,24 @@ const (
 	attrMajor         = 75
 	attrMinor         = 76
 	captureThread     = 1
+	launchEarly       = 6 // programmatic stream serialisation, a launch attribute
 	streamNonBlocking = 1
 	jitErrorLog       = 5
 	jitErrorLogBytes  = 6
 	oldestDriver      = 12020
 )
 
-// call returns the driver's result.
+// call returns the driver's result. Arguments that are pointers live until it returns.
+//
+//go:uintptrescapes
 func (p *proc) call(args ...uintptr) int {
 	r, _, _ := purego.SyscallN(p.addr, args...)
 	return int(int32(r))
 }
 
 // must is call, with a result other than success as an error.
+//
+//go:uintptrescapes
 func (p *proc) must(args ...uintptr) error {
 	if r := p.call(args...); r != success {
 		return &Error{p.name, r}

@@ -64,9 +64,9 @@ func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error)
 				err = cuMemcpyHtoDAsync.must(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
 			}
 		}
-		for _, l := range launches {
+		for i, l := range launches {
 			if err == nil {
-				err = b.launch(l, stream)
+				err = b.launch(l, stream, b.early && i > 0)
 			}
 		}
 		whole := new(uintptr)
@@ -86,8 +86,24 @@ func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error)
 	})
 }
 
-// launch puts a kernel on a stream.
-func (b *backend) launch(l gpu.Launch, stream uintptr) error {
+// launchConfig and launchAttribute are CUlaunchConfig and CUlaunchAttribute.
+type launchConfig struct {
+	grid, block [3]uint32
+	shared      uint32
+	_           uint32
+	stream      uintptr
+	attributes  *launchAttribute
+	count       uint32
+	_           uint32
+}
+
+type launchAttribute struct {
+	id, _ uint32
+	value [16]uint32
+}
+
+// launch puts a kernel on a stream; an early one may start before its predecessor has ended.
+func (b *backend) launch(l gpu.Launch, stream uintptr, early bool) error {
 	f, err := b.function(l.Kernel)
 	if err != nil {
 		return err
@@ -106,8 +122,12 @@ func (b *backend) launch(l gpu.Launch, stream uintptr) error {
 		}
 		pin.Pin(params[i])
 	}
-	pin.Pin(&params[0])
-	err = cuLaunchKernel.must(f, uintptr(l.Grid[0]), uintptr(l.Grid[1]), uintptr(l.Grid[2]), uintptr(l.Threads), 1, 1, 0, stream, uintptr(unsafe.Pointer(&params[0])), 0)
+	config := &launchConfig{grid: l.Grid, block: [3]uint32{l.Threads, 1, 1}, stream: stream}
+	if early {
+		config.attributes, config.count = &launchAttribute{id: launchEarly, value: [16]uint32{1}}, 1
+		pin.Pin(config.attributes)
+	}
+	err = cuLaunchKernelEx.must(uintptr(unsafe.Pointer(config)), f, uintptr(unsafe.Pointer(&params[0])), 0)
 	if err != nil {
 		return fmt.Errorf("launch %s over %v threadgroups of %d: %w", l.Kernel, l.Grid, l.Threads, err)
 	}

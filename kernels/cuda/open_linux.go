@@ -15,11 +15,19 @@ import (
 	"mtplx/kernels/gpu"
 )
 
-//go:embed kernels.ptx.gz
-var compressed []byte
+// The kernels' text for compute capability 8.0, and for 9.0, where a kernel may start before the
+// one before it has ended.
+//
+//go:generate ./generate.sh
+var (
+	//go:embed kernels_80.ptx.gz
+	ptx80 []byte
+	//go:embed kernels_90.ptx.gz
+	ptx90 []byte
+)
 
-// ptx is the kernels' text, ended by a zero byte as the driver wants it.
-func ptx() ([]byte, error) {
+// unpack is the text ended by a zero byte, as the driver wants it.
+func unpack(compressed []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {
 		return nil, fmt.Errorf("unpack the kernels: %w", err)
@@ -83,13 +91,13 @@ func open(ordinal int) (*backend, gpu.Traits, error) {
 	if values[0] < 8 {
 		return nil, t, fmt.Errorf("%s has compute capability %d.%d; the kernels need 8.0 or newer", t.Name, values[0], values[1])
 	}
-	b, err := newBackend(*dev)
+	b, err := newBackend(*dev, values[0] >= 9)
 	return b, t, err
 }
 
 // newBackend takes the GPU's context and loads the kernels.
-func newBackend(dev int32) (*backend, error) {
-	b := &backend{dev: dev, functions: map[string]uintptr{}}
+func newBackend(dev int32, early bool) (*backend, error) {
+	b := &backend{dev: dev, early: early, functions: map[string]uintptr{}}
 	ctx := new(uintptr)
 	if err := cuDevicePrimaryCtxRetain.must(uintptr(unsafe.Pointer(ctx)), uintptr(dev)); err != nil {
 		return nil, err
@@ -113,7 +121,11 @@ func newBackend(dev int32) (*backend, error) {
 
 // load hands the kernels to the driver, which compiles them for its card.
 func (b *backend) load() error {
-	text, err := ptx()
+	compressed := ptx80
+	if b.early {
+		compressed = ptx90
+	}
+	text, err := unpack(compressed)
 	if err != nil {
 		return err
 	}

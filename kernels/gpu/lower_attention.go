@@ -9,7 +9,7 @@ import (
 // Limits of the kernels' threadgroup memory, and of the scratch.
 const (
 	attnHeadMost  = 512      // HEAD_MOST
-	attnQueryMost = 2048     // Q_MOST: query values of a threadgroup
+	attnQuadMost  = 512      // Q_MOST: values of a quad of query heads, times quads
 	attnSplitMost = 16       // query heads of a threadgroup
 	attnRowsMost  = 16       // rows up to which splits are computed apart
 	attnScratch   = 16 << 20 // words that splits computed apart may take
@@ -107,7 +107,7 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 	}
 	l.attends = true
 	group := d.NQ / d.NKV
-	heads := min(group, attnQueryMost/hd, attnSplitMost)
+	heads := min(group, 4*(attnQuadMost/hd), attnSplitMost)
 	blocks := up(group, heads)
 	splits, line := maxSplits(s), d.NQ*(hd+2)
 	// Few rows are cut into splits that run side by side; many rows fill the device by themselves.

@@ -104,163 +104,203 @@ struct attn_args {
   uint splits, whole;  // splits that the scratch holds a row and head; whole: one threadgroup takes all splits
 };
 
-#define Q_MOST 2048   // heads * HD
-#define P_MOST 2048   // heads * SPLIT
+#define Q_MOST 512  // quads of heads * HD
+#define W_MOST 512  // quads of heads * SPLIT
 
-// Scratch, in floats: [row][head][splits] {m, l}, then [row][head][splits][HD].
-GPU_FN ulong attn_ml(cref<attn_args> p, uint row, uint head, uint split) { return ((ulong(row) * p.d.NQ + head) * p.splits + split) * (p.d.HD + 2u); }
+// Scratch, in floats: [row][head][splits] of m, l, then HD values.
+GPU_FN ulong attn_part(cref<attn_args> p, uint row, uint head, uint split) { return ((ulong(row) * p.d.NQ + head) * p.splits + split) * (p.d.HD + 2u); }
 
-// Four query heads at a time share what is read of a key or value.
+// Heads are taken four at a time, a quad, in the components of a float4, so that what is read of a key or value serves
+// four chains.
+GPU_FN float4 fma4(float k, float4 q, float4 a) { return F4(fma(k, q.x, a.x), fma(k, q.y, a.y), fma(k, q.z, a.z), fma(k, q.w, a.w)); }
+GPU_FN float component(float4 v, uint i) { return i == 0u ? v.x : i == 1u ? v.y : i == 2u ? v.z : v.w; }
+
+// Two neighbours of a pool: elements at and at+step of floats, or one word of two bfloat16.
+GPU_FN void pool_pair(gptr<const uint> pool, ulong at, uint step, GPU_OUT_REF(float) a, GPU_OUT_REF(float) b) {
+  const uint v = pool[at / 2u];
+  a = as_type<float>(v << 16);
+  b = as_type<float>(v & 0xffff0000u);
+}
+GPU_FN void pool_pair(gptr<const float> pool, ulong at, uint step, GPU_OUT_REF(float) a, GPU_OUT_REF(float) b) {
+  a = pool[at];
+  b = pool[at + step];
+}
+
+// Scores of a split: item (token, quad) is a chain over dims ascending for each head.
 template <class T, bool F32>
-GPU_FN void attn_scores(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float> q, tptr<float> w, uint l, uint kv, uint from, uint n, uint heads, uint tid) {
-  const uint HD = p.d.HD, quads = (heads + 3u) / 4u;
+GPU_FN void attn_scores(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float4> q, tptr<float4> w, uint l, uint kv, uint from, uint n, uint quads, uint tid) {
+  const uint HD = p.d.HD;
   for (uint item = tid; item < SPLIT * quads; item += 256u) {
-    const uint t = item % SPLIT, g = item / SPLIT * 4u;
+    const uint t = item % SPLIT, g = item / SPLIT;
     if (t >= n) continue;
     const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + key_index<F32>(HD, (from + t) % PAGE, 0);
-    float a0 = 0.0f, a1 = 0.0f, a2 = 0.0f, a3 = 0.0f;
-    const uint g1 = g + 1u < heads ? g + 1u : g, g2 = g + 2u < heads ? g + 2u : g, g3 = g + 3u < heads ? g + 3u : g;
-    for (uint i = 0; i < HD; i += 2u) {
-      float k0, k1;
-      if (F32) {
-        k0 = float(pool[at + i * 16u]);
-        k1 = float(pool[at + i * 16u + 16u]);
-      } else {
-        k0 = f32_of_bf16(uint(pool[at + i * 16u]));
-        k1 = f32_of_bf16(uint(pool[at + i * 16u + 1u]));
+    float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
+    for (uint i = 0; i < HD; i += 16u) {  // loads first
+      float k[16];
+      UNROLL
+      for (uint j = 0; j < 16u; j += 2u) pool_pair(pool, at + (i + j) * 16u, 16u, k[j], k[j + 1u]);
+      UNROLL
+      for (uint j = 0; j < 16u; j++) {
+        const float4 x = q[g * HD + i + j];
+        a = fma4(k[j], x, a);
       }
-      a0 = fma(k1, q[g * HD + i + 1u], fma(k0, q[g * HD + i], a0));
-      a1 = fma(k1, q[g1 * HD + i + 1u], fma(k0, q[g1 * HD + i], a1));
-      a2 = fma(k1, q[g2 * HD + i + 1u], fma(k0, q[g2 * HD + i], a2));
-      a3 = fma(k1, q[g3 * HD + i + 1u], fma(k0, q[g3 * HD + i], a3));
     }
-    w[g * SPLIT + t] = a0;
-    if (g + 1u < heads) w[g1 * SPLIT + t] = a1;
-    if (g + 2u < heads) w[g2 * SPLIT + t] = a2;
-    if (g + 3u < heads) w[g3 * SPLIT + t] = a3;
+    w[g * SPLIT + t] = a;
   }
 }
 
-// Scores to weights p = exp(score - m); m and l of each head by one simdgroup.
-GPU_FN void attn_weights(tptr<float> w, tptr<float> ml, uint n, uint heads, uint lane, uint sg) {
-  for (uint g = sg; g < heads; g += 8u) {
-    float m = as_type<float>(0xff800000u);
-    for (uint t = lane; t < n; t += 32u) {
-      const float v = w[g * SPLIT + t];
-      m = v > m ? v : m;
-    }
-    UNROLL
-    for (ushort d = 16; d; d >>= 1) {
-      const float v = simd_shuffle_xor(m, d);
-      m = v > m ? v : m;
-    }
-    for (uint t = lane; t < n; t += 32u) {
-      const float d = w[g * SPLIT + t] - m;
-      w[g * SPLIT + t] = exp_bits(d);
-    }
-    simdgroup_barrier(mem_flags::mem_threadgroup);
-    float sum = 0.0f;  // eight chains over t mod 8, then pairs
-    if (lane < 8u)
-      for (uint t = lane; t < n; t += 8u) sum = sum + w[g * SPLIT + t];
-    sum = sum + simd_shuffle_xor(sum, 1);
-    sum = sum + simd_shuffle_xor(sum, 2);
-    sum = sum + simd_shuffle_xor(sum, 4);
-    if (lane == 0u) {
-      ml[2u * g] = m;
-      ml[2u * g + 1u] = sum;
+GPU_FN float greater(float a, float b) { return b > a ? b : a; }
+GPU_FN float4 greater4(float4 a, float4 b) { return F4(greater(a.x, b.x), greater(a.y, b.y), greater(a.z, b.z), greater(a.w, b.w)); }
+GPU_FN float4 shuffle4(float4 v, ushort d) { return F4(simd_shuffle_xor(v.x, d), simd_shuffle_xor(v.y, d), simd_shuffle_xor(v.z, d), simd_shuffle_xor(v.w, d)); }
+GPU_FN float4 exp4(float4 v, float4 m) {
+  const float a = v.x - m.x, b = v.y - m.y, c = v.z - m.z, d = v.w - m.w;
+  return F4(exp_bits(a), exp_bits(b), exp_bits(c), exp_bits(d));
+}
+GPU_FN float4 mul4(float4 a, float4 b) { return F4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w); }
+GPU_FN float4 add4(float4 a, float4 b) { return F4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }
+
+// What a quad carries, in float4s: m of the split, the running m and l, and the factors by which the running sum and the
+// split's enter their merger.
+#define ST_M 0u
+#define ST_TOP 1u
+#define ST_SUM 2u
+#define ST_OLD 3u
+#define ST_NEW 4u
+#define ST_SIZE 5u
+
+// One simdgroup a quad: the split's greatest scores and the factors of the merger.
+GPU_FN void attn_top(tptr<float4> w, tptr<float4> st, uint n, uint g, bool merge, uint lane) {
+  const float least = as_type<float>(0xff800000u);
+  float4 m = F4(least, least, least, least);
+  for (uint t = lane; t < n; t += 32u) {
+    const float4 v = w[g * SPLIT + t];
+    m = greater4(m, v);
+  }
+  UNROLL
+  for (ushort d = 16; d; d >>= 1) m = greater4(m, shuffle4(m, d));
+  if (lane == 0u) {
+    st[g * ST_SIZE + ST_M] = m;
+    if (merge) {
+      const float4 old = st[g * ST_SIZE + ST_TOP];
+      const float4 big = F4(max_bits(old.x, m.x), max_bits(old.y, m.y), max_bits(old.z, m.z), max_bits(old.w, m.w));
+      st[g * ST_SIZE + ST_OLD] = exp4(old, big);
+      st[g * ST_SIZE + ST_NEW] = exp4(m, big);
+      st[g * ST_SIZE + ST_TOP] = big;
+    } else {
+      st[g * ST_SIZE + ST_TOP] = m;
     }
   }
 }
 
-template <bool F32> GPU_FN float pool_value(gptr<const ushort> pool, ulong at) { return f32_of_bf16(uint(pool[at])); }
-template <bool F32> GPU_FN float pool_value(gptr<const float> pool, ulong at) { return pool[at]; }
+// One simdgroup a quad: the sum of the split's weights, eight chains over t mod 8, and its merger.
+GPU_FN void attn_sum(tptr<float4> w, tptr<float4> st, uint n, uint g, bool merge, uint lane) {
+  float4 sum = F4(0.0f, 0.0f, 0.0f, 0.0f);
+  if (lane < 8u)
+    for (uint t = lane; t < n; t += 8u) {
+      const float4 v = w[g * SPLIT + t];
+      sum = add4(sum, v);
+    }
+  sum = add4(sum, shuffle4(sum, 1));
+  sum = add4(sum, shuffle4(sum, 2));
+  sum = add4(sum, shuffle4(sum, 4));
+  if (lane == 0u) {
+    if (merge) {
+      const float4 old = st[g * ST_SIZE + ST_SUM], e = st[g * ST_SIZE + ST_OLD], e2 = st[g * ST_SIZE + ST_NEW];
+      sum = add4(mul4(old, e), mul4(sum, e2));
+    }
+    st[g * ST_SIZE + ST_SUM] = sum;
+  }
+}
 
-// O of one split: item (dim, quad of heads); o holds [heads][HD]. merge: the splits before are in o already, with their m
-// and l in old.
+// O of a split, merged into what the splits before left in o: item (dim, quad) is a chain over tokens ascending.
 template <class T, bool F32>
-GPU_FN void attn_values(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float> w, tptr<float> o, tptr<float> ml, tptr<float> old, uint l, uint kv,
-                        uint from, uint n, uint heads, bool merge, uint tid) {
-  const uint HD = p.d.HD, quads = (heads + 3u) / 4u;
+GPU_FN void attn_values(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float4> w, tptr<float4> o, tptr<float4> st, uint l, uint kv, uint from, uint n,
+                        uint quads, bool merge, uint tid) {
+  const uint HD = p.d.HD;
   for (uint item = tid; item < HD * quads; item += 256u) {
-    const uint i = item % HD, g = item / HD * 4u;
-    const uint g1 = g + 1u < heads ? g + 1u : g, g2 = g + 2u < heads ? g + 2u : g, g3 = g + 3u < heads ? g + 3u : g;
-    float a[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    ulong at = 0;
-    for (uint t = 0; t < n; t++) {
-      if (t % PAGE == 0u) at = page_at(sl, p.s, p.d, l, from + t, kv) + p.d.halfelems;
-      const float v = pool_value<F32>(pool, at + value_index<F32>(t % PAGE, i));
-      a[0] = fma(v, w[g * SPLIT + t], a[0]);
-      a[1] = fma(v, w[g1 * SPLIT + t], a[1]);
-      a[2] = fma(v, w[g2 * SPLIT + t], a[2]);
-      a[3] = fma(v, w[g3 * SPLIT + t], a[3]);
-    }
-    UNROLL
-    for (uint j = 0; j < 4u; j++)
-      if (g + j < heads) {
-        float y = a[j];
-        if (merge) {
-          const float m = old[2u * (g + j)], m2 = ml[2u * (g + j)];
-          const float big = max_bits(m, m2);
-          const float e = exp_bits(m - big), e2 = exp_bits(m2 - big);
-          const float oe = o[(g + j) * HD + i] * e;
-          y = fma(a[j], e2, oe);
-        }
-        o[(g + j) * HD + i] = y;
+    const uint i = item % HD, g = item / HD;
+    float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
+    for (uint t = 0; t < n; t += 16u) {  // a page has whole sixteens of tokens
+      const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + p.d.halfelems + value_index<F32>((from + t) % PAGE, i);
+      const uint here = n - t < 16u ? n - t : 16u;
+      float v[16];
+      UNROLL
+      for (uint j = 0; j < 16u; j += 2u) {
+        v[j] = 0.0f;
+        v[j + 1u] = 0.0f;
+        if (j < here) pool_pair(pool, at + j * 16u, 16u, v[j], v[j + 1u]);
       }
+      UNROLL
+      for (uint j = 0; j < 16u; j++)
+        if (j < here) {
+          const float4 x = w[g * SPLIT + t + j];
+          a = fma4(v[j], x, a);
+        }
+    }
+    if (merge) {
+      const float4 e = st[g * ST_SIZE + ST_OLD], e2 = st[g * ST_SIZE + ST_NEW], old = o[g * HD + i];
+      const float4 oe = mul4(old, e);
+      a = F4(fma(a.x, e2.x, oe.x), fma(a.y, e2.y, oe.y), fma(a.z, e2.z, oe.z), fma(a.w, e2.w, oe.w));
+    }
+    o[g * HD + i] = a;
   }
 }
 
 template <class T, bool F32>
-GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const T> pool, gptr<float> scratch, cref<attn_args> p, tptr<float> q, tptr<float> o, tptr<float> w,
-                       tptr<float> ml, tptr<float> old, uint x, uint row, uint split, uint tid, uint lane, uint sg) {
+GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const T> pool, gptr<float> scratch, cref<attn_args> p, tptr<float4> q, tptr<float4> o,
+                       tptr<float4> w, tptr<float4> st, uint x, uint row, uint split, uint tid, uint lane, uint sg) {
   if (row >= uint(sl[SLOT_ROWS])) return;
   const uint l = uint(sl[p.s.lane + row]), end = row_position(sl, p.s, row) + 1u;
   const uint group = p.d.NQ / p.d.NKV, kv = x / p.blocks, head0 = x % p.blocks * p.heads, HD = p.d.HD;
-  const uint heads = group - head0 < p.heads ? group - head0 : p.heads, qh = kv * group + head0;
+  const uint heads = group - head0 < p.heads ? group - head0 : p.heads, quads = (heads + 3u) / 4u, qh = kv * group + head0;
   const uint last = (end - 1u) / SPLIT;
   if (split > last) return;
-  for (uint i = tid; i < heads * HD; i += 256u) q[i] = query[(ulong(row) * p.d.NQ + qh) * HD + i];
+  for (uint item = tid; item < quads * HD; item += 256u) {  // the last quad repeats its last head
+    const uint g = item / HD * 4u, i = item % HD, most = heads - 1u;
+    gptr<const float> from = query + ((ulong(row) * p.d.NQ + qh) * HD + i);
+    const uint g1 = g + 1u < heads ? g + 1u : most, g2 = g + 2u < heads ? g + 2u : most, g3 = g + 3u < heads ? g + 3u : most;
+    q[item] = F4(from[g * HD], from[g1 * HD], from[g2 * HD], from[g3 * HD]);
+  }
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  for (uint s = split; s <= (p.whole ? last : split); s++) {
+  const uint upto = p.whole ? last : split;
+  for (uint s = split; s <= upto; s++) {
     const uint from = s * SPLIT, n = end - from < SPLIT ? end - from : SPLIT;
-    attn_scores<T, F32>(sl, pool, p, q, w, l, kv, from, n, heads, tid);
+    attn_scores<T, F32>(sl, pool, p, q, w, l, kv, from, n, quads, tid);
     threadgroup_barrier(mem_flags::mem_threadgroup);
-    attn_weights(w, ml, n, heads, lane, sg);
+    if (sg < quads) attn_top(w, st, n, sg, s > split, lane);
     threadgroup_barrier(mem_flags::mem_threadgroup);
-    attn_values<T, F32>(sl, pool, p, w, o, ml, old, l, kv, from, n, heads, s > split, tid);
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    if (tid < heads) {
-      float m = ml[2u * tid], sum = ml[2u * tid + 1u];
-      if (s > split) {
-        const float m0 = old[2u * tid], l0 = old[2u * tid + 1u];
-        const float big = max_bits(m0, m);
-        const float a = l0 * exp_bits(m0 - big), b = sum * exp_bits(m - big);
-        m = big;
-        sum = a + b;
+    for (uint item = tid; item < SPLIT * quads; item += 256u)
+      if (item % SPLIT < n) {
+        const float4 v = w[item], m = st[item / SPLIT * ST_SIZE + ST_M];
+        w[item] = exp4(v, m);
       }
-      old[2u * tid] = m;
-      old[2u * tid + 1u] = sum;
-    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (sg < quads) attn_sum(w, st, n, sg, s > split, lane);
+    attn_values<T, F32>(sl, pool, p, w, o, st, l, kv, from, n, quads, s > split, tid);
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
-  for (uint i = tid; i < heads * HD; i += 256u) scratch[attn_ml(p, row, qh + i / HD, p.whole ? 0u : split) + 2u + i % HD] = o[i];
+  for (uint item = tid; item < heads * HD; item += 256u) {
+    const uint head = item / HD, i = item % HD;
+    const float4 v = o[head / 4u * HD + i];
+    scratch[attn_part(p, row, qh + head, p.whole ? 0u : split) + 2u + i] = component(v, head & 3u);
+  }
   if (tid < heads) {
-    const ulong at = attn_ml(p, row, qh + tid, p.whole ? 0u : split);
-    scratch[at] = old[2u * tid];
-    scratch[at + 1u] = old[2u * tid + 1u];
+    const ulong at = attn_part(p, row, qh + tid, p.whole ? 0u : split);
+    const float4 top = st[tid / 4u * ST_SIZE + ST_TOP], sum = st[tid / 4u * ST_SIZE + ST_SUM];
+    scratch[at] = component(top, tid & 3u);
+    scratch[at + 1u] = component(sum, tid & 3u);
   }
 }
 
 #define ATTENTION(name, T_, F32)                                                                                                          \
   KERNEL(name, IN(int, sl), IN(float, query), IN(T_, pool), INOUT(float, scratch), ARG(attn_args, p)) {                                   \
-    THREADGROUP(float, q, Q_MOST);                                                                                                        \
-    THREADGROUP(float, o, Q_MOST);                                                                                                        \
-    THREADGROUP(float, w, P_MOST);                                                                                                        \
-    THREADGROUP(float, ml, 32);                                                                                                           \
-    THREADGROUP(float, old, 32);                                                                                                          \
-    attn_block<T_, F32>(sl, query, pool, scratch, p, q, o, w, ml, old, tg.x, tg.y, tg.z, tid.x, lane, sg);                                \
+    THREADGROUP(float4, q, Q_MOST);                                                                                                       \
+    THREADGROUP(float4, o, Q_MOST);                                                                                                       \
+    THREADGROUP(float4, w, W_MOST);                                                                                                       \
+    THREADGROUP(float4, st, 4 * 5);                                                                                                       \
+    attn_block<T_, F32>(sl, query, pool, scratch, p, q, o, w, st, tg.x, tg.y, tg.z, tid.x, lane, sg);                                     \
   }
-ATTENTION(attention_bf16, ushort, false)
+ATTENTION(attention_bf16, uint, false)
 ATTENTION(attention_f32, float, true)
 
 struct attn_merge_args {
@@ -276,16 +316,27 @@ GPU_FN float merged(gptr<const float> scratch, gptr<const float> gates, cref<att
   const uint head = k / HD, i = k % HD, step = HD + 2u;
   const ulong at = (ulong(row) * NQ + head) * p.splits * step;
   float m = scratch[at], l = scratch[at + 1u], o = scratch[at + 2u + i];
-  for (uint s = 1; s < splits; s++) {
-    const ulong from = at + ulong(s) * step;
-    const float m2 = scratch[from], l2 = scratch[from + 1u];
-    const float big = max_bits(m, m2);
-    const float e = exp_bits(m - big), e2 = exp_bits(m2 - big);
-    const float a = l * e, b = l2 * e2;
-    l = a + b;
-    const float oe = o * e;
-    o = fma(scratch[from + 2u + i], e2, oe);
-    m = big;
+  for (uint s = 1; s < splits; s += 4u) {  // loads first
+    float ms[4], ls[4], os[4];
+    UNROLL
+    for (uint j = 0; j < 4u; j++)
+      if (s + j < splits) {
+        const ulong from = at + ulong(s + j) * step;
+        ms[j] = scratch[from];
+        ls[j] = scratch[from + 1u];
+        os[j] = scratch[from + 2u + i];
+      }
+    UNROLL
+    for (uint j = 0; j < 4u; j++)
+      if (s + j < splits) {
+        const float big = max_bits(m, ms[j]);
+        const float e = exp_bits(m - big), e2 = exp_bits(ms[j] - big);
+        const float a = l * e, b = ls[j] * e2;
+        l = a + b;
+        const float oe = o * e;
+        o = fma(os[j], e2, oe);
+        m = big;
+      }
   }
   const float inv = 1.0f / l;
   const float y = o * inv;

@@ -30,7 +30,7 @@ namespace gpu {
 __device__ __forceinline__ uint3 u3(dim3 d) { return uint3{d.x, d.y, d.z}; }
 extern __shared__ char dynamic_[];
 template <class T> struct dyn { uint unused; __device__ T* get() const { return (T*)dynamic_; } };
-struct f4 {
+struct __align__(16) f4 {
   float x, y, z, w;
   f4() = default;
   __device__ f4(float a) : x(a), y(a), z(a), w(a) {}

@@ -59,10 +59,18 @@ template <class T> using cref = constant T&;
 #ifdef GPU_LINT
 #define U4(...) (uint4{__VA_ARGS__})
 #define I4(...) (int4{__VA_ARGS__})
+#define F2(...) (float2{__VA_ARGS__})
+#define I2(...) (int2{__VA_ARGS__})
+#define F4(...) float4(__VA_ARGS__)
 #else
 #define U4(...) uint4(__VA_ARGS__)
 #define I4(...) int4(__VA_ARGS__)
+#define F2(...) float2(__VA_ARGS__)
+#define I2(...) int2(__VA_ARGS__)
+#define F4(...) float4(__VA_ARGS__)
 #endif
+#define KERNEL_EARLY KERNEL
+#define GRID_WAIT()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_FIXED_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_OUT_(i, T, n) device T *n [[buffer(i)]]
@@ -90,6 +98,9 @@ template <class T> using cref = const T&;
 #define GPU_OUT_REF(T) T&
 #define U4(...) make_uint4(__VA_ARGS__)
 #define I4(...) make_int4(__VA_ARGS__)
+#define F2(...) make_float2(__VA_ARGS__)
+#define I2(...) make_int2(__VA_ARGS__)
+#define F4(...) float4(__VA_ARGS__)
 #define GPU_DECL_IN_(i, T, n) const T *n
 #define GPU_DECL_FIXED_(i, T, n) const T *__restrict__ n
 #define GPU_DECL_OUT_(i, T, n) T *n
@@ -110,10 +121,24 @@ template <class T> using cref = const T&;
 #define GPU_BODY_TG_(i, T, n) T *n
 #define GPU_BODY(i, t) GPU_AT(GPU_BODY_, i, t)
 #define GPU_IDS uint3 tid, uint3 tg, uint3 ntid, uint3 ntg, uint lane, uint sg
-#define KERNEL(name, ...)                                                                             \
+// A kernel may start while the one before it in a graph still runs (sm_90 and up): it lets its own follower start at once
+// and waits for its predecessor's end and writes before it touches memory. Every thread must wait, since the follower's
+// wait reaches back no further than this kernel's. KERNEL waits first of all; a KERNEL_EARLY may read what no kernel
+// writes, weights, before its own GRID_WAIT.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define GRID_RELEASE() asm volatile("griddepcontrol.launch_dependents;" ::: "memory")
+#define GRID_WAIT() asm volatile("griddepcontrol.wait;" ::: "memory")
+#else
+#define GRID_RELEASE()
+#define GRID_WAIT()
+#endif
+#define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
+#define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
+#define GPU_ENTRY(name, bounds, begin, ...)                                                                   \
   static __device__ __forceinline__ void name##_body(GPU_EACH(GPU_BODY, __VA_ARGS__), GPU_IDS);       \
-  extern "C" __global__ void name(GPU_EACH(GPU_DECL, __VA_ARGS__)) {                                  \
-    const uint t_ = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);              \
+  extern "C" __global__ void bounds name(GPU_EACH(GPU_DECL, __VA_ARGS__)) {                           \
+    const uint t_ = threadIdx.x;                                                                      \
+    begin                                                                                             \
     name##_body(GPU_EACH(GPU_PASS, __VA_ARGS__), threadIdx, blockIdx, gpu::u3(blockDim), gpu::u3(gridDim), t_ & 31, t_ >> 5); \
   }                                                                                                   \
   static __device__ __forceinline__ void name##_body(GPU_EACH(GPU_BODY, __VA_ARGS__), GPU_IDS)
@@ -126,6 +151,11 @@ template <class T> using cref = const T&;
 #define GPU_OUT_REF(T) T&
 #define U4(...) uint4(__VA_ARGS__)
 #define I4(...) int4(__VA_ARGS__)
+#define F2(...) float2(__VA_ARGS__)
+#define I2(...) int2(__VA_ARGS__)
+#define F4(...) float4(__VA_ARGS__)
+#define KERNEL_EARLY KERNEL
+#define GRID_WAIT()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)
 #define GPU_DECL_IN_(i, T, n) emu::ptr<const T, emu::DEVICE> n
 #define GPU_DECL_FIXED_(i, T, n) emu::ptr<const T, emu::DEVICE> n

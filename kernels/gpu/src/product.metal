@@ -14,181 +14,207 @@ struct product_args {
   uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;
 };
 
-// One strip by one pass. T tiles of 8 rows, P planes, SUB groups a block. part: 2 chunks of CHUNK_WORDS; tails: 2 chunks
-// of [16/T groups][16][2]; sb: 2 chunks of [16/T][8T][2].
-// What a simdgroup needs of the blocks of a chunk is fetched into registers while the chunk before is being added up.
-#define FETCH(from)                                                                                                        \
-  UNROLL                                                                                                                   \
-  for (uint u = 0; u < U; u++) {                                                                                           \
-    const uint b = (from) + sg * U + u;                                                                                    \
-    if (b < blocks) {                                                                                                      \
-      const ulong blk = at + ulong(b) * block;                                                                             \
-      UNROLL                                                                                                               \
-      for (uint i = 0; i < BITS / 4; i++) codes[u][i] = load_stream(w, blk + i * 32u + lane);                              \
-      UNROLL                                                                                                               \
-      for (uint h = 0; h < SUB; h++)                                                                                       \
-        if (lane < 16u) {                                                                                                  \
-          const ulong q = (blk + CODES) * 4u + (wide ? (h * 16u + lane) * 2u : h * 16u + lane);                            \
-          scale[u][h] = wt[q];                                                                                             \
-          if (wide) bias[u][h] = wt[q + 1u];                                                                               \
-        } else if (lane - 16u < n) {                                                                                       \
-          const ulong q = scales + ((ulong(b) * maxrows + xrow + lane - 16u) * SUB + h) * 2u;                              \
-          scale[u][h] = xs[q];                                                                                             \
-          bias[u][h] = xs[q + 1u];                                                                                         \
-        }                                                                                                                  \
-      if (MATRIX) {                                                                                                        \
-        UNROLL                                                                                                             \
-        for (uint i = 0; i < T * P; i++)                                                                                   \
-          if (i / P * 8u + r < n) xq[u][i] = x[((ulong(b) * maxrows + xrow + i / P * 8u + r) * P + i % P) * 4u + t];       \
-      }                                                                                                                    \
-    }                                                                                                                      \
+// A simdgroup's blocks of two chunks are in flight while an earlier chunk is added up: FETCH_W loads codes and tails into
+// registers of stage s, FETCH_X the activations of a chunk. In a last, partial chunk the last block stands in for those
+// that do not exist; nothing adds them up.
+#define FETCH_W(s, c)                                                                                 \
+  if ((c) < chunks) {                                                                                 \
+    UNROLL                                                                                            \
+    for (uint u = 0; u < U; u++) {                                                                    \
+      const uint b = least((c) * 8u * U + sg * U + u, blocks - 1u) * block;                           \
+      UNROLL                                                                                          \
+      for (uint i = 0; i < BITS / 4; i++) codes[s][u][i] = load_stream(wl, b + i * 32u);              \
+    }                                                                                                 \
+    if (g < GC) {                                                                                     \
+      const uint b = least((c) * 8u * U + g / SUB, blocks - 1u) * block * 4u;                         \
+      scale[s] = wt[b];                                                                               \
+      if (wide) bias[s] = wt[b + 1u];                                                                 \
+    }                                                                                                 \
+  }
+#define FETCH_X(c)                                                                                    \
+  if ((c) < chunks) {                                                                                 \
+    if (MATRIX) {                                                                                     \
+      UNROLL                                                                                          \
+      for (uint u = 0; u < U; u++) {                                                                  \
+        const uint b = least((c) * 8u * U + sg * U + u, blocks - 1u) * (maxrows * P * 4u);            \
+        UNROLL                                                                                        \
+        for (uint i = 0; i < T * P; i++)                                                              \
+          if (i / P * 8u + r < n) xq[u][i] = xl[b + i / P * (8u * P * 4u) + i % P * 4u];              \
+      }                                                                                               \
+    }                                                                                                 \
+    if (g < GC && i16 < n) act = xs[least((c) * 8u * U + g / SUB, blocks - 1u) * (maxrows * SUB)];    \
   }
 
+GPU_FN uint least(uint a, uint b) { return a < b ? a : b; }
+
+// One strip by one pass. T tiles of 8 rows, P planes, SUB scale groups a block. countat: where in the slots the number of
+// rows is; 0xffffffff for one row. xrow, yrow: the pass's first row. part, tails and sb hold two chunks of 16/T groups:
+// sums [group][8T rows][PART_STRIDE], tails [group][16], scales of activations [group][8T]. Within a row of sums and tails
+// place i is output i/2 + 8(i mod 2), which makes a lane's two outputs neighbours.
 template <uint BITS, uint P, uint SUB, uint T, bool MATRIX>
-GPU_FN void product_strip(gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int> part, tptr<float> tails, tptr<float> sb, ulong at, uint wide,
-                          uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows, uint xrow, uint yrow, uint n,
-                          uint strip, uint tid, uint lane, uint sg) {
+GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int2> part2, tptr<float2> tails,
+                          tptr<float2> sb, ulong at, uint wide, uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows,
+                          uint xrow, uint yrow, uint strip, uint tid, uint lane, uint sg) {
   constexpr uint GC = 16 / T;                  // groups a chunk
   constexpr uint U = GC / (8 * SUB);           // blocks a simdgroup and chunk
   constexpr uint CODES = BITS == 4 ? 32 : 64;  // 16-byte units
-  gptr<const uint> xs = (gptr<const uint>)x;
-  gptr<const uint> wt = (gptr<const uint>)w;
-  const ulong scales = ulong(blocks) * maxrows * P * 16u;
+  const uint chunks = (blocks + 8u * U - 1u) / (8u * U);
   const uint r = lane / 4u, t = lane % 4u;
-  const uint o = tid & 15u, m = tid >> 4;
-  uint4 codes[U][BITS / 4], xq[U][T * P];
-  uint scale[U][SUB], bias[U][SUB];
+  const uint g = tid >> 4, i16 = tid & 15u, o = (i16 >> 1) + 8u * (i16 & 1u), h = g % SUB;
+  tptr<int> part = (tptr<int>)part2;
+  gptr<const uint4> wl = w + (at + lane);
+  gptr<const uint> wt = (gptr<const uint>)w + ((at + CODES) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
+  gptr<const uint4> xl = x + (ulong(xrow + r) * (P * 4u) + t);
+  gptr<const float2> xs = (gptr<const float2>)x + (ulong(blocks) * maxrows * P * 8u + (xrow + i16) * SUB + h);
+  uint4 codes[2][U][BITS / 4], xq[U][T * P];
+  uint scale[2], bias[2];
+  float2 act = F2(0.0f, 0.0f);
   UNROLL
   for (uint u = 0; u < U; u++)
     for (uint i = 0; i < T * P; i++) xq[u][i] = U4(0, 0, 0, 0);
+  FETCH_W(0, 0u)
+  FETCH_W(1, 1u)
+  GRID_WAIT();
+  uint n = 1;
+  if (countat != 0xffffffffu) {
+    const uint count = uint(sl[countat]);
+    if (xrow >= count) return;
+    n = least(count - xrow, 8u * T);
+  }
+  FETCH_X(0u)
   float f = 0.0f;
-  uint flip = 0;
-  FETCH(0u)
-  for (uint first = 0; first < blocks; first += 8u * U) {
+  for (uint two = 0; two < chunks; two += 2u) {
     UNROLL
-    for (uint u = 0; u < U; u++) {
-      const uint b = first + sg * U + u;
-      if (b >= blocks) continue;  // the whole simdgroup
-      const uint gi = (sg * U + u) * SUB;
-      uint4 a[2];
-      if (BITS == 4) {
-        const uint4 q = codes[u][0];
-        a[0] = U4(q.x & 0x0f0f0f0fu, q.y & 0x0f0f0f0fu, q.z & 0x0f0f0f0fu, q.w & 0x0f0f0f0fu);
-        a[1] = U4((q.x >> 4) & 0x0f0f0f0fu, (q.y >> 4) & 0x0f0f0f0fu, (q.z >> 4) & 0x0f0f0f0fu, (q.w >> 4) & 0x0f0f0f0fu);
-      } else {
-        a[0] = codes[u][0];
-        a[1] = codes[u][BITS / 4 - 1];
+    for (uint s = 0; s < 2u; s++) {
+      const uint c = two + s;
+      if (c >= chunks) continue;
+      if (g < GC) {
+        const uint q = scale[s];
+        tails[(s * GC + g) * 16u + i16] = F2(as_type<float>(wide ? q : q & 0xffff0000u), as_type<float>(wide ? bias[s] : q << 16));
+        if (i16 < n) sb[(s * GC + g) * 8u * T + i16] = act;
       }
       UNROLL
-      for (uint h = 0; h < SUB; h++)
-        if (lane < 16u) {
-          const uint to = (flip * GC + gi + h) * 32u + lane * 2u, q = scale[u][h];
-          tails[to] = as_type<float>(wide ? q : q & 0xffff0000u);
-          tails[to + 1u] = as_type<float>(wide ? bias[u][h] : q << 16);
-        } else if (lane - 16u < n) {
-          const uint to = ((flip * GC + gi + h) * 8u * T + lane - 16u) * 2u;
-          sb[to] = as_type<float>(scale[u][h]);
-          sb[to + 1u] = as_type<float>(bias[u][h]);
+      for (uint u = 0; u < U; u++) {
+        const uint gi = (sg * U + u) * SUB;
+        uint4 a[2];
+        if (BITS == 4) {
+          const uint4 q = codes[s][u][0];
+          a[0] = U4(q.x & 0x0f0f0f0fu, q.y & 0x0f0f0f0fu, q.z & 0x0f0f0f0fu, q.w & 0x0f0f0f0fu);
+          a[1] = U4((q.x >> 4) & 0x0f0f0f0fu, (q.y >> 4) & 0x0f0f0f0fu, (q.z >> 4) & 0x0f0f0f0fu, (q.w >> 4) & 0x0f0f0f0fu);
+        } else {
+          a[0] = codes[s][u][0];
+          a[1] = codes[s][u][BITS / 4 - 1];
         }
 #if GPU_MATRIX
-      if (MATRIX) {
-        UNROLL
-        for (uint tile = 0; tile < T; tile++) {
-          int4 c[SUB];
+        if (MATRIX) {
           UNROLL
-          for (uint h = 0; h < SUB; h++) c[h] = I4(0, 0, 0, 0);
-          UNROLL
-          for (uint plane = 0; plane < P; plane++) {
-            const uint4 q = xq[u][tile * P + plane];
-            if (plane == 1) {
-              UNROLL
-              for (uint h = 0; h < SUB; h++) c[h] = I4(c[h].x * 256, c[h].y * 256, c[h].z * 256, c[h].w * 256);
+          for (uint tile = 0; tile < T; tile++) {
+            int4 sum[SUB];
+            UNROLL
+            for (uint k = 0; k < SUB; k++) sum[k] = I4(0, 0, 0, 0);
+            UNROLL
+            for (uint plane = 0; plane < P; plane++) {
+              const uint4 q = xq[u][tile * P + plane];
+              if (plane == 1) {
+                UNROLL
+                for (uint k = 0; k < SUB; k++) sum[k] = I4(sum[k].x * 256, sum[k].y * 256, sum[k].z * 256, sum[k].w * 256);
+              }
+              sum[0] = mma_u8s8(a[0], q.x, q.y, sum[0]);
+              sum[SUB - 1] = mma_u8s8(a[1], q.z, q.w, sum[SUB - 1]);
             }
-            c[0] = mma_u8s8(a[0], q.x, q.y, c[0]);
-            c[SUB - 1] = mma_u8s8(a[1], q.z, q.w, c[SUB - 1]);
-          }
-          UNROLL
-          for (uint h = 0; h < SUB; h++) {
-            const uint to = flip * CHUNK_WORDS + ((gi + h) * 8u * T + tile * 8u + 2u * t) * PART_STRIDE + r;
-            part[to] = c[h].x;
-            part[to + PART_STRIDE] = c[h].y;
-            part[to + 8u] = c[h].z;
-            part[to + PART_STRIDE + 8u] = c[h].w;
-          }
-        }
-      } else
-#endif
-      {
-        for (uint row = 0; row < n; row++) {
-          int lo[SUB], hi[SUB];
-          UNROLL
-          for (uint h = 0; h < SUB; h++) {
-            lo[h] = 0;
-            hi[h] = 0;
-          }
-          UNROLL
-          for (uint plane = 0; plane < P; plane++) {
-            const uint4 q = x[((ulong(b) * maxrows + xrow + row) * P + plane) * 4u + t];
-            if (plane == 1) {
+            if (tile * 8u + 2u * t < n) {
               UNROLL
-              for (uint h = 0; h < SUB; h++) {
-                lo[h] = lo[h] * 256;
-                hi[h] = hi[h] * 256;
+              for (uint k = 0; k < SUB; k++) {
+                const uint to = (s * CHUNK_WORDS + ((gi + k) * 8u * T + tile * 8u + 2u * t) * PART_STRIDE) / 2u + r;
+                part2[to] = I2(sum[k].x, sum[k].z);
+                part2[to + PART_STRIDE / 2u] = I2(sum[k].y, sum[k].w);
               }
             }
-            lo[0] = dot4(a[0].z, int(q.y), dot4(a[0].x, int(q.x), lo[0]));
-            hi[0] = dot4(a[0].w, int(q.y), dot4(a[0].y, int(q.x), hi[0]));
-            lo[SUB - 1] = dot4(a[1].z, int(q.w), dot4(a[1].x, int(q.z), lo[SUB - 1]));
-            hi[SUB - 1] = dot4(a[1].w, int(q.w), dot4(a[1].y, int(q.z), hi[SUB - 1]));
           }
-          UNROLL
-          for (uint h = 0; h < SUB; h++) {
-            int l = lo[h], g = hi[h];
-            l = l + simd_shuffle_xor(l, 1);
-            l = l + simd_shuffle_xor(l, 2);
-            g = g + simd_shuffle_xor(g, 1);
-            g = g + simd_shuffle_xor(g, 2);
-            if (t == 0u) {
-              const uint to = flip * CHUNK_WORDS + ((gi + h) * 8u * T + row) * PART_STRIDE + r;
-              part[to] = l;
-              part[to + 8u] = g;
+        } else
+#endif
+        {
+          const uint b = least(c * 8u * U + sg * U + u, blocks - 1u);
+          for (uint row = 0; row < n; row++) {
+            int lo[SUB], hi[SUB];
+            UNROLL
+            for (uint k = 0; k < SUB; k++) {
+              lo[k] = 0;
+              hi[k] = 0;
+            }
+            UNROLL
+            for (uint plane = 0; plane < P; plane++) {
+              const uint4 q = x[((ulong(b) * maxrows + xrow + row) * P + plane) * 4u + t];
+              if (plane == 1) {
+                UNROLL
+                for (uint k = 0; k < SUB; k++) {
+                  lo[k] = lo[k] * 256;
+                  hi[k] = hi[k] * 256;
+                }
+              }
+              lo[0] = dot4(a[0].z, int(q.y), dot4(a[0].x, int(q.x), lo[0]));
+              hi[0] = dot4(a[0].w, int(q.y), dot4(a[0].y, int(q.x), hi[0]));
+              lo[SUB - 1] = dot4(a[1].z, int(q.w), dot4(a[1].x, int(q.z), lo[SUB - 1]));
+              hi[SUB - 1] = dot4(a[1].w, int(q.w), dot4(a[1].y, int(q.z), hi[SUB - 1]));
+            }
+            UNROLL
+            for (uint k = 0; k < SUB; k++) {
+              int l = lo[k], q = hi[k];
+              l = l + simd_shuffle_xor(l, 1);
+              l = l + simd_shuffle_xor(l, 2);
+              q = q + simd_shuffle_xor(q, 1);
+              q = q + simd_shuffle_xor(q, 2);
+              if (t == 0u) part2[(s * CHUNK_WORDS + ((gi + k) * 8u * T + row) * PART_STRIDE) / 2u + r] = I2(l, q);
             }
           }
         }
       }
-    }
-    FETCH(first + 8u * U)
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    if (m < n) {
-      const uint left = groups - first * SUB, count = left < GC ? left : GC;
-      for (uint g = 0; g < count; g++) {
-        const int sum = part[flip * CHUNK_WORDS + (g * 8u * T + m) * PART_STRIDE + o];
-        const uint tail = (flip * GC + g) * 32u + o * 2u, q = ((flip * GC + g) * 8u * T + m) * 2u;
-        const float ws = tails[tail], wb = tails[tail + 1u], s = sb[q], sum_b = sb[q + 1u];
-        const float ss = ws * s;
-        f = fma(float(sum), ss, f);
-        f = fma(wb, sum_b, f);
+      FETCH_W(s, c + 2u)
+      FETCH_X(c + 1u)
+      threadgroup_barrier(mem_flags::mem_threadgroup);
+      if (g < n) {  // thread (row g, output o)
+        const uint count = least(groups - c * GC, GC);
+        uint k = 0;
+        for (; k + 8u <= count; k += 8u) {  // loads first, so that only the two fma are a chain
+          float sum[8];
+          float2 tail[8], in[8];
+          UNROLL
+          for (uint j = 0; j < 8u; j++) {
+            sum[j] = float(part[s * CHUNK_WORDS + ((k + j) * 8u * T + g) * PART_STRIDE + i16]);
+            tail[j] = tails[(s * GC + k + j) * 16u + i16];
+            in[j] = sb[(s * GC + k + j) * 8u * T + g];
+          }
+          UNROLL
+          for (uint j = 0; j < 8u; j++) {
+            const float ss = tail[j].x * in[j].x;
+            f = fma(sum[j], ss, f);
+            f = fma(tail[j].y, in[j].y, f);
+          }
+        }
+        for (; k < count; k++) {
+          const int sum = part[s * CHUNK_WORDS + (k * 8u * T + g) * PART_STRIDE + i16];
+          const float2 tail = tails[(s * GC + k) * 16u + i16], in = sb[(s * GC + k) * 8u * T + g];
+          const float ss = tail.x * in.x;
+          f = fma(float(sum), ss, f);
+          f = fma(tail.y, in.y, f);
+        }
       }
     }
-    flip = flip ^ 1u;
   }
-  if (m < n && strip * 16u + o < N) {
-    const ulong to = ulong(yrow + m) * stride + col + strip * 16u + o;
+  if (g < n && strip * 16u + o < N) {
+    const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
     if (add) f = y[to] + f;
     y[to] = f;
   }
 }
 
 #define PRODUCT(name, BITS, P, SUB, T, MATRIX)                                                                                  \
-  KERNEL(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                             \
-    THREADGROUP(int, part, 2 * CHUNK_WORDS);                                                                                    \
-    THREADGROUP(float, tails, 2 * 16 / T * 32);                                                                                 \
-    THREADGROUP(float, sb, 2 * 16 * 8 * 2);                                                                                     \
-    const uint row = tg.y * 8u * T, count = uint(sl[p.countat]);                                                                \
-    if (row >= count) return;                                                                                                   \
-    const uint n = count - row < 8u * T ? count - row : 8u * T;                                                                 \
-    product_strip<BITS, P, SUB, T, MATRIX>(w, x, y, part, tails, sb, ulong(tg.x) * p.blocks * p.block, p.wide, p.blocks,        \
-                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, row, row, n, tg.x, tid.x, lane, sg); \
+  KERNEL_EARLY(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                       \
+    THREADGROUP(int2, part, CHUNK_WORDS);                                                                                    \
+    THREADGROUP(float2, tails, 2 * 16 / T * 16);                                                                                \
+    THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
+    product_strip<BITS, P, SUB, T, MATRIX>(sl, p.countat, w, x, y, part, tails, sb, ulong(tg.x) * p.blocks * p.block, p.wide, p.blocks, \
+                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, tid.x, lane, sg); \
   }
 
 struct expert_args {
@@ -211,13 +237,13 @@ struct expert_args {
 
 #define EXPERT(name, BITS, P, SUB, MATRIX)                                                                                       \
   KERNEL(name, EXPERT_PARTS(uint4), IN(uint4, x), INOUT(float, y), INOUT(atomic_uint, fault), ARG(expert_args, p)) {             \
-    THREADGROUP(int, part, 2 * CHUNK_WORDS);                                                                                     \
-    THREADGROUP(float, tails, 2 * 16 * 32);                                                                                      \
-    THREADGROUP(float, sb, 2 * 16 * 8 * 2);                                                                                      \
+    THREADGROUP(int2, part, CHUNK_WORDS);                                                                                     \
+    THREADGROUP(float2, tails, 2 * 16 * 16);                                                                                     \
+    THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                         \
     EXPERT_BEGIN                                                                                                                 \
     const uint wide = table[e * 4u + 2u], block = p.block + (wide ? 4u * SUB : 0u);                                              \
-    product_strip<BITS, P, SUB, 1, MATRIX>(w, x, y, part, tails, sb, at + ulong(tg.x) * p.blocks * block, wide, p.blocks, p.groups, block, p.N, p.col, \
-                                           p.stride, 0u, p.maxrows, xrow, v, 1u, tg.x, tid.x, lane, sg);                         \
+    product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at + ulong(tg.x) * p.blocks * block, wide, p.blocks, p.groups, block, p.N, p.col, \
+                                           p.stride, 0u, p.maxrows, xrow, v, tg.x, tid.x, lane, sg);                             \
   }
 
 #if GPU_MATRIX

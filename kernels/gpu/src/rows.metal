@@ -1,7 +1,7 @@
 // rows.metal: operations on rows: lookup, normalisation, quantising, gated units. One threadgroup of 256 a row, or a part
 // of a row; threadgroups of rows past the count return at once.
 
-#define NORM_CHUNK 2048
+#define NORM_CHUNK 4096
 
 // SumSquares of n values: 16 chains over i mod 16, ascending, then Tree16; the same in every thread. Barriers inside.
 GPU_FN float sum_squares(gptr<const float> x, uint n, tptr<float> chunk, tptr<float> one, uint tid, uint sg) {
@@ -10,11 +10,20 @@ GPU_FN float sum_squares(gptr<const float> x, uint n, tptr<float> chunk, tptr<fl
     const uint m = n - at < NORM_CHUNK ? n - at : NORM_CHUNK;
     for (uint i = tid; i < m; i += 256u) chunk[i] = x[at + i];
     threadgroup_barrier(mem_flags::mem_threadgroup);
-    if (tid < 16u)
-      for (uint i = tid; i < m; i += 16u) {
+    if (tid < 16u) {
+      uint i = tid;
+      for (; i + 240u < m; i += 256u) {  // loads first, so that only the fma are a chain
+        float v[16];
+        UNROLL
+        for (uint j = 0; j < 16u; j++) v[j] = chunk[i + 16u * j];
+        UNROLL
+        for (uint j = 0; j < 16u; j++) acc = fma(v[j], v[j], acc);
+      }
+      for (; i < m; i += 16u) {
         const float v = chunk[i];
         acc = fma(v, v, acc);
       }
+    }
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
   if (sg == 0u) {
