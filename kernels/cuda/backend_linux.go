@@ -31,7 +31,7 @@ type backend struct {
 var _ gpu.Backend = (*backend)(nil)
 
 // enter makes the context current on the calling thread, which must be locked.
-func (b *backend) enter() error { return cuCtxSetCurrent.must(b.ctx) }
+func (b *backend) enter() error { return cuCtxSetCurrent.quick(b.ctx, 0, 0, 0) }
 
 // within runs f on a locked thread with the context current.
 func (b *backend) within(f func() error) error {
@@ -54,6 +54,13 @@ func (b *backend) alive() error {
 
 // judge remembers errors after which the context is of no more use.
 func (b *backend) judge(err error) error {
+	if err == nil {
+		return nil
+	}
+	return b.condemn(err)
+}
+
+func (b *backend) condemn(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
 		return err

@@ -92,20 +92,27 @@ func (m *memory) pull() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.mirror == nil {
-		p := new(unsafe.Pointer)
-		if err := cuMemHostAlloc.must(uintptr(unsafe.Pointer(p)), uintptr(m.size), 0); err != nil {
-			return m.b.explain(err, "pinned host")
+		if err := m.makeMirror(); err != nil {
+			return err
 		}
-		m.mirror = *p
 	}
-	if err := cuMemcpyDtoHAsync.must(uintptr(m.mirror), m.ptr, uintptr(m.size), m.b.copies); err != nil {
+	if err := cuMemcpyDtoHAsync.quick(uintptr(m.mirror), m.ptr, uintptr(m.size), m.b.copies); err != nil {
 		return err
 	}
-	if err := cuStreamSynchronize.must(m.b.copies); err != nil {
+	if err := cuStreamSynchronize.quick(m.b.copies, 0, 0, 0); err != nil {
 		return err
 	}
 	m.deviceNewer = false
 	m.hostNewer = true
+	return nil
+}
+
+func (m *memory) makeMirror() error {
+	p := new(unsafe.Pointer)
+	if err := cuMemHostAlloc.must(uintptr(unsafe.Pointer(p)), uintptr(m.size), 0); err != nil {
+		return m.b.explain(err, "pinned host")
+	}
+	m.mirror = *p
 	return nil
 }
 
@@ -117,7 +124,7 @@ func (m *memory) push(stream uintptr) error {
 		return nil
 	}
 	m.hostNewer = false
-	return cuMemcpyHtoDAsync.must(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
+	return cuMemcpyHtoDAsync.quick(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
 }
 
 // written tells that the device's copy is the newer one.

@@ -24,6 +24,7 @@ type network struct {
 }
 
 var networks = []network{
+	{"27B-layers", 1, 5120, 17408, 1024, kernels.DeltaDims{Layers: 1, HK: 16, HV: 48, DK: 128, DV: 128, Tape: 8}, kernels.AttnDims{Layers: 1, NQ: 24, NKV: 4, HeadDim: 256, Rotary: 32}, 1024},
 	{"27B", 16, 5120, 17408, 248320, kernels.DeltaDims{Layers: 1, HK: 16, HV: 48, DK: 128, DV: 128, Tape: 8}, kernels.AttnDims{Layers: 1, NQ: 24, NKV: 4, HeadDim: 256, Rotary: 32}, 1024},
 	{"4B", 8, 2560, 9216, 248320, kernels.DeltaDims{Layers: 1, HK: 16, HV: 32, DK: 128, DV: 128, Tape: 8}, kernels.AttnDims{Layers: 1, NQ: 16, NKV: 4, HeadDim: 256, Rotary: 32}, 1024},
 	{"0.8B", 6, 1024, 3584, 248320, kernels.DeltaDims{Layers: 1, HK: 16, HV: 16, DK: 128, DV: 128, Tape: 8}, kernels.AttnDims{Layers: 1, NQ: 8, NKV: 2, HeadDim: 256, Rotary: 32}, 1024},

@@ -15,34 +15,41 @@ struct product_args {
 };
 
 // A simdgroup's blocks of two chunks are in flight while an earlier chunk is added up: FETCH_W loads codes and tails into
-// registers of stage s, FETCH_X the activations of a chunk. In a last, partial chunk the last block stands in for those
-// that do not exist; nothing adds them up.
+// registers of stage s, FETCH_X the activations of a chunk; both advance their pointers. A last chunk may be partial:
+// blocks that do not exist are not loaded, and nothing adds up what their place holds.
 #define FETCH_W(s, c)                                                                                 \
   if ((c) < chunks) {                                                                                 \
+    const bool whole = (c) + 1u < chunks;                                                             \
     UNROLL                                                                                            \
     for (uint u = 0; u < U; u++) {                                                                    \
-      const uint b = least((c) * 8u * U + sg * U + u, blocks - 1u) * block;                           \
-      UNROLL                                                                                          \
-      for (uint i = 0; i < BITS / 4; i++) codes[s][u][i] = load_stream(wl, b + i * 32u);              \
+      if (whole || sg * U + u < left) {                                                               \
+        UNROLL                                                                                        \
+        for (uint i = 0; i < BITS / 4; i++) codes[s][u][i] = load_stream(wp[u], i * 32u);             \
+      }                                                                                               \
+      wp[u] += wstep;                                                                                 \
     }                                                                                                 \
-    if (g < GC) {                                                                                     \
-      const uint b = least((c) * 8u * U + g / SUB, blocks - 1u) * block * 4u;                         \
-      scale[s] = wt[b];                                                                               \
-      if (wide) bias[s] = wt[b + 1u];                                                                 \
+    if (g < GC && (whole || g / SUB < left)) {                                                        \
+      scale[s] = tp[0];                                                                               \
+      if (wide) bias[s] = tp[1];                                                                      \
     }                                                                                                 \
+    tp += wstep * 4u;                                                                                 \
   }
 #define FETCH_X(c)                                                                                    \
   if ((c) < chunks) {                                                                                 \
+    const bool whole = (c) + 1u < chunks;                                                             \
     if (MATRIX) {                                                                                     \
       UNROLL                                                                                          \
       for (uint u = 0; u < U; u++) {                                                                  \
-        const uint b = least((c) * 8u * U + sg * U + u, blocks - 1u) * (maxrows * P * 4u);            \
-        UNROLL                                                                                        \
-        for (uint i = 0; i < T * P; i++)                                                              \
-          if (i / P * 8u + r < n) xq[u][i] = xl[b + i / P * (8u * P * 4u) + i % P * 4u];              \
+        if (whole || sg * U + u < left) {                                                             \
+          UNROLL                                                                                      \
+          for (uint i = 0; i < T * P; i++)                                                            \
+            if (i / P * 8u + r < n) xq[u][i] = xp[u][i / P * (8u * P * 4u) + i % P * 4u];             \
+        }                                                                                             \
+        xp[u] += xstep;                                                                               \
       }                                                                                               \
     }                                                                                                 \
-    if (g < GC && i16 < n) act = xs[least((c) * 8u * U + g / SUB, blocks - 1u) * (maxrows * SUB)];    \
+    if (g < GC && i16 < n && (whole || g / SUB < left)) act = ap[0];                                  \
+    ap += astep;                                                                                      \
   }
 
 GPU_FN uint least(uint a, uint b) { return a < b ? a : b; }
@@ -61,11 +68,15 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   const uint chunks = (blocks + 8u * U - 1u) / (8u * U);
   const uint r = lane / 4u, t = lane % 4u;
   const uint g = tid >> 4, i16 = tid & 15u, o = (i16 >> 1) + 8u * (i16 & 1u), h = g % SUB;
-  tptr<int> part = (tptr<int>)part2;
-  gptr<const uint4> wl = w + (at + lane);
-  gptr<const uint> wt = (gptr<const uint>)w + ((at + CODES) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
-  gptr<const uint4> xl = x + (ulong(xrow + r) * (P * 4u) + t);
-  gptr<const float2> xs = (gptr<const float2>)x + (ulong(blocks) * maxrows * P * 8u + (xrow + i16) * SUB + h);
+  const uint left = blocks - (chunks - 1u) * 8u * U;  // blocks of the last chunk
+  const uint wstep = 8u * U * block, xstep = 8u * U * maxrows * P * 4u, astep = 8u * U * maxrows * SUB;
+  tptr<int> sums = (tptr<int>)part2 + (g * PART_STRIDE + i16);
+  tptr<int2> sums2 = part2 + ((sg * U * SUB * 8u * T + 2u * t) * (PART_STRIDE / 2u) + r);
+  tptr<float2> tailput = tails + tid, actput = sb + (g * 8u * T + i16), tailget = tails + i16, actget = sb + g;
+  gptr<const uint> tp = (gptr<const uint>)w + ((at + CODES + ulong(g / SUB) * block) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
+  gptr<const float2> ap = (gptr<const float2>)x + (ulong(blocks) * maxrows * P * 8u + (ulong(g / SUB) * maxrows + xrow + i16) * SUB + h);
+  gptr<const uint4> w0 = w + (at + lane + ulong(sg * U) * block), x0 = x + ((ulong(sg * U) * maxrows + xrow + r) * (P * 4u) + t);
+  gptr<const uint4> wp[2] = {w0, w0 + block}, xp[2] = {x0, x0 + maxrows * P * 4u};  // of blocks u
   uint4 codes[2][U][BITS / 4], xq[U][T * P];
   uint scale[2], bias[2];
   float2 act = F2(0.0f, 0.0f);
@@ -90,12 +101,11 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
       if (c >= chunks) continue;
       if (g < GC) {
         const uint q = scale[s];
-        tails[(s * GC + g) * 16u + i16] = F2(as_type<float>(wide ? q : q & 0xffff0000u), as_type<float>(wide ? bias[s] : q << 16));
-        if (i16 < n) sb[(s * GC + g) * 8u * T + i16] = act;
+        tailput[s * GC * 16u] = F2(as_type<float>(wide ? q : q & 0xffff0000u), as_type<float>(wide ? bias[s] : q << 16));
+        if (i16 < n) actput[s * GC * 8u * T] = act;
       }
       UNROLL
       for (uint u = 0; u < U; u++) {
-        const uint gi = (sg * U + u) * SUB;
         uint4 a[2];
         if (BITS == 4) {
           const uint4 q = codes[s][u][0];
@@ -125,16 +135,16 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
             if (tile * 8u + 2u * t < n) {
               UNROLL
               for (uint k = 0; k < SUB; k++) {
-                const uint to = (s * CHUNK_WORDS + ((gi + k) * 8u * T + tile * 8u + 2u * t) * PART_STRIDE) / 2u + r;
-                part2[to] = I2(sum[k].x, sum[k].z);
-                part2[to + PART_STRIDE / 2u] = I2(sum[k].y, sum[k].w);
+                const uint to = (s * CHUNK_WORDS + ((u * SUB + k) * 8u * T + tile * 8u) * PART_STRIDE) / 2u;
+                sums2[to] = I2(sum[k].x, sum[k].z);
+                sums2[to + PART_STRIDE / 2u] = I2(sum[k].y, sum[k].w);
               }
             }
           }
         } else
 #endif
         {
-          const uint b = least(c * 8u * U + sg * U + u, blocks - 1u);
+          const uint b = least(c * 8u * U + sg * U + u, blocks - 1u), gi = (sg * U + u) * SUB;
           for (uint row = 0; row < n; row++) {
             int lo[SUB], hi[SUB];
             UNROLL
@@ -180,9 +190,9 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
           float2 tail[8], in[8];
           UNROLL
           for (uint j = 0; j < 8u; j++) {
-            sum[j] = float(part[s * CHUNK_WORDS + ((k + j) * 8u * T + g) * PART_STRIDE + i16]);
-            tail[j] = tails[(s * GC + k + j) * 16u + i16];
-            in[j] = sb[(s * GC + k + j) * 8u * T + g];
+            sum[j] = float(sums[s * CHUNK_WORDS + (k + j) * 8u * T * PART_STRIDE]);
+            tail[j] = tailget[(s * GC + k + j) * 16u];
+            in[j] = actget[(s * GC + k + j) * 8u * T];
           }
           UNROLL
           for (uint j = 0; j < 8u; j++) {
@@ -192,8 +202,8 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
           }
         }
         for (; k < count; k++) {
-          const int sum = part[s * CHUNK_WORDS + (k * 8u * T + g) * PART_STRIDE + i16];
-          const float2 tail = tails[(s * GC + k) * 16u + i16], in = sb[(s * GC + k) * 8u * T + g];
+          const int sum = sums[s * CHUNK_WORDS + k * 8u * T * PART_STRIDE];
+          const float2 tail = tailget[(s * GC + k) * 16u], in = actget[(s * GC + k) * 8u * T];
           const float ss = tail.x * in.x;
           f = fma(float(sum), ss, f);
           f = fma(tail.y, in.y, f);
