@@ -153,7 +153,7 @@ func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
 		check: func() error { return checkRows(s.Rows(), caps) },
 		dispatches: []dispatch{{
 			"delta_norm", threads, append([]Arg{in(l.slotBuf), in(x), in(z), in(gain)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return [3]uint32{1, u32(sh.Rows), 1} },
+			func(sh Shape) [3]uint32 { return blocksGrid(k, sh.Rows) },
 		}},
 	}, nil
 }

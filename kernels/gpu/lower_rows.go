@@ -69,6 +69,7 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 		return step{}, c.err
 	}
 	s, width, xMap, yMap, hasY := o.S, o.Width, o.XMap, o.YMap, o.Y != nil
+	inPlace := hasY && x.mem == y.mem
 	p := words{}.slots(s).acts(a).u(width, int(xMap), int(yMap)).flag(hasY).f(o.Eps)
 	args := append([]Arg{in(l.slotBuf), in(x), in(gain), out(y)}, append(a.args(), constants(p))...)
 	return step{
@@ -86,12 +87,28 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 			}
 			return nil
 		},
-		dispatches: []dispatch{{"norm_rows", threads, args, func(sh Shape) [3]uint32 { return [3]uint32{1, u32(rowsOf(xMap, sh)), 1} }}},
+		dispatches: []dispatch{{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
+			if inPlace { // one threadgroup reads the whole row before it writes
+				return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
+			}
+			return normGrid(width, rowsOf(xMap, sh))
+		}}},
 	}, nil
 }
 
 // blocksGrid is a grid of a simdgroup for each 64 of k values of each row.
 func blocksGrid(k, rows int) [3]uint32 { return [3]uint32{u32(up(k, 64*threads/32)), u32(rows), 1} }
+
+// normRowsMost is the number of rows up to which a normalised row is shared among threadgroups.
+const normRowsMost = 16
+
+// normGrid gives few rows a threadgroup for each 512 values, and many rows one each.
+func normGrid(k, rows int) [3]uint32 {
+	if rows > normRowsMost {
+		return [3]uint32{1, u32(rows), 1}
+	}
+	return blocksGrid(k, rows)
+}
 
 func (l *lowering) quantize(o *kernels.Quantize) (step, error) {
 	if err := l.useSlots(o.S); err != nil {
@@ -141,7 +158,7 @@ func (l *lowering) headInput(o *kernels.HeadInput) (step, error) {
 		},
 		dispatches: []dispatch{{
 			"head_input", threads, append([]Arg{in(l.slotBuf), in(emb), in(pool), in(embGain), in(hidGain)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return [3]uint32{1, u32(sh.Rows), 1} },
+			func(sh Shape) [3]uint32 { return normGrid(2*width, sh.Rows) },
 		}},
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,8 +17,30 @@ import (
 	"mtplx/kernels/gpu"
 )
 
-// FullVariable runs the suite at its full length, which takes an emulator long.
-const fullVariable = "MTPLX_GPU_FULL"
+const (
+	// fullVariable runs the suite at its full length, which takes an emulator long.
+	fullVariable = "MTPLX_GPU_FULL"
+	// sourcesVariable names a folder of kernel sources to test instead of the real ones: package
+	// mutate damages them one at a time.
+	sourcesVariable = "MTPLX_GPU_SOURCES"
+)
+
+func readSources(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(b)
+	}
+	return files
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -35,6 +58,9 @@ func TestMain(m *testing.M) {
 func open(t *testing.T, o Options) *gpu.Device {
 	t.Helper()
 	needCompiler(t)
+	if dir := os.Getenv(sourcesVariable); dir != "" && o.Sources == nil {
+		o.Sources = readSources(t, dir)
+	}
 	d, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +91,13 @@ func TestConformance(t *testing.T) {
 			t.Helper()
 			return open(t, Options{Matrix: true, Seed: 1})
 		})
+	})
+	t.Run("another order", func(t *testing.T) {
+		for name, run := range map[string]func(*testing.T, kernels.Device){
+			"route": conform.Route, "combine": conform.Combine, "delta-norm": conform.DeltaNorm, "head-input": conform.HeadInput,
+		} {
+			t.Run(name, func(t *testing.T) { run(t, open(t, Options{Matrix: true, Seed: 77})) })
+		}
 	})
 	t.Run("no matrix", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{})) })

@@ -23,21 +23,6 @@ struct acts_at {
 #define ACTS af, i8g64, i16g64, i8g32, i16g32
 #define ACTS_ARGS gptr<float> af, gptr<uint> i8g64, gptr<uint> i16g64, gptr<uint> i8g32, gptr<uint> i16g32
 
-GPU_FN uint max_uint32(uint x) {
-  UNROLL
-  for (ushort d = 16; d; d >>= 1) {
-    const uint y = simd_shuffle_xor(x, d);
-    x = x > y ? x : y;
-  }
-  return x;
-}
-
-GPU_FN int sum_int32(int x) {
-  UNROLL
-  for (ushort d = 16; d; d >>= 1) x = x + simd_shuffle_xor(x, d);
-  return x;
-}
-
 // Four neighbouring lanes' bytes in one word, in all four lanes.
 GPU_FN uint pack4(int q, uint lane) {
   uint v = (uint(q) & 255u) << (8u * (lane & 3u));

@@ -135,15 +135,17 @@ GPU_FN void attn_scores(gptr<const int> sl, gptr<const T> pool, cref<attn_args> 
     if (t >= n) continue;
     const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + key_index<F32>(HD, (from + t) % PAGE, 0);
     float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (uint i = 0; i < HD; i += 16u) {  // loads first
-      float k[16];
+    for (uint i = 0; i < HD; i += 32u) {  // loads first
+      float k[32];
       UNROLL
-      for (uint j = 0; j < 16u; j += 2u) pool_pair(pool, at + (i + j) * 16u, 16u, k[j], k[j + 1u]);
+      for (uint j = 0; j < 32u; j += 2u)
+        if (j < 16u || i + 16u < HD) pool_pair(pool, at + (i + j) * 16u, 16u, k[j], k[j + 1u]);
       UNROLL
-      for (uint j = 0; j < 16u; j++) {
-        const float4 x = q[g * HD + i + j];
-        a = fma4(k[j], x, a);
-      }
+      for (uint j = 0; j < 32u; j++)
+        if (j < 16u || i + 16u < HD) {
+          const float4 x = q[g * HD + i + j];
+          a = fma4(k[j], x, a);
+        }
     }
     w[g * SPLIT + t] = a;
   }
@@ -220,18 +222,18 @@ GPU_FN void attn_values(gptr<const int> sl, gptr<const T> pool, cref<attn_args> 
   for (uint item = tid; item < HD * quads; item += 256u) {
     const uint i = item % HD, g = item / HD;
     float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (uint t = 0; t < n; t += 16u) {  // a page has whole sixteens of tokens
+    for (uint t = 0; t < n; t += 32u) {  // a page has whole thirty-twos of tokens
       const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + p.d.halfelems + value_index<F32>((from + t) % PAGE, i);
-      const uint here = n - t < 16u ? n - t : 16u;
-      float v[16];
+      const uint here = n - t < 32u ? n - t : 32u;
+      float v[32];
       UNROLL
-      for (uint j = 0; j < 16u; j += 2u) {
+      for (uint j = 0; j < 32u; j += 2u) {
         v[j] = 0.0f;
         v[j + 1u] = 0.0f;
         if (j < here) pool_pair(pool, at + j * 16u, 16u, v[j], v[j + 1u]);
       }
       UNROLL
-      for (uint j = 0; j < 16u; j++)
+      for (uint j = 0; j < 32u; j++)
         if (j < here) {
           const float4 x = w[g * SPLIT + t + j];
           a = fma4(v[j], x, a);

@@ -183,9 +183,9 @@ struct delta_norm_args {
 
 #define HEADS_MOST 256
 
-GPU_FN float gated(gptr<const float> o, gptr<const float> z, gptr<const float> gain, tptr<float> r, uint DV, uint k, uint K) {
+GPU_FN float gated(gptr<const float> o, gptr<const float> z, gptr<const float> gain, tptr<float> r, uint h0, uint DV, uint k, uint K) {
   if (k >= K) return 0.0f;
-  float y = o[k] * r[k / DV];
+  float y = o[k] * r[k / DV - h0];
   y = y * gain[k % DV];
   return y * silu_bits(z[k]);
 }
@@ -195,21 +195,30 @@ KERNEL(delta_norm, IN(int, sl), IN(float, o), IN(float, z), FIXED(float, gain), 
   const uint row = tg.y, K = p.HV * p.DV;
   if (row >= uint(sl[SLOT_ROWS])) return;
   gptr<const float> x = o + ulong(row) * K;
-  for (uint h = sg; h < p.HV; h += 8u) {
+  const uint end = (tg.x * 512u + 512u < K ? tg.x * 512u + 512u : K) - 1u, h0 = tg.x * 512u / p.DV;
+  for (uint h = h0 + sg; h <= end / p.DV; h += 8u) {  // heads of the threadgroup's blocks
     float acc = 0.0f;
-    if (lane < 16u)
-      for (uint i = lane; i < p.DV; i += 16u) {
+    if (lane < 16u) {
+      uint i = lane;
+      for (; i + 112u < p.DV; i += 128u) {
+        float v[8];
+        UNROLL
+        for (uint j = 0; j < 8u; j++) v[j] = x[h * p.DV + i + 16u * j];
+        UNROLL
+        for (uint j = 0; j < 8u; j++) acc = fma(v[j], v[j], acc);
+      }
+      for (; i < p.DV; i += 16u) {
         const float v = x[h * p.DV + i];
         acc = fma(v, v, acc);
       }
+    }
     acc = tree16(acc);
-    if (lane == 0u) r[h] = norm_factor(acc, p.DV, p.eps);
+    if (lane == 0u) r[h - h0] = norm_factor(acc, p.DV, p.eps);
   }
   threadgroup_barrier(mem_flags::mem_threadgroup);
   gptr<const float> zr = z + (ulong(row) * p.zstride + p.zcol);
-  for (uint b = sg; b * 64u < K; b += 8u) {
-    const uint k = 64u * b + lane;
-    const float y0 = gated(x, zr, gain, r, p.DV, k, K), y1 = gated(x, zr, gain, r, p.DV, k + 32u, K);
-    put_block(ACTS, p.a, row, b, y0, y1, lane);
-  }
+  const uint b = tg.x * 8u + sg, k = 64u * b + lane;
+  if (b * 64u >= K) return;
+  const float y0 = gated(x, zr, gain, r, h0, p.DV, k, K), y1 = gated(x, zr, gain, r, h0, p.DV, k + 32u, K);
+  put_block(ACTS, p.a, row, b, y0, y1, lane);
 }

@@ -227,3 +227,29 @@ GPU_FN uint4 load_stream(gptr<const uint4> p, ulong i) { return p[i]; }
 #else
 #define GPU_MATRIX 1
 #endif
+
+// ---- integer reductions, exact in any order, so that each compiler may use what it has ----
+#if defined(__CUDACC__)
+GPU_FN uint max_uint32(uint x) {
+  uint y;
+  asm volatile("redux.sync.max.u32 %0, %1, 0xffffffff;" : "=r"(y) : "r"(x));
+  return y;
+}
+GPU_FN int sum_int32(int x) {
+  int y;
+  asm volatile("redux.sync.add.s32 %0, %1, 0xffffffff;" : "=r"(y) : "r"(x));
+  return y;
+}
+#else
+GPU_FN uint max_uint32(uint x) {
+  for (ushort d = 16; d; d >>= 1) {
+    const uint y = simd_shuffle_xor(x, d);
+    x = x > y ? x : y;
+  }
+  return x;
+}
+GPU_FN int sum_int32(int x) {
+  for (ushort d = 16; d; d >>= 1) x = x + simd_shuffle_xor(x, d);
+  return x;
+}
+#endif

@@ -1,14 +1,21 @@
-// rows.metal: operations on rows: lookup, normalisation, quantising, gated units. One threadgroup of 256 a row, or a part
-// of a row; threadgroups of rows past the count return at once.
+// rows.metal: operations on rows: lookup, normalisation, quantising, gated units. A row has one threadgroup of 256, or
+// several that take its blocks of 64 in turn; each of those sums the squares of the whole row for itself. Threadgroups
+// of rows past the count return at once.
 
-#define NORM_CHUNK 4096
+#define NORM_CHUNK 6144  // 24 values a thread
 
 // SumSquares of n values: 16 chains over i mod 16, ascending, then Tree16; the same in every thread. Barriers inside.
 GPU_FN float sum_squares(gptr<const float> x, uint n, tptr<float> chunk, tptr<float> one, uint tid, uint sg) {
   float acc = 0.0f;
   for (uint at = 0; at < n; at += NORM_CHUNK) {
     const uint m = n - at < NORM_CHUNK ? n - at : NORM_CHUNK;
-    for (uint i = tid; i < m; i += 256u) chunk[i] = x[at + i];
+    float in[NORM_CHUNK / 256];
+    UNROLL
+    for (uint j = 0; j < NORM_CHUNK / 256; j++)
+      if (tid + 256u * j < m) in[j] = x[at + tid + 256u * j];
+    UNROLL
+    for (uint j = 0; j < NORM_CHUNK / 256; j++)
+      if (tid + 256u * j < m) chunk[tid + 256u * j] = in[j];
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (tid < 16u) {
       uint i = tid;
@@ -56,7 +63,7 @@ KERNEL(norm_rows, IN(int, sl), IN(float, x), FIXED(float, gain), INOUT(float, y)
   const ulong from = ulong(map_row(sl, p.s, p.xmap, i)) * p.width;
   const float r = norm_factor(sum_squares(x + from, p.width, chunk, one, tid.x, sg), p.width, p.eps);
   const ulong to = p.hasy ? ulong(map_row(sl, p.s, p.ymap, i)) * p.width : 0;
-  for (uint b = sg; b * 64u < p.width; b += 8u) {
+  for (uint b = tg.x * 8u + sg; b * 64u < p.width; b += ntg.x * 8u) {
     const uint k0 = 64u * b + lane, k1 = k0 + 32u;
     float y0 = 0.0f, y1 = 0.0f;
     if (k0 < p.width) {
@@ -112,7 +119,7 @@ KERNEL(head_input, IN(int, sl), IN(float, emb), IN(float, pool), FIXED(float, em
   gptr<const float> h = pool + ulong(uint(sl[p.s.in + i])) * w;
   const float re = norm_factor(sum_squares(e, w, chunk, one, tid.x, sg), w, p.eps);
   const float rh = norm_factor(sum_squares(h, w, chunk, one, tid.x, sg), w, p.eps);
-  for (uint b = sg; b * 64u < 2u * w; b += 8u) {
+  for (uint b = tg.x * 8u + sg; b * 64u < 2u * w; b += ntg.x * 8u) {
     const uint k = 64u * b + lane;
     const float y0 = head_value(e, h, embgain, hidgain, w, k, re, rh);
     const float y1 = head_value(e, h, embgain, hidgain, w, k + 32u, re, rh);
