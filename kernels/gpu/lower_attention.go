@@ -107,14 +107,19 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 	}
 	l.attends = true
 	group := d.NQ / d.NKV
-	heads := min(group, 4*(attnQuadMost/hd), attnSplitMost)
-	blocks := up(group, heads)
+	most := min(group, 4*(attnQuadMost/hd), attnSplitMost)
 	splits, line := maxSplits(s), d.NQ*(hd+2)
 	// Few rows are cut into splits that run side by side; many rows fill the device by themselves.
 	apart := func(sh Shape) bool { return sh.Rows <= attnRowsMost && sh.Rows*sh.Splits*line <= attnScratch }
 	scratch := l.scratch(max(s.Dims.Rows*line, min(attnScratch, min(attnRowsMost, s.Dims.Rows)*splits*line)))
 	ds := make([]dispatch, 0, 4)
 	for _, whole := range []bool{false, true} {
+		// Few rows leave room for a threadgroup a quad of heads; many share what is read.
+		heads := min(most, 4)
+		if whole {
+			heads = most
+		}
+		blocks := up(group, heads)
 		cut := func(sh Shape) int {
 			if whole {
 				return 1

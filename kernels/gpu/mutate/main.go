@@ -205,7 +205,7 @@ func (m *mutation) try(ctx context.Context, tests, dir string, files map[string]
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	filter := fmt.Sprintf("(TestConformance/.*/(%s)$)|TestExpertOutsideTable", suites[m.file])
+	filter := fmt.Sprintf("TestConformance/.*/^(%s)$|TestExpertOutsideTable", suites[m.file])
 	cmd := exec.CommandContext(ctx, tests, "-test.failfast", "-test.run", filter)
 	cmd.Env = append(os.Environ(), "MTPLX_GPU_SOURCES="+dir)
 	var out bytes.Buffer

@@ -70,6 +70,7 @@ template <class T> using cref = constant T&;
 #define F4(...) float4(__VA_ARGS__)
 #endif
 #define KERNEL_EARLY KERNEL
+#define KERNEL_EARLY_LARGE KERNEL
 #define GRID_WAIT()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_FIXED_(i, T, n) device const T *n [[buffer(i)]]
@@ -134,6 +135,7 @@ template <class T> using cref = const T&;
 #endif
 #define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
 #define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
+#define KERNEL_EARLY_LARGE(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 2), GRID_RELEASE();, __VA_ARGS__)
 #define GPU_ENTRY(name, bounds, begin, ...)                                                                   \
   static __device__ __forceinline__ void name##_body(GPU_EACH(GPU_BODY, __VA_ARGS__), GPU_IDS);       \
   extern "C" __global__ void bounds name(GPU_EACH(GPU_DECL, __VA_ARGS__)) {                           \
@@ -155,6 +157,7 @@ template <class T> using cref = const T&;
 #define I2(...) int2(__VA_ARGS__)
 #define F4(...) float4(__VA_ARGS__)
 #define KERNEL_EARLY KERNEL
+#define KERNEL_EARLY_LARGE KERNEL
 #define GRID_WAIT()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)
 #define GPU_DECL_IN_(i, T, n) emu::ptr<const T, emu::DEVICE> n

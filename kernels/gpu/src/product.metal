@@ -218,8 +218,9 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   }
 }
 
-#define PRODUCT(name, BITS, P, SUB, T, MATRIX)                                                                                  \
-  KERNEL_EARLY(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                       \
+#define PRODUCT(name, BITS, P, SUB, T, MATRIX) PRODUCT_AS(KERNEL_EARLY, name, BITS, P, SUB, T, MATRIX)
+#define PRODUCT_AS(KIND, name, BITS, P, SUB, T, MATRIX)                                                                         \
+  KIND(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                       \
     THREADGROUP(int2, part, CHUNK_WORDS);                                                                                    \
     THREADGROUP(float2, tails, 2 * 16 / T * 16);                                                                                \
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
@@ -263,7 +264,7 @@ PRODUCT(product_4_8_32, 4, 1, 2, 1, true)
 PRODUCT(product_4_16_64, 4, 2, 1, 1, true)
 PRODUCT(product_4_16_64_two, 4, 2, 1, 2, true)
 PRODUCT(product_4_16_32, 4, 2, 2, 1, true)
-PRODUCT(product_8_16_64, 8, 2, 1, 1, true)
+PRODUCT_AS(KERNEL_EARLY_LARGE, product_8_16_64, 8, 2, 1, 1, true)  // more registers
 PRODUCT(product_8_16_64_two, 8, 2, 1, 2, true)
 PRODUCT(product_8_16_32, 8, 2, 2, 1, true)
 EXPERT(expert_4_8_64, 4, 1, 1, true)
