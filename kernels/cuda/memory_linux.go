@@ -120,7 +120,7 @@ func (m *memory) makeMirror() error {
 func (m *memory) push(stream uintptr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.mirror == nil || !(m.hostNewer || m.live) {
+	if m.mirror == nil || !m.hostNewer && !m.live {
 		return nil
 	}
 	m.hostNewer = false

@@ -5,6 +5,7 @@ package cuda
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"mtplx/kernels"
@@ -90,8 +91,8 @@ func (n *network) record(r *conform.Rig, rows int) (queue.Program, int64, int) {
 	conv, gates, o, q := r.Floats(rows*convDim, 0), r.Floats(rows*2*dd.HV, 0), r.Floats(rows*vDim, 0), r.Floats(rows*ad.NQ*ad.HeadDim, 0)
 	taps, perHead := r.Put(conform.Normals(rng, 4*convDim, 0.3)), r.Floats(dd.HV, 0.1)
 	pool := r.Alloc(ad.PoolBytes())
-	any := n.weight(r, "in0", inDelta, h)
-	actsH := r.Acts(rows, any)
+	first := n.weight(r, "in0", inDelta, h)
+	actsH := r.Acts(rows, first)
 	actsV := r.Acts(rows, n.weight(r, "out0", h, vDim))
 	actsQ := r.Acts(rows, n.weight(r, "out3", h, ad.NQ*ad.HeadDim))
 	actsI := r.Acts(rows, n.weight(r, "down0", h, n.inter))
@@ -104,7 +105,7 @@ func (n *network) record(r *conform.Rig, rows int) (queue.Program, int64, int) {
 	}
 	for range n.blocks {
 		for layer := range 4 {
-			place := fmt.Sprint(layer)
+			place := strconv.Itoa(layer)
 			ops = append(ops, &kernels.Norm{S: s, Width: h, Eps: 1e-6, Gain: gain, X: x, Acts: actsH})
 			if layer < 3 {
 				product(n.weight(r, "in"+place, inDelta, h), actsH, big, inDelta, false)

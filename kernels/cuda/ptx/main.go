@@ -127,7 +127,7 @@ func load(library string) (*compiler, error) {
 func zero(b []byte) *byte { return &append(bytes.Clone(b), 0)[0] }
 
 func (c *compiler) compile(files map[string][]byte, main, arch string) ([]byte, error) {
-	var headers, names []*byte
+	headers, names := make([]*byte, 0, len(files)), make([]*byte, 0, len(files))
 	for name, text := range files {
 		headers, names = append(headers, zero(text)), append(names, zero([]byte(name)))
 	}
