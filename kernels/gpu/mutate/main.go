@@ -2,7 +2,7 @@
 // conformance suite notices. It prints a line for each mutation, what noticed it, and fails when
 // one was missed:
 //
-//	go run ./kernels/gpu/mutate [-only TEXT] [-list]
+//	go run ./kernels/gpu/mutate [-only TEXT] [-list]     at the top of the repository
 //
 // Every barrier is removed once and given the wrong kind of memory once; the other mutations are
 // mistakes that people make. It takes some minutes, so it is run by hand and by scheduled jobs, not by every test.
@@ -160,6 +160,14 @@ func run(only string, list bool) (missed int, err error) {
 		if out, err := build.CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("build the tests: %w\n%s", err, out)
 		}
+		// A test that fails of itself would seem to notice everything.
+		same := mutation{"expert.metal", "none", func(text string) (string, error) { return text, nil }}
+		switch verdict, err := same.try(ctx, tests, filepath.Join(dir, "src"), files); {
+		case err != nil:
+			return 0, err
+		case verdict != "":
+			return 0, fmt.Errorf("the tests fail without a mutation: %s", verdict)
+		}
 	}
 	for _, m := range all {
 		if !strings.Contains(m.file+" "+m.name, only) {
@@ -208,6 +216,7 @@ func (m *mutation) try(ctx context.Context, tests, dir string, files map[string]
 	defer cancel()
 	filter := fmt.Sprintf("TestConformance/.*/^(%s)$|TestExpertOutsideTable|TestPrimitives", suites[m.file])
 	cmd := exec.CommandContext(ctx, tests, "-test.failfast", "-test.run", filter)
+	cmd.Dir = filepath.Join("kernels", "gpu", "emulator") // its testdata
 	cmd.Env = append(os.Environ(), "MTPLX_GPU_SOURCES="+dir)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
