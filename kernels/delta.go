@@ -23,8 +23,8 @@ func (d DeltaDims) Strips() int { return (d.DV + 15) / 16 }
 // that S[r][c] of head h is word ((h*Strips + c/16)*DK + r)*16 + c%16.
 func (d DeltaDims) StateWords() int { return d.HV * d.Strips() * d.DK * 16 }
 
-// The tape of one layer in one tape slot, in float32 words: raw [ConvTaps-1+Tape][ConvDim],
-// the inputs of the convolution from three rows before the first tape row; then
+// TapeK is the offset of k in the tape of one layer in one tape slot, in float32 words: raw
+// [ConvTaps-1+Tape][ConvDim], the inputs of the convolution from three rows before the first tape row; then
 // k [Tape][HK*DK], d [Tape][HV*Strips*16], g [Tape][HV].
 func (d DeltaDims) TapeK() int { return (ConvTaps - 1 + d.Tape) * d.ConvDim() }
 

@@ -31,8 +31,9 @@ func (m RowMap) Row(s *Slots, i int) int {
 		return int(s.Out[i])
 	case LogitOut:
 		return int(s.Out[s.Logit[i]])
+	default:
+		return i
 	}
-	return i
 }
 
 // Embed writes row ID[r] of Table to Out [rows][Table.Cols] in float32: a quantised element is
@@ -110,6 +111,28 @@ type Product struct {
 	Add    bool
 }
 
+// BlockOutputs is the number of outputs in a block of PartProduct.
+const BlockOutputs = 16
+
+// PartProduct is Product for a part of W's outputs that differs from row to row, over the rows of logits:
+// outputs 0..First-1, then the outputs 16b..16b+15 of each block b that Blocks lists for the row. An output is
+// computed as Product computes it; those from Limit on are -Inf. It is how a draft head proposes from a
+// part of the vocabulary: the frequent tokens and those near a text's own.
+//
+// Blocks is [rows of logits][1+Most] int32: how many blocks, then which. First is a multiple of 16. Out is
+// [rows of logits][Stride], First + 16*count of them written.
+type PartProduct struct {
+	S      *Slots
+	X      *Acts
+	W      Weight
+	First  int
+	Limit  int
+	Most   int
+	Blocks queue.Buffer
+	Out    queue.Buffer
+	Stride int
+}
+
 // SwiGLU is silu(gate)*up over rows of In [rows*Times][2*Width] (gate first), into Acts of
 // K = Width (Shazeer 2020). Times virtual rows stand for each row of the forward.
 type SwiGLU struct {
@@ -182,10 +205,14 @@ const SupportWords = 4 + 2*SupportTop
 //	Z = Z*Exp((M-N)*InvT) + z_c*Exp((m_c-N)*InvT); M = N
 //
 // every product and sum rounded. A NaN anywhere in the row makes Z NaN.
+//
+// With Blocks, of PartProduct's form, row i has Vocab + 16*Blocks[i][0] entries; ids are still places in the row.
 type Support struct {
 	S      *Slots
 	Vocab  int
 	Stride int
+	Blocks queue.Buffer // nil: Vocab entries in every row
+	Most   int
 	Logits queue.Buffer // [rows of logits][Stride]
 	Out    queue.Buffer // [rows of logits][SupportWords]
 }
@@ -196,6 +223,7 @@ func (*Norm) Kernel() string          { return "norm" }
 func (*Quantize) Kernel() string      { return "quantize" }
 func (*HeadInput) Kernel() string     { return "head-input" }
 func (*Product) Kernel() string       { return "product" }
+func (*PartProduct) Kernel() string   { return "part-product" }
 func (*SwiGLU) Kernel() string        { return "swiglu" }
 func (*Route) Kernel() string         { return "route" }
 func (*ExpertProduct) Kernel() string { return "expert-product" }

@@ -23,6 +23,7 @@ var suites = []struct {
 	{"expert-product", ExpertProduct},
 	{"combine", Combine},
 	{"support", Support},
+	{"part-product", PartProduct},
 	{"delta-prep", DeltaPrep},
 	{"delta", Delta},
 	{"delta-norm", DeltaNorm},

@@ -16,8 +16,12 @@ import (
 // four. A row's place does not depend on how many rows a forward has. With scales per 32
 // inputs there are two scale groups to a group of codes.
 //
-// int16 codes are kept as int8 planes [64] high, [64] low by the VNNI tier (q = 256*high+low),
-// as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by plain Go.
+// The tier with tiles has spans of 16 rows in the place of quads for its codes, since the lines of
+// a tile lie equally far apart.
+//
+// int16 codes are kept as int8 planes [64] high, [64] low by tiers with instructions for sums of int8
+// products (q = 256*high+low), as int16 in the order k0 k2 k1 k3 of every four by AVX2, and in order by
+// plain Go and NEON.
 
 // acts is kernels.Acts with its layout worked out.
 type acts struct {
@@ -34,6 +38,7 @@ type actsForm struct {
 	groups int // groups of 64 codes
 	sub    int // scale groups in a group of codes: 1 or 2
 	bytes  int // bytes of a row's 64 codes: 64 or 128
+	span   int // rows whose codes of a group lie together: 4 or 16
 	codes  []byte
 	scales []float32
 	rows   int
@@ -52,7 +57,10 @@ func bindActs(a *kernels.Acts) *acts {
 }
 
 func bindForm(f kernels.Form, k, rows int, mem []byte, tr tier) actsForm {
-	p := actsForm{kind: f.Kind, tier: tr, group: f.Group, groups: (k + 63) / 64, sub: 64 / f.Group, bytes: 64, rows: rows}
+	p := actsForm{kind: f.Kind, tier: tr, group: f.Group, groups: (k + 63) / 64, sub: 64 / f.Group, bytes: 64, span: 4, rows: rows}
+	if tr == tierAMX {
+		p.span = 16
+	}
 	if f.Kind == kernels.Int16 {
 		p.bytes = 128
 	}
@@ -65,11 +73,14 @@ func bindForm(f kernels.Form, k, rows int, mem []byte, tr tier) actsForm {
 }
 
 // step is the distance in bytes between a row's codes of one group and the next.
-func (p *actsForm) step(row int) int { return p.bytes * min(4, p.rows-row&^3) }
+func (p *actsForm) step(row int) int { return p.bytes * min(p.span, p.rows-p.first(row)) }
+
+// first is the first row of a row's span.
+func (p *actsForm) first(row int) int { return row &^ (p.span - 1) }
 
 // at is the offset of a row's first code.
 func (p *actsForm) at(row int) int {
-	return row&^3*p.groups*p.bytes + row&3*p.bytes
+	return p.first(row)*p.groups*p.bytes + (row-p.first(row))*p.bytes
 }
 
 // scaleAt is the index of a row's first scale; its b is 4 further, the next group's 8.

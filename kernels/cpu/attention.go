@@ -29,7 +29,7 @@ func compileAttnPrep(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.AttnPrep)
 	hd := o.Dims.HeadDim
 	return &attnPrep{
-		AttnPrep: o, tier: d.tier, in: floats(o.In), q: floats(o.QOut), qg: floats(o.QGain)[:hd], kg: floats(o.KGain)[:hd],
+		AttnPrep: o, tier: d.tier.vectors(), in: floats(o.In), q: floats(o.QOut), qg: floats(o.QGain)[:hd], kg: floats(o.KGain)[:hd],
 		pool: o.Pool.Bytes(), scale: kernels.InvSqrt(float32(hd)), lines: newLines(d, hd),
 	}, nil
 }
@@ -81,13 +81,13 @@ func (s *attnPrep) keep(row, h int, k, v []float32) {
 	}
 }
 
-// attendArgs is up to four queries over one split; see c/attention.c.
+// attendArgs is up to eight queries over one split; see c/attention.c.
 type attendArgs struct {
 	_       structs.HostLayout
 	k, v    [2]unsafe.Pointer
-	q, o    [4]*float32
+	q, o    [blockQueries]*float32
 	ml, p   *float32
-	count   [4]int
+	count   [blockQueries]int
 	queries int
 	hd      int
 }
@@ -169,7 +169,7 @@ func mergePlain(a *mergeArgs) {
 }
 
 // blockQueries is how many queries share one read of keys and values.
-const blockQueries = 4
+const blockQueries = 8
 
 // attention is kernels.Attention in two steps. In the first a unit is a block of queries of one kv head of
 // one lane, which goes through its splits in order; when that gives too few units for the workers, a unit
@@ -199,7 +199,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Attention)
 	hd := o.Dims.HeadDim
 	s := &attention{
-		Attention: o, tier: d.tier, group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
+		Attention: o, tier: d.tier.vectors(), group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
 		acts: bindActs(o.Acts), vectors: max(o.S.Dims.Rows*o.Dims.NQ, 4096), lines: newLines(d, o.Dims.NQ*hd),
 	}
 	s.o, s.ml = make([]float32, s.vectors*hd), make([]float32, s.vectors*2)

@@ -127,7 +127,7 @@ func compileDeltaPrep(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.DeltaPrep)
 	n := o.Dims.ConvDim()
 	s := &deltaPrep{
-		DeltaPrep: o, recurrent: bindRecurrent(&o.Recurrent), tier: d.tier, in: floats(o.In), out: floats(o.Out), gates: floats(o.Gates),
+		DeltaPrep: o, recurrent: bindRecurrent(&o.Recurrent), tier: d.tier.vectors(), in: floats(o.In), out: floats(o.Out), gates: floats(o.Gates),
 		conv: make([]float32, kernels.ConvTaps*n), dt: floats(o.DtBias), expA: floats(o.ExpA), zero: make([]float32, n),
 		qScale: kernels.InvSqrt(float32(o.Dims.DK)), convs: make([]convArgs, d.Threads()), gate: make([]gatesArgs, d.Threads()),
 	}
@@ -228,7 +228,7 @@ type delta struct {
 func compileDelta(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Delta)
 	return &delta{
-		Delta: o, recurrent: bindRecurrent(&o.Recurrent), tier: d.tier, in: floats(o.In), gates: floats(o.Gates), o: floats(o.O),
+		Delta: o, recurrent: bindRecurrent(&o.Recurrent), tier: d.tier.vectors(), in: floats(o.In), gates: floats(o.Gates), o: floats(o.O),
 		scratch: newLines(d, 16*o.Dims.DK), args: make([]deltaArgs, d.Threads()),
 	}, nil
 }
@@ -316,7 +316,7 @@ type deltaNorm struct {
 
 func compileDeltaNorm(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.DeltaNorm)
-	return &deltaNorm{o, d.tier, floats(o.O), floats(o.Z), floats(o.Gain)[:o.Dims.DV], bindActs(o.Acts), newLines(d, o.Dims.HV*o.Dims.DV)}, nil
+	return &deltaNorm{o, d.tier.vectors(), floats(o.O), floats(o.Z), floats(o.Gain)[:o.Dims.DV], bindActs(o.Acts), newLines(d, o.Dims.HV*o.Dims.DV)}, nil
 }
 
 func (s *deltaNorm) run(t, n int) {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -14,9 +16,11 @@ import (
 type Options struct {
 	// Threads is the number of workers; 0 means GOMAXPROCS.
 	Threads int
-	// Tier is an instruction set (portable, avx2, vnni); empty means MTPLX_CPU's, and if that
+	// Tier is an instruction set by name, as Tiers lists them; empty means MTPLX_CPU's, and if that
 	// is empty too, the best the machine has.
 	Tier string
+	// Profile makes programs add up the time of each kind of operation, which costs them a little.
+	Profile bool
 }
 
 // MaxThreads bounds Options.Threads.
@@ -25,11 +29,16 @@ const MaxThreads = 512
 // Device is the CPU. It is safe for concurrent use. Its queues share one team of workers, so
 // programs of two queues take turns.
 type Device struct {
-	tier   tier
-	team   *team
-	mem    arena
-	queues atomic.Int32
-	closed atomic.Bool
+	tier    tier
+	ahead   ahead
+	team    *team
+	desks   []desk // by worker
+	profile *profile
+
+	growing sync.Mutex // held while desks get larger rooms
+	mem     arena
+	queues  atomic.Int32
+	closed  atomic.Bool
 }
 
 var _ kernels.Device = (*Device)(nil)
@@ -42,6 +51,9 @@ func New(o Options) (*Device, error) {
 		name = os.Getenv(TierVariable)
 	}
 	t, err := chooseTier(name)
+	if err != nil && o.Tier == "" {
+		err = fmt.Errorf("%s is %q: %w", TierVariable, name, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +64,11 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > MaxThreads {
 		return nil, fmt.Errorf("start CPU device: %d threads asked for; expecting 1 to %d, or 0 for all processors", o.Threads, MaxThreads)
 	}
-	return &Device{tier: t, team: newTeam(n)}, nil
+	d := &Device{tier: t, ahead: aheadOf(t), team: newTeam(n), desks: make([]desk, n)}
+	if o.Profile {
+		d.profile = &profile{times: map[string]time.Duration{}}
+	}
+	return d, nil
 }
 
 // Name describes the device.

@@ -4,7 +4,7 @@
 //
 // Guarantees, beside those of packages queue and kernels:
 //
-//  1. Every tier (portable, avx2, vnni) and every number of workers gives the same bits.
+//  1. Every tier (see tier.go) and every number of workers gives the same bits.
 //  2. A replay allocates nothing, and no assembly call lasts longer than about 200 us, so the
 //     collector and the scheduler can stop every thread.
 //  3. An idle device uses no processor time: workers spin for some tens of microseconds after a
@@ -19,6 +19,9 @@
 // Weights are repacked at Load into strips of 16 outputs (weight.go says how), which all tiers
 // read. Products split their strips among workers and never split a sum, which is why neither
 // rows nor workers can change a bit.
+//
+// Many rows go over blocks of a matrix that stay in cache (block.go); tiers with tiles multiply 16
+// rows at a time. How far ahead weights are fetched depends on the processor (prefetch_amd64.go).
 //
 // Model packages get a Device from New and use it through package kernels alone. Close all
 // queues, then the device. Weights and buffers may be released before or after that, once no

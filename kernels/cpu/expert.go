@@ -19,7 +19,6 @@ type experts struct {
 	topK   int
 	index  []int32
 	shared bool
-	limit  int
 	parts  [][]part // by part and expert
 	out    []float32
 	stride int
@@ -28,7 +27,7 @@ type experts struct {
 
 func compileExperts(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.ExpertProduct)
-	e := &experts{s: o.S, topK: o.TopK, index: int32s(o.Index), shared: o.Shared, out: floats(o.Out), stride: o.Stride, desks: make([]desk, d.team.n)}
+	e := &experts{s: o.S, topK: o.TopK, index: int32s(o.Index), shared: o.Shared, out: floats(o.Out), stride: o.Stride, desks: d.desks}
 	if o.S == nil || o.TopK < 1 || len(o.Parts) == 0 {
 		return nil, errors.New("slots, TopK and at least one part are needed")
 	}

@@ -27,22 +27,52 @@ func w4x8m7VNNI(a *codeArgs)
 func w4x8m8VNNI(a *codeArgs)
 
 //go:noescape
+func w4x8m9VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m10VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m11VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m12VNNI(a *codeArgs)
+
+//go:noescape
 func w4x8widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w4x8widem4VNNI(a *codeArgs)
 
 //go:noescape
+func w4x8widem8VNNI(a *codeArgs)
+
+//go:noescape
 func w4x8g32m1VNNI(a *codeArgs)
 
 //go:noescape
+func w4x8g32m2VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m3VNNI(a *codeArgs)
+
+//go:noescape
 func w4x8g32m4VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m6VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m8VNNI(a *codeArgs)
 
 //go:noescape
 func w4x8g32widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w4x8g32widem4VNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32widem8VNNI(a *codeArgs)
 
 //go:noescape
 func w4x16m1VNNI(a *codeArgs)
@@ -69,22 +99,52 @@ func w4x16m7VNNI(a *codeArgs)
 func w4x16m8VNNI(a *codeArgs)
 
 //go:noescape
+func w4x16m9VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m10VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m11VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m12VNNI(a *codeArgs)
+
+//go:noescape
 func w4x16widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w4x16widem4VNNI(a *codeArgs)
 
 //go:noescape
+func w4x16widem8VNNI(a *codeArgs)
+
+//go:noescape
 func w4x16g32m1VNNI(a *codeArgs)
 
 //go:noescape
+func w4x16g32m2VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m3VNNI(a *codeArgs)
+
+//go:noescape
 func w4x16g32m4VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m6VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m8VNNI(a *codeArgs)
 
 //go:noescape
 func w4x16g32widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w4x16g32widem4VNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32widem8VNNI(a *codeArgs)
 
 //go:noescape
 func w8x16m1VNNI(a *codeArgs)
@@ -111,22 +171,145 @@ func w8x16m7VNNI(a *codeArgs)
 func w8x16m8VNNI(a *codeArgs)
 
 //go:noescape
+func w8x16m9VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m10VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m11VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m12VNNI(a *codeArgs)
+
+//go:noescape
 func w8x16widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w8x16widem4VNNI(a *codeArgs)
 
 //go:noescape
+func w8x16widem8VNNI(a *codeArgs)
+
+//go:noescape
 func w8x16g32m1VNNI(a *codeArgs)
 
 //go:noescape
+func w8x16g32m2VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m3VNNI(a *codeArgs)
+
+//go:noescape
 func w8x16g32m4VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m6VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m8VNNI(a *codeArgs)
 
 //go:noescape
 func w8x16g32widem1VNNI(a *codeArgs)
 
 //go:noescape
 func w8x16g32widem4VNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32widem8VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m1VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m2VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m3VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m4VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m6VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m8VNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m12VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m1VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m2VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m3VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m4VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m5VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m6VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m7VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m8VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m9VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m10VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m11VNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m12VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m1VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m2VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m3VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m4VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m5VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m6VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m7VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m8VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m9VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m10VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m11VNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m12VNNI(a *codeArgs)
 
 //go:noescape
 func w4x8m1AVX2(a *codeArgs)
@@ -148,6 +331,12 @@ func w4x8widem4AVX2(a *codeArgs)
 
 //go:noescape
 func w4x8g32m1AVX2(a *codeArgs)
+
+//go:noescape
+func w4x8g32m2AVX2(a *codeArgs)
+
+//go:noescape
+func w4x8g32m3AVX2(a *codeArgs)
 
 //go:noescape
 func w4x8g32m4AVX2(a *codeArgs)
@@ -180,6 +369,12 @@ func w4x16widem4AVX2(a *codeArgs)
 func w4x16g32m1AVX2(a *codeArgs)
 
 //go:noescape
+func w4x16g32m2AVX2(a *codeArgs)
+
+//go:noescape
+func w4x16g32m3AVX2(a *codeArgs)
+
+//go:noescape
 func w4x16g32m4AVX2(a *codeArgs)
 
 //go:noescape
@@ -210,6 +405,12 @@ func w8x16widem4AVX2(a *codeArgs)
 func w8x16g32m1AVX2(a *codeArgs)
 
 //go:noescape
+func w8x16g32m2AVX2(a *codeArgs)
+
+//go:noescape
+func w8x16g32m3AVX2(a *codeArgs)
+
+//go:noescape
 func w8x16g32m4AVX2(a *codeArgs)
 
 //go:noescape
@@ -217,6 +418,228 @@ func w8x16g32widem1AVX2(a *codeArgs)
 
 //go:noescape
 func w8x16g32widem4AVX2(a *codeArgs)
+
+//go:noescape
+func w8x8m1AVX2(a *codeArgs)
+
+//go:noescape
+func w8x8m2AVX2(a *codeArgs)
+
+//go:noescape
+func w8x8m3AVX2(a *codeArgs)
+
+//go:noescape
+func w8x8m4AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m1AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m2AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m3AVX2(a *codeArgs)
+
+//go:noescape
+func w3x8m4AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m1AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m2AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m3AVX2(a *codeArgs)
+
+//go:noescape
+func w3x16m4AVX2(a *codeArgs)
+
+//go:noescape
+func w4x8m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8g32widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x16g32widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32widem1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x16g32widem4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w8x8m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x8m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m1AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m2AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m3AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w3x16m4AVXVNNI(a *codeArgs)
+
+//go:noescape
+func w4x8m8AMX(a *codeArgs)
+
+//go:noescape
+func w4x8m12AMX(a *codeArgs)
+
+//go:noescape
+func w4x8m16AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m8AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m12AMX(a *codeArgs)
+
+//go:noescape
+func w4x16m16AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m8AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m12AMX(a *codeArgs)
+
+//go:noescape
+func w8x16m16AMX(a *codeArgs)
+
+//go:noescape
+func many16AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m8AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m12AMX(a *codeArgs)
+
+//go:noescape
+func w8x8m16AMX(a *codeArgs)
+
+//go:noescape
+func many8AMX(a *codeArgs)
 
 //go:noescape
 func halvesm1VNNI(a *floatArgs)
@@ -271,3 +694,30 @@ func quantise16VNNI(a *quantArgs)
 
 //go:noescape
 func quantise16AVX2(a *quantArgs)
+
+//go:noescape
+func quantise16AVXVNNI(a *quantArgs)
+
+//go:noescape
+func peakAVX2(a *peakArgs)
+
+//go:noescape
+func peakAVXVNNI(a *peakArgs)
+
+//go:noescape
+func peakVNNI(a *peakArgs)
+
+//go:noescape
+func peakAMX(a *peakArgs)
+
+//go:noescape
+func sweepLines(a *sweepArgs)
+
+//go:noescape
+func unpackVNNI(a *unpackArgs)
+
+//go:noescape
+func unpackAVX2(a *unpackArgs)
+
+//go:noescape
+func cpuidLeaf(a *cpuidArgs)

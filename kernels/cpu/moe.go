@@ -73,7 +73,7 @@ type combine struct {
 
 func compileCombine(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Combine)
-	s := &combine{Combine: o, tier: d.tier, weight: floats(o.Weight), y: floats(o.Y), x: floats(o.X), lines: newLines(d, o.Width)}
+	s := &combine{Combine: o, tier: d.tier.vectors(), weight: floats(o.Weight), y: floats(o.Y), x: floats(o.X), lines: newLines(d, o.Width)}
 	if o.Shared != nil {
 		s.gate, s.shared = floats(o.Gate), floats(o.Shared)
 	}

@@ -14,16 +14,12 @@ func init() {
 	register((*kernels.Product)(nil).Kernel(), compileProduct)
 }
 
-// passRows is the most rows that a product kernel takes in one pass over a strip.
-const passRows = 8
+// passRows is the most rows that any tier takes in one pass over a strip.
+const passRows = 16
 
 // callBytes bounds the weights that one kernel call reads, so that a call stays below 200 us
 // and Go can stop the thread.
 const callBytes = 256 << 10
-
-// tileBytes is how much of a matrix stays in the first-level cache while pass after pass of
-// rows runs over it.
-const tileBytes = 24 << 10
 
 // pass is what a kernel call computes: rows row..row+n-1 of the activations times strips
 // from..to-1 of w, into out, whose first element is output 16*from of the first row.
@@ -43,6 +39,8 @@ type operand struct {
 	f32   []float32
 	form  *actsForm
 	limit int // rows there is room for
+	// packing is that of the weight it is for.
+	packing packing
 
 	kernels simdKernels
 }
@@ -56,7 +54,7 @@ func operandOf(x *kernels.Acts, w *weight) (*operand, error) {
 		return nil, fmt.Errorf("input lacks the form %+v that the weight takes", w.form)
 	}
 	a := bindActs(x)
-	o := &operand{k: x.K, limit: x.MaxRows, kernels: findKernels(w)}
+	o := &operand{k: x.K, limit: x.MaxRows, packing: w.packing, kernels: findKernels(w, x.MaxRows)}
 	if w.form.Kind == kernels.F32 {
 		o.f32 = a.f32
 		return o, nil
@@ -89,6 +87,9 @@ func newPart(d *Device, x *kernels.Acts, kw kernels.Weight, col, stride int) (pa
 	if err != nil {
 		return part{}, err
 	}
+	if o.kernels.loose {
+		d.reserve(w)
+	}
 	return part{w: w, x: o, col: col}, nil
 }
 
@@ -101,20 +102,22 @@ type product struct {
 	out    []float32
 	stride int
 	add    bool
-	desks  []desk // by worker
+	desks  []desk // the device's
 }
 
-// desk is a worker's own room to work in: the results of a pass over a last strip of fewer than
-// 16 outputs, and the arguments of kernels.
+// desk is a worker's own room to work in, whatever step it runs: the results of a pass over a last
+// strip of fewer than 16 outputs, and the arguments of kernels.
 type desk struct {
-	edge [passRows * 16]float32
-	args simdArgs
-	_    [border]byte
+	edge  [passRows * 16]float32
+	args  simdArgs
+	room  room
+	loose weight // the strips in it
+	_     [border]byte
 }
 
 func compileProduct(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Product)
-	p := &product{s: o.S, rowMap: o.Map, out: floats(o.Out), stride: o.Stride, add: o.Add, desks: make([]desk, d.team.n)}
+	p := &product{s: o.S, rowMap: o.Map, out: floats(o.Out), stride: o.Stride, add: o.Add, desks: d.desks}
 	if o.S == nil || len(o.Parts) == 0 {
 		return nil, errors.New("slots and at least one part are needed")
 	}
@@ -156,34 +159,24 @@ func (p *product) run(t, n int) {
 
 func clamp(i, limit int) int { return max(0, min(i, limit)) }
 
-// all computes every row of its pass, which may have more than passRows of them; out begins at
-// output 0 of the weight.
+// all computes every row of its pass, which may have more of them than kernels take at once; out
+// begins at output 0 of the weight.
 func (r *pass) all(d *desk) {
 	if r.row+r.n > r.x.limit || (r.n-1)*r.stride+r.w.rows > len(r.out) {
 		panic(fmt.Sprintf("product of %d rows: input holds %d, output %d values at stride %d", r.n, r.x.limit, len(r.out), r.stride))
 	}
-	whole := min(r.to, r.w.rows/16)
-	strips := max(1, callBytes/r.w.strip)
-	if r.n > passRows {
-		strips = max(1, tileBytes/r.w.strip)
-	}
+	whole, most := min(r.to, r.w.rows/16), r.x.kernels.most
 	p := *r
-	for s := r.from; s < whole; s += strips {
-		p.from, p.to = s, min(s+strips, whole)
-		for i := 0; i < r.n; i += passRows {
-			p.row, p.n = r.row+i, min(passRows, r.n-i)
-			p.out = r.out[i*r.stride+16*s:]
-			p.compute(d)
-		}
-	}
+	p.to = whole
+	p.strips(d)
 	if whole == r.to {
 		return
 	}
 	// The last strip has fewer than 16 outputs: nothing may be written past them.
 	left := r.w.rows - 16*whole
 	p.from, p.to, p.stride, p.add = whole, whole+1, 16, false
-	for i := 0; i < r.n; i += passRows {
-		p.row, p.n = r.row+i, min(passRows, r.n-i)
+	for i := 0; i < r.n; i += most {
+		p.row, p.n = r.row+i, min(most, r.n-i)
 		p.out = d.edge[:]
 		p.compute(d)
 		for m := range p.n {
@@ -196,6 +189,20 @@ func (r *pass) all(d *desk) {
 				}
 			}
 		}
+	}
+}
+
+// strips computes every row of whole strips; out begins at output 0 of the weight.
+func (r *pass) strips(d *desk) {
+	if r.n > r.x.kernels.most {
+		r.blocks(d, r.from, r.to)
+		return
+	}
+	step := max(1, callBytes/r.w.strip)
+	p := *r
+	for s := r.from; s < r.to; s += step {
+		p.from, p.to, p.out = s, min(s+step, r.to), r.out[16*s:]
+		p.compute(d)
 	}
 }
 

@@ -113,7 +113,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	JMP stored
@@ -253,7 +253,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -369,7 +369,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11
@@ -507,7 +507,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -671,7 +671,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11
@@ -785,7 +785,7 @@ sums:
 	VMOVUPS f-64(SP), Y6
 	VMOVUPS f-32(SP), Y7
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -977,7 +977,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11
@@ -1120,7 +1120,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	JMP stored
@@ -1242,7 +1242,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -1349,7 +1349,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11
@@ -1477,7 +1477,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -1632,7 +1632,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11
@@ -1744,7 +1744,7 @@ sums:
 	VMOVUPS f-64(SP), Y6
 	VMOVUPS f-32(SP), Y7
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Y0, 0(R11)
 	VMOVUPS Y1, 32(R11)
@@ -1931,7 +1931,7 @@ one:
 	JMP single
 sums:
 	MOVQ R12, R11
-	CMPQ 88(AX), $0
+	CMPQ 104(AX), $0
 	JNE add
 	VMOVUPS Z0, 0(R11)
 	ADDQ R13, R11

@@ -72,6 +72,14 @@ func (w *weight) unpack(dst *[64][16]int32, blk []byte) {
 		}
 		return
 	}
+	if w.packing == packed3 {
+		for kk := range dst {
+			for o := range 16 {
+				dst[kk][o] = int32(w.code(blk, o, kk))
+			}
+		}
+		return
+	}
 	for i, c := range blk[:512] {
 		kk, o := i/64*4+i%4, i%64/4
 		dst[kk][o] = int32(c & 15)

@@ -25,7 +25,7 @@ func (s *readStep) run(t, n int) {
 			sum += words[i] // one word a cache line moves the line
 		}
 	}
-	s.sums[t].v.Store(uint32(sum))
+	s.sums[t].v.Store(sum)
 }
 
 // model53M is the products of one forward of a model with 12 layers of width 512, MLP 1536, and

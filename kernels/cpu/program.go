@@ -40,7 +40,7 @@ func (c *commandBuffer) Dispatch(op queue.Op) {
 		c.err = fmt.Errorf("record %q, operation %d: %w", c.label, c.n, err)
 		return
 	}
-	c.steps = flatten(c.steps, s)
+	c.steps = append(c.steps, c.dev.timed(flatten(nil, s), op)...)
 }
 
 var errFinished = errors.New("the command buffer is already finished")

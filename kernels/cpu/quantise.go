@@ -75,14 +75,14 @@ func (p *actsForm) store(dst []byte, q *codes) {
 		for i, c := range q {
 			dst[i] = byte(c)
 		}
-	case p.tier == tierVNNI:
+	case p.tier.planes():
 		for i, c := range q {
 			hi := (c + 128) >> 8
 			dst[i], dst[64+i] = byte(hi), byte(c-hi<<8)
 		}
 	default:
 		for i, c := range q {
-			if p.tier == tierAVX2 {
+			if p.tier.pairs() {
 				i = quadOrder(i)
 			}
 			dst[2*i], dst[2*i+1] = byte(c), byte(c>>8)
@@ -97,14 +97,14 @@ func (p *actsForm) load(q *codes, src []byte) {
 		for i := range q {
 			q[i] = int32(int8(src[i]))
 		}
-	case p.tier == tierVNNI:
+	case p.tier.planes():
 		for i := range q {
 			q[i] = int32(int8(src[i]))<<8 + int32(int8(src[64+i]))
 		}
 	default:
 		for i := range q {
 			j := i
-			if p.tier == tierAVX2 {
+			if p.tier.pairs() {
 				j = quadOrder(i)
 			}
 			q[i] = int32(int16(uint16(src[2*j]) | uint16(src[2*j+1])<<8))

@@ -23,13 +23,16 @@ func (p *actsForm) quantiseSIMD(row int, x []float32) (groups int) {
 		x: unsafe.Pointer(&x[0]), codes: unsafe.Pointer(&p.codes[p.at(row)]), scales: unsafe.Pointer(&p.scales[p.scaleAt(row)]),
 		groups: groups, step: p.step(row), limit: p.kind.Max(),
 	}
+	wide := p.tier.vectors() == tierVNNI && !p.tier.pairs()
 	switch {
-	case p.tier == tierVNNI && p.kind == kernels.Int8:
+	case wide && p.kind == kernels.Int8:
 		quantise8VNNI(&a)
-	case p.tier == tierVNNI:
+	case wide:
 		quantise16VNNI(&a)
 	case p.kind == kernels.Int8:
 		quantise8AVX2(&a)
+	case p.tier.planes():
+		quantise16AVXVNNI(&a)
 	default:
 		quantise16AVX2(&a)
 	}

@@ -37,7 +37,7 @@ type norm struct {
 
 func compileNorm(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Norm)
-	s := &norm{Norm: o, tier: d.tier, x: floats(o.X), gain: floats(o.Gain)[:o.Width]}
+	s := &norm{Norm: o, tier: d.tier.vectors(), x: floats(o.X), gain: floats(o.Gain)[:o.Width]}
 	if o.Y != nil {
 		s.y = floats(o.Y)
 	}
@@ -102,7 +102,7 @@ type headInput struct {
 func compileHeadInput(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.HeadInput)
 	return &headInput{
-		HeadInput: o, tier: d.tier, emb: floats(o.Emb), pool: floats(o.Pool), embGain: floats(o.EmbGain)[:o.Width],
+		HeadInput: o, tier: d.tier.vectors(), emb: floats(o.Emb), pool: floats(o.Pool), embGain: floats(o.EmbGain)[:o.Width],
 		hidGain: floats(o.HidGain)[:o.Width], acts: bindActs(o.Acts), lines: newLines(d, 2*o.Width),
 	}, nil
 }
@@ -130,7 +130,7 @@ type swiglu struct {
 
 func compileSwiGLU(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.SwiGLU)
-	return &swiglu{o, d.tier, floats(o.In), bindActs(o.Acts), newLines(d, o.Width)}, nil
+	return &swiglu{o, d.tier.vectors(), floats(o.In), bindActs(o.Acts), newLines(d, o.Width)}, nil
 }
 
 func (s *swiglu) run(t, n int) {

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -13,17 +14,21 @@ func init() { register((*kernels.Support)(nil).Kernel(), compileSupport) }
 // chunkEntries is the catalogue's chunk of a row of logits.
 const chunkEntries = 4096
 
+// stripBlock is how many entries make 16 strips of 16, see c/rows.c.
+const stripBlock = 256
+
 // support is kernels.Support in two steps: every chunk of every row for itself, then every row. The first
-// keeps the greatest of each 16 entries; the k-th greatest of those bounds the k-th best entry from below, so
-// that the second looks into few of them.
+// keeps the greatest of each strip of 16 entries; they bound the k-th best entry from below, so that the
+// second looks into few strips.
 type support struct {
 	*kernels.Support
 	tier   tier
 	logits []float32
 	out    []float32
 	ids    []int32
-	chunks int // of a row
-	strips int // of a row
+	blocks []int32 // nil: every row has Vocab entries
+	chunks int     // of a row, at most
+	strips int     // of a row, at most
 	max, z []float32
 	top    []float32 // [rows][strips]
 	args   []chunkArgs
@@ -44,17 +49,32 @@ type candidate struct {
 func compileSupport(d *Device, op queue.Op) (step, error) {
 	o := op.(*kernels.Support)
 	rows := o.S.Dims.Logits
+	most := o.Vocab + kernels.BlockOutputs*o.Most
+	if most > o.Stride || o.Blocks == nil && o.Most != 0 {
+		return nil, fmt.Errorf("%d entries and %d blocks do not fit rows of %d", o.Vocab, o.Most, o.Stride)
+	}
 	s := &support{
-		Support: o, tier: d.tier, logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
-		chunks: (o.Vocab + chunkEntries - 1) / chunkEntries, strips: (o.Vocab + 15) / 16,
+		Support: o, tier: d.tier.vectors(), logits: floats(o.Logits), out: floats(o.Out), ids: kernels.Int32s(o.Out),
+		chunks: (most + chunkEntries - 1) / chunkEntries, strips: (most + stripBlock - 1) / stripBlock * 16,
 		args: make([]chunkArgs, d.Threads()), work: make([]candidates, d.Threads()),
+	}
+	if o.Blocks != nil {
+		s.blocks = kernels.Int32s(o.Blocks)[:rows*(1+o.Most)]
 	}
 	s.max, s.z = make([]float32, rows*s.chunks), make([]float32, rows*s.chunks)
 	s.top = make([]float32, rows*s.strips)
 	for i := range s.work {
-		s.work[i] = candidates{make([]float32, s.strips), make([]candidate, 0, 16*s.strips)}
+		s.work[i] = candidates{make([]float32, 0, 16*s.strips), make([]candidate, 0, 16*s.strips)}
 	}
 	return sequence{s, (*supportRows)(s)}, nil
+}
+
+// entries is the length of a row.
+func (s *support) entries(row int) int {
+	if s.blocks == nil {
+		return s.Vocab
+	}
+	return s.Vocab + kernels.BlockOutputs*int(s.blocks[row*(1+s.Most)])
 }
 
 func (s *support) run(t, n int) {
@@ -63,7 +83,9 @@ func (s *support) run(t, n int) {
 		row, c := u/s.chunks, u%s.chunks
 		a := &s.args[t]
 		lo := c * chunkEntries
-		a.n = min(chunkEntries, s.Vocab-lo)
+		if a.n = min(chunkEntries, s.entries(row)-lo); a.n <= 0 {
+			continue
+		}
 		a.x, a.strips = &s.logits[row*s.Stride+lo], &s.top[row*s.strips+lo/16]
 		a.invT = s.S.InvT[row]
 		a.run(s.tier)
@@ -91,7 +113,7 @@ func (s *supportRows) run(t, n int) {
 // normaliser merges the chunks of a row.
 func (s *supportRows) normaliser(row int) (m, z float32) {
 	invT := s.S.InvT[row]
-	for c := range s.chunks {
+	for c := range ((*support)(s).entries(row) + chunkEntries - 1) / chunkEntries {
 		mc, zc := s.max[row*s.chunks+c], s.z[row*s.chunks+c]
 		if c == 0 {
 			m, z = mc, zc
@@ -112,21 +134,39 @@ func (s *supportRows) normaliser(row int) (m, z float32) {
 
 // best finds the row's SupportTop best entries, in order.
 func (s *supportRows) best(row int, w *candidates) []candidate {
-	tops := s.top[row*s.strips : (row+1)*s.strips]
-	logits := s.logits[row*s.Stride:][:s.Vocab]
-	w.found = w.found[:0]
-	bound := lowerBound(w.bounds[:copy(w.bounds, tops)], kernels.SupportTop)
+	const k = kernels.SupportTop
+	entries := (*support)(s).entries(row)
+	tops := s.top[row*s.strips:][:(entries+stripBlock-1)/stripBlock*16]
+	logits := s.logits[row*s.Stride:][:entries]
+	bound := leastOfGroups(tops, k)
+	found := w.found[:0]
 	for i, m := range tops {
 		if m < bound {
 			continue
 		}
-		for j := 16 * i; j < min(16*i+16, len(logits)); j++ {
+		for j := i/16*stripBlock + i%16; j < min(i/16*stripBlock+stripBlock, entries); j += 16 {
 			if logits[j] >= bound {
-				w.found = append(w.found, candidate{logits[j], int32(j)})
+				found = append(found, candidate{logits[j], int32(j)})
 			}
 		}
 	}
-	slices.SortFunc(w.found, func(a, b candidate) int {
+	if len(found) > k+k/2 {
+		w.bounds = w.bounds[:0]
+		for _, c := range found {
+			w.bounds = append(w.bounds, c.logit)
+		}
+		bound = lowerBound(w.bounds, k)
+		n := 0
+		for _, c := range found {
+			if c.logit >= bound {
+				found[n] = c
+				n++
+			}
+		}
+		found = found[:n]
+	}
+	w.found = found
+	slices.SortFunc(found, func(a, b candidate) int {
 		switch {
 		case a.logit > b.logit:
 			return -1
@@ -135,7 +175,32 @@ func (s *supportRows) best(row int, w *candidates) []candidate {
 		}
 		return int(a.id - b.id)
 	})
-	return w.found[:min(len(w.found), kernels.SupportTop)]
+	return found[:min(len(found), k)]
+}
+
+// leastOfGroups bounds the k-th greatest entry from below, for k up to SupportTop: k groups of strips have a
+// greatest entry each, and k entries lie at or above the least of those. Strip i is in group i mod k, because
+// neighbours in a vocabulary are alike: groups of neighbours would have very unequal maxima. -Inf where
+// there are fewer strips than groups.
+func leastOfGroups(tops []float32, k int) float32 {
+	var groups [kernels.SupportTop]float32
+	for g := range groups[:k] {
+		groups[g] = float32(math.Inf(-1))
+	}
+	for len(tops) >= k {
+		for g, x := range tops[:k] {
+			if x > groups[g] {
+				groups[g] = x
+			}
+		}
+		tops = tops[k:]
+	}
+	for g, x := range tops {
+		if x > groups[g] {
+			groups[g] = x
+		}
+	}
+	return slices.Min(groups[:k])
 }
 
 // lowerBound is the k-th greatest of x, or -Inf when there are fewer. It reorders x.

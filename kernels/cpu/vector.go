@@ -132,16 +132,18 @@ func addPlain(y, x []float32) {
 func chunkPlain(p *chunkArgs) {
 	x := slice(p.x, p.n)
 	top := float32(math.Inf(-1))
-	for i := 0; i < len(x); i += 16 {
-		m := float32(math.Inf(-1))
-		for _, v := range x[i:min(i+16, len(x))] {
-			if v > m {
-				m = v
+	for b := 0; b < len(x); b += stripBlock {
+		for c := range 16 {
+			m := float32(math.Inf(-1))
+			for i := b + c; i < min(b+stripBlock, len(x)); i += 16 {
+				if x[i] > m {
+					m = x[i]
+				}
 			}
-		}
-		set(p.strips, i/16, m)
-		if m > top {
-			top = m
+			set(p.strips, b/16+c, m)
+			if m > top {
+				top = m
+			}
 		}
 	}
 	var acc [16]float32

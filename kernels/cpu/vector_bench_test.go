@@ -45,7 +45,7 @@ func (s *sweepStep) run(t, n int) {
 			}
 		}
 	}
-	s.sums[t].v.Store(uint32(sum))
+	s.sums[t].v.Store(sum)
 }
 
 // eachBench runs a benchmark for every tier, one and two workers, and the row counts of plain

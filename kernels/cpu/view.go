@@ -11,3 +11,6 @@ func slice(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
 
 // past is the address i values after p.
 func past(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+
+// addressOf is where a slice begins.
+func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

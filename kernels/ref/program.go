@@ -98,6 +98,8 @@ func bind(op queue.Op) (run func() error, err error) {
 		return bindHeadInput(o)
 	case *kernels.Product:
 		return bindProduct(o)
+	case *kernels.PartProduct:
+		return bindPartProduct(o)
 	case *kernels.SwiGLU:
 		return bindSwiGLU(o)
 	case *kernels.Route:

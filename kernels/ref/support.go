@@ -43,8 +43,11 @@ func bindSupport(o *kernels.Support) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Vocab < 1 || o.Vocab > o.Stride {
-		return nil, fmt.Errorf("%d entries do not fit rows of %d", o.Vocab, o.Stride)
+	if o.Blocks == nil && o.Most != 0 {
+		return nil, fmt.Errorf("%d blocks a row were announced and none given", o.Most)
+	}
+	if most := o.Vocab + kernels.BlockOutputs*o.Most; o.Vocab < 1 || most > o.Stride {
+		return nil, fmt.Errorf("%d entries do not fit rows of %d", most, o.Stride)
 	}
 	logits, err := floats(o.Logits, "logits", 0)
 	if err != nil {
@@ -61,7 +64,11 @@ func bindSupport(o *kernels.Support) (func() error, error) {
 			if err != nil {
 				return err
 			}
-			row = row[:o.Vocab]
+			entries := o.Vocab
+			if o.Blocks != nil {
+				entries += kernels.BlockOutputs * int(kernels.Int32s(o.Blocks)[i*(1+o.Most)])
+			}
+			row = row[:entries]
 			w := out[i*kernels.SupportWords : (i+1)*kernels.SupportWords]
 			top, z := PartitionSum(row, s.InvT[i])
 			ids := w[4 : 4+kernels.SupportTop]

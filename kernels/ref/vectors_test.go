@@ -10,6 +10,7 @@ import (
 
 // open gives a device that the test closes at its end.
 func open(t testing.TB) kernels.Device {
+	t.Helper()
 	d := ref.New()
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {

@@ -252,7 +252,7 @@ func (l *loader) ungroup(d *DeltaNet, p string) {
 	qkvz := l.linear(p+"in_proj_qkvz", c.ConvWidth()+c.ValueWidth(), c.HiddenSize)
 	ba := l.linear(p+"in_proj_ba", 2*c.LinearValueHeads, c.HiddenSize)
 	// rows picks n rows at offset from in each key head's block of the given size
-	rows := func(m *weights.Matrix, block, from, n int, list ...int) []int {
+	rows := func(block, from, n int, list ...int) []int {
 		for g := range c.LinearKeyHeads {
 			for i := range n {
 				list = append(list, g*block+from+i)
@@ -261,13 +261,13 @@ func (l *loader) ungroup(d *DeltaNet, p string) {
 		return list
 	}
 	block := 2*dk + 2*r*dv
-	qkv := rows(qkvz, block, 0, dk)
-	qkv = rows(qkvz, block, dk, dk, qkv...)
-	qkv = rows(qkvz, block, 2*dk, r*dv, qkv...)
+	qkv := rows(block, 0, dk)
+	qkv = rows(block, dk, dk, qkv...)
+	qkv = rows(block, 2*dk, r*dv, qkv...)
 	d.QKV = l.gather(qkvz, qkv)
-	d.Z = l.gather(qkvz, rows(qkvz, block, 2*dk+r*dv, r*dv))
-	d.B = l.gather(ba, rows(ba, 2*r, 0, r))
-	d.A = l.gather(ba, rows(ba, 2*r, r, r))
+	d.Z = l.gather(qkvz, rows(block, 2*dk+r*dv, r*dv))
+	d.B = l.gather(ba, rows(2*r, 0, r))
+	d.A = l.gather(ba, rows(2*r, r, r))
 }
 
 func (l *loader) gather(m *weights.Matrix, rows []int) *weights.Matrix {

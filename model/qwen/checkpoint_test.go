@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -178,8 +179,11 @@ func TestRawAndMLXTwinsAreTheSameModelToTheBit(t *testing.T) {
 // between a random matrix and its quantised copy.
 func TestQuantisedCheckpointsResembleTheirOriginals(t *testing.T) {
 	for _, twins := range [][2]string{
-		{"qwen3_5-tied", "qwen3_5-tied-mlx4"}, {"qwen3_5-untied", "qwen3_5-untied-mlx-mixed"}, {"qwen3_5-heads", "qwen3_5-heads-mlx4"},
-		{"qwen3_5_moe", "qwen3_5_moe-mlx4"}, {"qwen3_next", "qwen3_next-mlx4"},
+		{"qwen3_5-tied", "qwen3_5-tied-mlx4"},
+		{"qwen3_5-untied", "qwen3_5-untied-mlx-mixed"},
+		{"qwen3_5-heads", "qwen3_5-heads-mlx4"},
+		{"qwen3_5_moe", "qwen3_5_moe-mlx4"},
+		{"qwen3_next", "qwen3_next-mlx4"},
 	} {
 		t.Run(twins[1], func(t *testing.T) {
 			am, av := parts(mustLoad(t, folder(t, twins[0])))
@@ -282,12 +286,8 @@ func TestNamesOfEveryLayoutAreFound(t *testing.T) {
 		files := folder(t, "qwen3_5-untied")
 		ts := read(t, files["model.safetensors"])
 		out := ts.cut("model.", names[0])
-		for n, x := range ts.cut("lm_head.", names[1]) {
-			out[n] = x
-		}
-		for n, x := range ts {
-			out[n] = x
-		}
+		maps.Copy(out, ts.cut("lm_head.", names[1]))
+		maps.Copy(out, ts)
 		files["model.safetensors"] = out.bytes()
 		same(t, want, mustLoad(t, files))
 	}

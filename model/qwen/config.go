@@ -48,8 +48,7 @@ type Config struct {
 // ContextLength is the most tokens of a text, prompt included.
 func (c *Config) ContextLength() int { return c.MaxPositions }
 
-// KeyWidth, ValueWidth and ConvWidth are the channels of all delta-net key heads, of all value
-// heads, and of q, k and v together.
+// KeyWidth is the channels of all delta-net key heads.
 func (c *Config) KeyWidth() int { return c.LinearKeyHeads * c.LinearKeyDim }
 
 // ValueWidth is the channels of all delta-net value heads.

@@ -2,6 +2,7 @@ package qwen
 
 import (
 	"fmt"
+	"slices"
 
 	"mtplx/kernels"
 	"mtplx/model/weights"
@@ -76,8 +77,8 @@ func (u *uploader) alloc(n int, label string) queue.Buffer {
 }
 
 func (u *uploader) release() {
-	for i := len(u.held) - 1; i >= 0; i-- {
-		u.held[i].Release()
+	for _, h := range slices.Backward(u.held) {
+		h.Release()
 	}
 	u.held = nil
 }

@@ -2,6 +2,8 @@ package qwen
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"mtplx/kernels"
 	"mtplx/sched/page"
@@ -14,6 +16,7 @@ import (
 type Forward struct {
 	m      *Model
 	head   bool
+	vocab  int
 	slots  *kernels.Slots
 	rows   int
 	lanes  int
@@ -21,9 +24,17 @@ type Forward struct {
 
 	program queue.Program
 	queue   queue.Queue
-	logits  queue.Buffer
+	logits  queue.Buffer // [rows of logits][stride]
+	stride  int
 	support queue.Buffer
-	held    []interface{ Release() }
+
+	// A head that proposes from part of the vocabulary: the first ids, and the blocks listed for each row of
+	// logits. ids and row are room for Top and Logits to name real tokens.
+	first  int
+	blocks queue.Buffer
+	ids    []int32
+	row    []float32
+	held   []interface{ Release() }
 }
 
 // Begin empties the forward for a new batch.
@@ -96,6 +107,10 @@ func (f *Forward) Add(span *page.Span) error {
 	for i := range span.Logits {
 		s.Logit[f.wanted] = int32(f.rows + n - span.Logits + i)
 		s.InvT[f.wanted] = invT
+		if f.first > 0 {
+			list := f.list(f.wanted)
+			list[0] = int32(copy(list[1:], span.Blocks))
+		}
 		f.wanted++
 	}
 	f.rows += n
@@ -118,13 +133,61 @@ func (f *Forward) Top(i int) (ids []int32, logits []float32, maxLogit, z float32
 	at := i * kernels.SupportWords
 	w, x := kernels.Int32s(f.support)[at:], kernels.Floats(f.support)[at:]
 	n := int(w[2])
-	return w[4 : 4+n], x[4+kernels.SupportTop : 4+kernels.SupportTop+n], x[0], x[1]
+	ids, logits = w[4:4+n], x[4+kernels.SupportTop:4+kernels.SupportTop+n]
+	if f.first > 0 {
+		ids = f.named(i, ids)
+	}
+	return ids, logits, x[0], x[1]
 }
 
-// Logits returns the whole i-th wanted row, vocabulary entries only. A view, valid until Begin.
+// Narrow tells what part of the vocabulary the logits cover: the ids below first, and at most `most` blocks of
+// 16 ids that a span lists. first 0 is the whole vocabulary.
+func (f *Forward) Narrow() (first, most int) {
+	if f.first == 0 {
+		return 0, 0
+	}
+	return f.first, draftBlocks
+}
+
+// list is where row i's blocks are: their number, then each.
+func (f *Forward) list(i int) []int32 {
+	return kernels.Int32s(f.blocks)[i*(1+draftBlocks):][:1+draftBlocks]
+}
+
+// named turns places in row i into ids.
+func (f *Forward) named(i int, places []int32) []int32 {
+	if f.ids == nil {
+		f.ids = make([]int32, f.m.opt.Logits*kernels.SupportTop)
+	}
+	ids := f.ids[i*kernels.SupportTop:][:len(places)]
+	list := f.list(i)[1:]
+	for j, at := range places {
+		if n := int(at) - f.first; n >= 0 {
+			at = list[n/kernels.BlockOutputs]*kernels.BlockOutputs + int32(n%kernels.BlockOutputs)
+		}
+		ids[j] = at
+	}
+	return ids
+}
+
+// Logits returns the whole i-th wanted row, tokens only. A view, valid until Begin or the next call.
 func (f *Forward) Logits(i int) []float32 {
-	v := f.m.cfg.VocabSize
-	return kernels.Floats(f.logits)[i*v : (i+1)*v]
+	stored := kernels.Floats(f.logits)[i*f.stride:][:f.stride]
+	if f.first == 0 {
+		return stored[:f.vocab]
+	}
+	if f.row == nil {
+		f.row = make([]float32, f.vocab)
+	}
+	for id := copy(f.row, stored[:f.first]); id < f.vocab; id++ {
+		f.row[id] = float32(math.Inf(-1))
+	}
+	list := f.list(i)
+	for j, b := range list[1 : 1+list[0]] {
+		at := int(b) * kernels.BlockOutputs
+		copy(f.row[at:min(at+kernels.BlockOutputs, f.vocab)], stored[f.first+j*kernels.BlockOutputs:])
+	}
+	return f.row
 }
 
 // Hidden returns the final-norm output of row i of the last forward that `state` took part in: of
@@ -147,8 +210,8 @@ func (f *Forward) Close() {
 	if f.program != nil {
 		f.program.Release()
 	}
-	for i := len(f.held) - 1; i >= 0; i-- {
-		f.held[i].Release()
+	for _, h := range slices.Backward(f.held) {
+		h.Release()
 	}
 	f.held = nil
 }

@@ -163,7 +163,7 @@ func TestLogitsDoNotDependOnTheSchedule(t *testing.T) {
 		many := newRig(t, ck, 2, opt)
 		t.Run(mode.String(), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				playSchedule(rt, t, many, texts[:], want[:], ck.VocabSize)
+				playSchedule(t, rt, many, texts[:], want[:], ck.VocabSize)
 			})
 		})
 	}
@@ -175,7 +175,8 @@ type player struct {
 	text int
 }
 
-func playSchedule(rt *rapid.T, t *testing.T, r *rig, texts [][]int32, want [][][]float32, vocab int) {
+func playSchedule(t *testing.T, rt *rapid.T, r *rig, texts [][]int32, want [][][]float32, vocab int) {
+	t.Helper()
 	var live []*player
 	defer func() {
 		for _, p := range live {

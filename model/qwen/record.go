@@ -42,7 +42,7 @@ func (m *Model) NewHead(q queue.Queue) (*Forward, error) {
 }
 
 func (m *Model) record(q queue.Queue, head bool, vocab kernels.Weight) (*Forward, error) {
-	f := &Forward{m: m, head: head}
+	f := &Forward{m: m, head: head, vocab: m.vocab}
 	r := &recorder{m: m, f: f, bufs: map[string]queue.Buffer{}, acts: map[actKey]queue.Buffer{}}
 	label := "trunk"
 	if head {
@@ -80,7 +80,14 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	r.x = r.buffer("residual", m.opt.Rows*h)
 	r.width = r.projWidth()
 	r.proj = r.buffer("projections", m.opt.Rows*r.width)
-	f.logits = r.buffer("logits", m.opt.Logits*m.cfg.VocabSize)
+	if f.head && m.opt.DraftVocabulary > 0 {
+		f.first = m.opt.DraftVocabulary
+		f.stride = f.first + draftBlocks*kernels.BlockOutputs
+		f.blocks = r.buffer("draft blocks", m.opt.Logits*(1+draftBlocks))
+	} else {
+		f.stride = m.cfg.VocabSize
+	}
+	f.logits = r.buffer("logits", m.opt.Logits*f.stride)
 	f.support = r.buffer("support", m.opt.Logits*kernels.SupportWords)
 	if r.err != nil {
 		return
@@ -104,8 +111,15 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	r.do(&kernels.Norm{S: s, Width: h, Eps: eps, Gain: gain, X: r.x, Y: m.hidden, YMap: kernels.FromOut})
 	out := r.activations("vocabulary", 1, vocab)
 	r.do(&kernels.Quantize{S: s, X: m.hidden, XMap: kernels.LogitOut, Acts: out})
-	r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: f.logits, Stride: m.cfg.VocabSize})
-	r.do(&kernels.Support{S: s, Vocab: m.cfg.VocabSize, Stride: m.cfg.VocabSize, Logits: f.logits, Out: f.support})
+	if f.first > 0 {
+		r.do(&kernels.PartProduct{
+			S: s, X: out, W: vocab, First: f.first, Limit: m.vocab, Most: draftBlocks, Blocks: f.blocks, Out: f.logits, Stride: f.stride,
+		})
+		r.do(&kernels.Support{S: s, Vocab: f.first, Most: draftBlocks, Blocks: f.blocks, Stride: f.stride, Logits: f.logits, Out: f.support})
+		return
+	}
+	r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: f.logits, Stride: f.stride})
+	r.do(&kernels.Support{S: s, Vocab: m.vocab, Stride: f.stride, Logits: f.logits, Out: f.support})
 }
 
 // layer records x = x + mixer(norm(x)); x = x + mlp(norm(x)) (architectures: pre-norm residual).

@@ -96,7 +96,7 @@ func (m *Matrix) Row(dst []float32, row int) {
 	var codes [128]uint8
 	stored := s.weight[r*s.stride : (r+1)*s.stride]
 	bytes := m.Group * m.Bits / 8
-	for g := 0; g < m.In/m.Group; g++ {
+	for g := range m.In / m.Group {
 		scale, bias := m.ScaleBias(row, g)
 		c := codes[:m.Group]
 		unpack(c, stored[g*bytes:(g+1)*bytes], m.Bits)

@@ -57,13 +57,13 @@ func Requantize(m *Matrix, bits, group int) (*Matrix, error) {
 				}
 				for row := lo; row < min(lo+requantizeRows, m.Out); row++ {
 					m.Row(values, row)
-					any, err := quantizeRow(&src, row, values, codes, bits, group)
+					biased, err := quantizeRow(&src, row, values, codes, bits, group)
 					if err != nil {
 						err = fmt.Errorf("requantize %s: row %d: %w", m.name, row, err)
 						failed.Store(&err)
 						return
 					}
-					if any {
+					if biased {
 						nonzero.Store(true)
 					}
 				}

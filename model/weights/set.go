@@ -39,6 +39,7 @@ type mappings struct {
 	mu     sync.Mutex
 	data   map[string][]byte
 	unmaps []func() error
+	files  [][]byte // those of data that are mapped from files
 }
 
 // store finds a checkpoint's files. The names it is given are local, slash-separated and clean.
@@ -247,6 +248,7 @@ func (s *Set) open(file string) ([]Tensor, error) {
 		m.data[file] = data
 		if release != nil {
 			m.unmaps = append(m.unmaps, release)
+			m.files = append(m.files, data)
 		}
 	}
 	return parseSafetensors(file, data)
@@ -295,6 +297,20 @@ func (s *Set) File(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Drop tells the system that the weights will not be read again soon, as when a device has its own
+// copy of them: the files' pages leave this process's memory and come back when they are touched.
+// Checkpoints in memory keep theirs. It may run beside readers.
+func (s *Set) Drop() {
+	if s.mapped == nil {
+		return
+	}
+	s.mapped.mu.Lock()
+	defer s.mapped.mu.Unlock()
+	for _, data := range s.mapped.files {
+		dropPages(data)
+	}
+}
+
 // Close unmaps the files. Nothing that came from the Set may be used afterwards.
 func (s *Set) Close() error {
 	if s.mapped == nil {
@@ -306,7 +322,7 @@ func (s *Set) Close() error {
 	for _, f := range s.mapped.unmaps {
 		err = errors.Join(err, f())
 	}
-	s.mapped.unmaps, s.mapped.data = nil, map[string][]byte{}
+	s.mapped.unmaps, s.mapped.files, s.mapped.data = nil, nil, map[string][]byte{}
 	s.tensors, s.names = nil, nil
 	return err
 }

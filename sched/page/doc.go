@@ -18,6 +18,8 @@
 //     every shared page from the first position that a forward may write.
 //  2. Fork copies no page; it copies one recurrent state and one tape.
 //  3. A failed Extend or Fork changes nothing.
+//     The same holds for Resume, which opens a session from pages that others keep and a Checkpoint, a
+//     copy of one recurrent state: many sessions may resume from one checkpoint.
 //  4. Pool methods are safe for concurrent use; a State belongs to one goroutine at a time.
 //
 // Positions that were never written hold whatever the page held before: readers stop at length.

@@ -38,6 +38,9 @@ type Pool struct {
 	free  []int32 // pages nobody holds, used from the end
 	refs  []int32 // of each page
 	slots []int32 // session slots nobody holds
+
+	spare  []queue.Buffer // of released checkpoints
+	closed bool
 }
 
 // NewPool allocates a pool. The device commits memory as it is first touched, so that a
@@ -86,6 +89,14 @@ func (p *Pool) Free() (pages, sessions int) {
 
 // Close releases the device memory. No State may be used afterwards.
 func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	spare := p.spare
+	p.spare = nil
+	p.mu.Unlock()
+	for _, b := range spare {
+		b.Release()
+	}
 	for _, b := range []queue.Buffer{p.KV, p.Recurrent, p.Tapes} {
 		if b != nil {
 			b.Release()

@@ -32,6 +32,9 @@ type Span struct {
 	// normaliser is computed at (0 counts as 1).
 	Logits      int
 	Temperature float64
+	// Blocks are the blocks of ids that a head span's logits cover besides the first ids, for a forward
+	// that covers part of the vocabulary.
+	Blocks []int32
 }
 
 // NewState opens an empty session.

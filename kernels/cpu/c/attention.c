@@ -1,14 +1,14 @@
-// Attention of up to four queries over one split of 128 positions (two pages); see
+// Attention of up to eight queries over one split of 128 positions (two pages); see
 // kernels.Attention for the arithmetic and kernels.AttnDims for the layout of pages.
 #include "vec.h"
 
 struct attend {
   const void *k[2], *v[2]; // a head's keys and values in the two pages
-  const float *q[4];
-  float *o[4];     // [hd] each
+  const float *q[8];
+  float *o[8];     // [hd] each
   float *ml;       // m and l of each query
-  float *p;        // scratch [4][128]
-  long count[4];   // positions of the split that each query sees, 1..128
+  float *p;        // scratch [8][128]
+  long count[8];   // positions of the split that each query sees, 1..128
   long queries, hd;
 };
 
@@ -18,9 +18,9 @@ typedef const u16 *hp;
 INLINE v16 low(u16 x) { return (v16)(x << 16); }
 INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
 
-// scores of T tiles of 16 tokens for Q queries, over bfloat16 or float32 keys
+// scores of T tiles of 16 tokens for Q queries from q0 on, over bfloat16 or float32 keys
 #define SCORES(name, T, Q, F32)                                                           \
-  INLINE void name(const struct attend *a, const char *k, long first) {                   \
+  INLINE void name(const struct attend *a, const char *k, long first, long q0) {          \
     v16 s[T][Q];                                                                          \
     for (int t = 0; t < T; t++)                                                           \
       for (int j = 0; j < Q; j++) s[t][j] = splat(0);                                     \
@@ -36,24 +36,24 @@ INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
           x0 = low(h), x1 = high(h);                                                      \
         }                                                                                 \
         for (int j = 0; j < Q; j++) {                                                     \
-          s[t][j] = fma16(x0, splat(a->q[j][i]), s[t][j]);                                \
-          s[t][j] = fma16(x1, splat(a->q[j][i + 1]), s[t][j]);                            \
+          s[t][j] = fma16(x0, splat(a->q[q0 + j][i]), s[t][j]);                                \
+          s[t][j] = fma16(x1, splat(a->q[q0 + j][i + 1]), s[t][j]);                            \
         }                                                                                 \
       }                                                                                   \
     for (int t = 0; t < T; t++)                                                           \
-      for (int j = 0; j < Q; j++) store(a->p + 128 * j + first + 16 * t, s[t][j]);        \
+      for (int j = 0; j < Q; j++) store(a->p + 128 * (q0 + j) + first + 16 * t, s[t][j]);        \
   }
 
-// values of T tiles of 16 dims for Q queries
+// values of T tiles of 16 dims for Q queries from q0 on
 #define VALUES(name, T, Q, F32)                                                           \
-  INLINE void name(const struct attend *a, long d) {                                      \
+  INLINE void name(const struct attend *a, long d, long q0) {                             \
     v16 o[T][Q];                                                                          \
     for (int t = 0; t < T; t++)                                                           \
       for (int j = 0; j < Q; j++) o[t][j] = splat(0);                                     \
-    long least = a->count[0], most = a->count[0];                                         \
+    long least = a->count[q0], most = a->count[q0];                                         \
     for (int j = 1; j < Q; j++) {                                                         \
-      if (a->count[j] < least) least = a->count[j];                                       \
-      if (a->count[j] > most) most = a->count[j];                                         \
+      if (a->count[q0 + j] < least) least = a->count[q0 + j];                                       \
+      if (a->count[q0 + j] > most) most = a->count[q0 + j];                                         \
     }                                                                                     \
     for (long n = 0; n < most; n += 2) {                                                  \
       const char *v = (const char *)a->v[n >> 6];                                         \
@@ -67,19 +67,19 @@ INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
           x0 = low(h), x1 = high(h);                                                      \
         }                                                                                 \
         for (int j = 0; j < Q; j++) {                                                     \
-          const float *p = a->p + 128 * j + n;                                            \
+          const float *p = a->p + 128 * (q0 + j) + n;                                            \
           if (n + 2 <= least) {                                                           \
             o[t][j] = fma16(x0, splat(p[0]), o[t][j]);                                    \
             o[t][j] = fma16(x1, splat(p[1]), o[t][j]);                                    \
           } else {                                                                        \
-            if (n < a->count[j]) o[t][j] = fma16(x0, splat(p[0]), o[t][j]);               \
-            if (n + 1 < a->count[j]) o[t][j] = fma16(x1, splat(p[1]), o[t][j]);           \
+            if (n < a->count[q0 + j]) o[t][j] = fma16(x0, splat(p[0]), o[t][j]);               \
+            if (n + 1 < a->count[q0 + j]) o[t][j] = fma16(x1, splat(p[1]), o[t][j]);           \
           }                                                                               \
         }                                                                                 \
       }                                                                                   \
     }                                                                                     \
     for (int t = 0; t < T; t++)                                                           \
-      for (int j = 0; j < Q; j++) store(a->o[j] + d + 16 * t, o[t][j]);                   \
+      for (int j = 0; j < Q; j++) store(a->o[q0 + j] + d + 16 * t, o[t][j]);                   \
   }
 
 // softmax turns a query's scores into p and finds m and l.
@@ -111,53 +111,69 @@ INLINE void soften(const struct attend *a, int j) {
   SCORES(score##F##Q, 1, Q, F32)                                                          \
   VALUES(values##F##Q, TV, Q, F32)                                                        \
   VALUES(value##F##Q, 1, Q, F32)                                                          \
-  INLINE void attend##F##Q(const struct attend *a) {                                      \
-    long most = a->count[0];                                                              \
+  INLINE void attend##F##Q(const struct attend *a, long q0) {                             \
+    long most = a->count[q0];                                                             \
     for (int j = 1; j < Q; j++)                                                           \
-      if (a->count[j] > most) most = a->count[j];                                         \
+      if (a->count[q0 + j] > most) most = a->count[q0 + j];                               \
     const long size = F32 ? 4 : 2;                                                        \
     for (long n = 0; n < most;) {                                                         \
       const char *k = (const char *)a->k[n >> 6] + (n & 63) * a->hd * size;               \
       if ((n & 63) + 16 * TS <= 64 && n + 16 * (TS - 1) < most) {                         \
-        scores##F##Q(a, k, n);                                                            \
+        scores##F##Q(a, k, n, q0);                                                        \
         n += 16 * TS;                                                                     \
       } else {                                                                            \
-        score##F##Q(a, k, n);                                                             \
+        score##F##Q(a, k, n, q0);                                                         \
         n += 16;                                                                          \
       }                                                                                   \
     }                                                                                     \
-    for (int j = 0; j < Q; j++) soften(a, j);                                             \
+    for (int j = 0; j < Q; j++) soften(a, q0 + j);                                        \
     long d = 0;                                                                           \
-    for (; d + 16 * TV <= a->hd; d += 16 * TV) values##F##Q(a, d);                        \
-    for (; d < a->hd; d += 16) value##F##Q(a, d);                                         \
+    for (; d + 16 * TV <= a->hd; d += 16 * TV) values##F##Q(a, d, q0);                    \
+    for (; d < a->hd; d += 16) value##F##Q(a, d, q0);                                     \
   }
 
+// A query's sum over dims or positions is one chain of FMAs, so that it takes several tiles or queries at once to
+// keep the units busy; how many is a question of registers.
+#ifdef __AVX512F__
 ATTEND(b, 1, 4, 4, 0)
-ATTEND(b, 2, 2, 4, 0)
-ATTEND(b, 3, 2, 2, 0)
-ATTEND(b, 4, 1, 2, 0)
+ATTEND(b, 2, 4, 4, 0)
+ATTEND(b, 3, 4, 4, 0)
+ATTEND(b, 4, 4, 4, 0)
+ATTEND(b, 6, 2, 2, 0)
+ATTEND(b, 8, 2, 2, 0)
 ATTEND(f, 1, 4, 4, 1)
-ATTEND(f, 2, 2, 4, 1)
-ATTEND(f, 3, 2, 2, 1)
-ATTEND(f, 4, 1, 2, 1)
+ATTEND(f, 2, 4, 4, 1)
+ATTEND(f, 3, 4, 4, 1)
+ATTEND(f, 4, 4, 4, 1)
+ATTEND(f, 6, 2, 2, 1)
+ATTEND(f, 8, 2, 2, 1)
+#define WIDE(F)                                                                           \
+  case 6: attend##F##6(a, 0); return;                                                     \
+  case 8: attend##F##8(a, 0); return;
+#else
+ATTEND(b, 1, 4, 4, 0)
+ATTEND(b, 2, 2, TILES(4, 2), 0)
+ATTEND(b, 3, TILES(2, 1), TILES(2, 1), 0)
+ATTEND(b, 4, 1, TILES(2, 1), 0)
+ATTEND(f, 1, 4, 4, 1)
+ATTEND(f, 2, 2, TILES(4, 2), 1)
+ATTEND(f, 3, TILES(2, 1), TILES(2, 1), 1)
+ATTEND(f, 4, 1, TILES(2, 1), 1)
+#define WIDE(F)
+#endif
 
-void attendhalf(const struct attend *a) {
-  switch (a->queries) {
-  case 1: attendb1(a); break;
-  case 2: attendb2(a); break;
-  case 3: attendb3(a); break;
-  default: attendb4(a);
-  }
-}
+#define RUN(F)                                                                            \
+  switch (a->queries) { WIDE(F) }                                                         \
+  for (long q0 = 0; q0 < a->queries; q0 += 4) switch (a->queries - q0) {                  \
+    case 1: attend##F##1(a, q0); break;                                                   \
+    case 2: attend##F##2(a, q0); break;                                                   \
+    case 3: attend##F##3(a, q0); break;                                                   \
+    default: attend##F##4(a, q0);                                                         \
+    }
 
-void attendfloat(const struct attend *a) {
-  switch (a->queries) {
-  case 1: attendf1(a); break;
-  case 2: attendf2(a); break;
-  case 3: attendf3(a); break;
-  default: attendf4(a);
-  }
-}
+void attendhalf(const struct attend *a) { RUN(b) }
+
+void attendfloat(const struct attend *a) { RUN(f) }
 
 struct merge {
   float *o, *ml;              // running

@@ -56,6 +56,16 @@ void delta(const struct delta *a) {
     long r = 0;
     for (; r + 2 <= dk; r += 2) {
       v16 x = fma16(splat(k[r]), d, g * load(src + 16 * r));
+#ifdef __aarch64__ // x, y, d and four sums are more than the registers hold: one row of the state after the other
+      store(dst + 16 * r, x);
+      oe = fma16(x, splat(q[r]), oe);
+      ue = fma16(x, splat(kn[r]), ue);
+      __asm__ volatile("" ::: "memory");
+      v16 y = fma16(splat(k[r + 1]), d, g * load(src + 16 * r + 16));
+      store(dst + 16 * r + 16, y);
+      oo = fma16(y, splat(q[r + 1]), oo);
+      uo = fma16(y, splat(kn[r + 1]), uo);
+#else
       v16 y = fma16(splat(k[r + 1]), d, g * load(src + 16 * r + 16));
       store(dst + 16 * r, x);
       store(dst + 16 * r + 16, y);
@@ -63,6 +73,7 @@ void delta(const struct delta *a) {
       oo = fma16(y, splat(q[r + 1]), oo);
       ue = fma16(x, splat(kn[r]), ue);
       uo = fma16(y, splat(kn[r + 1]), uo);
+#endif
     }
     if (r < dk) {
       v16 x = fma16(splat(k[r]), d, g * load(src + 16 * r));

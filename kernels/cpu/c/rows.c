@@ -108,27 +108,50 @@ void add(float *y, const float *x, long n) { EACH(n, OUT(y, IN(y) + IN(x));) }
 
 struct chunk {
   const float *x;
-  float *strips; // greatest of each 16 entries
+  float *strips; // [n/256, rounded up][16]
   long n;
   float invt;
   float max, z; // results
 };
 
-// The greatest of up to 4096 logits, that of each strip, and the sum of exp((x-max)*invt).
+// The greatest of up to 4096 logits and the sum of exp((x-max)*invt). Strip c of a block of 256 entries is its
+// entries c, c+16, c+32, ..., so that the greatest of each comes without shuffles.
 void chunk(struct chunk *p) {
-  v16 m = splat(-__builtin_inff());
+  const v16 least = splat(-__builtin_inff());
+  v16 all = least;
   const float *x = p->x;
   long n = p->n;
-  for (long j = 0; j < n; j += 16) {
-    v16 v = n - j >= 16 ? load(x + j) : loadn(x + j, n - j);
-    if (n - j < 16)
-      for (long k = n - j; k < 16; k++) v[k] = -__builtin_inff();
-    m = pick(v > m, v, m);
-    p->strips[j / 16] = __builtin_reduce_max(v);
+  for (long b = 0; b < n; b += 256) {
+    const float *y = x + b;
+    long len = n - b < 256 ? n - b : 256, j = 0;
+    v16 m = least, o = least;
+    for (; j + 32 <= len; j += 32) {
+      v16 v = load(y + j), w = load(y + j + 16);
+      m = pick(v > m, v, m);
+      o = pick(w > o, w, o);
+    }
+    for (; j < len; j += 16) {
+      v16 v;
+      if (len - j >= 16) {
+        v = load(y + j);
+      } else {
+        v = loadn(y + j, len - j);
+        for (long k = len - j; k < 16; k++) v[k] = -__builtin_inff();
+      }
+      m = pick(v > m, v, m);
+    }
+    m = pick(o > m, o, m);
+    store(p->strips + b / 16, m);
+    all = pick(m > all, m, all);
   }
-  float top = __builtin_reduce_max(m);
+  float top = __builtin_reduce_max(all);
   v16 acc = splat(0), mv = splat(top), t = splat(p->invt);
   long i = 0;
+  for (; i + 64 <= n; i += 64) { // the terms of four vectors do not wait for each other, only their sum does
+    v16 e0 = exp16((load(x + i) - mv) * t), e1 = exp16((load(x + i + 16) - mv) * t);
+    v16 e2 = exp16((load(x + i + 32) - mv) * t), e3 = exp16((load(x + i + 48) - mv) * t);
+    acc = (((acc + e0) + e1) + e2) + e3;
+  }
   for (; i + 16 <= n; i += 16) acc += exp16((load(x + i) - mv) * t);
   if (i < n) {
     v16 e = exp16((loadn(x + i, n - i) - mv) * t);

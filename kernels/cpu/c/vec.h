@@ -1,5 +1,5 @@
 // Vectors of sixteen floats and the catalogue's primitives on them. The compiler maps a vector to
-// one AVX-512 register or two AVX registers; every operation is elementwise, and nothing is
+// one AVX-512 register, two AVX registers or four of NEON; every operation is elementwise, and nothing is
 // contracted or reassociated (-ffp-contract=off), so that all instruction sets give one result.
 #pragma once
 #include <stdint.h>
@@ -10,6 +10,14 @@ typedef int32_t i16 __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t u16 __attribute__((vector_size(64), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
+
+// NEON's 32 registers hold eight vectors. TILES chooses how many to work on side by side, which changes no
+// result.
+#ifdef __aarch64__
+#define TILES(others, neon) neon
+#else
+#define TILES(others, neon) others
+#endif
 
 INLINE v16 load(const float *p) { return *(const v16 *)p; }
 INLINE void store(float *p, v16 x) { *(v16 *)p = x; }

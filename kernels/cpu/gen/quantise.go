@@ -19,8 +19,9 @@ func quantisers() *asm {
 	a := &asm{args: "quantArgs"}
 	for _, bits := range []int{8, 16} {
 		a.quantiseVNNI(bits)
-		a.quantiseAVX2(bits)
+		a.quantiseAVX2(bits, false)
 	}
+	a.quantiseAVX2(16, true)
 	return a
 }
 
@@ -126,7 +127,8 @@ func (a *asm) quantiseVNNI(bits int) {
 	})
 }
 
-func (a *asm) quantiseAVX2(bits int) {
+// quantiseAVX2 keeps int16 codes as words in the order k0 k2 k1 k3, or as int8 planes.
+func (a *asm) quantiseAVX2(bits int, planes bool) {
 	if bits == 8 {
 		a.text.WriteString(`
 DATA packed8<>+0(SB)/8, $0x0000000400000000
@@ -136,9 +138,15 @@ DATA packed8<>+24(SB)/8, $0x0000000700000003
 GLOBL packed8<>(SB), RODATA|NOPTR, $32
 `)
 	}
-	a.quantiseBegin(fmt.Sprintf("quantise%dAVX2", bits), fmt.Sprintf("Rows of int%d codes.", bits))
+	name, doc := fmt.Sprintf("quantise%dAVX2", bits), fmt.Sprintf("Rows of int%d codes.", bits)
+	if planes {
+		name, doc = "quantise16AVXVNNI", "Rows of int16 codes as int8 planes."
+		a.constant("words128", 0x00800080)
+		a.constant("words255", 0x00ff00ff)
+	}
+	a.quantiseBegin(name, doc)
 	a.p("VPBROADCASTD X11, Y11")
-	if bits == 8 {
+	if bits == 8 || planes {
 		a.p("VMOVDQU packed8<>(SB), Y15")
 	}
 	a.label("group")
@@ -168,7 +176,7 @@ GLOBL packed8<>(SB), RODATA|NOPTR, $32
 	a.p("VPADDD X10, X8, X8")
 	for i := 0; i < 8; i += 2 {
 		a.p("VPACKSSDW Y%d, Y%d, Y%[2]d", i+1, i)
-		if bits == 16 {
+		if bits == 16 && !planes {
 			a.p("VPERMQ $0xd8, Y%d, Y%[1]d", i)
 			a.p("VPSHUFLW $0xd8, Y%d, Y%[1]d", i)
 			a.p("VPSHUFHW $0xd8, Y%d, Y%[1]d", i)
@@ -180,6 +188,21 @@ GLOBL packed8<>(SB), RODATA|NOPTR, $32
 			a.p("VPACKSSWB Y%d, Y%d, Y%[2]d", i+2, i)
 			a.p("VPERMD Y%d, Y15, Y%[1]d", i)
 			a.p("VMOVDQU Y%d, %d(DI)", i, 8*i)
+		}
+	}
+	if planes {
+		for i := 0; i < 8; i += 4 {
+			for j := i; j < i+4; j += 2 {
+				a.p("VPADDW words128<>(SB), Y%d, Y%d", j, j+1)
+				a.p("VPSRAW $8, Y%d, Y%[1]d", j+1)
+				a.p("VPAND words255<>(SB), Y%d, Y%[1]d", j)
+			}
+			a.p("VPACKSSWB Y%d, Y%d, Y%[2]d", i+3, i+1)
+			a.p("VPERMD Y%d, Y15, Y%[1]d", i+1)
+			a.p("VMOVDQU Y%d, %d(DI)", i+1, 8*i)
+			a.p("VPACKUSWB Y%d, Y%d, Y%[2]d", i+2, i)
+			a.p("VPERMD Y%d, Y15, Y%[1]d", i)
+			a.p("VMOVDQU Y%d, %d(DI)", i, 64+8*i)
 		}
 	}
 	a.quantiseEnd(func() {

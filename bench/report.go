@@ -1,0 +1,116 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Mode is one mode's medians and sums over a suite.
+type Mode struct {
+	TokS       float64 `json:"tok_s"` // median over prompts
+	TokSMin    float64 `json:"tok_s_min"`
+	TokSMax    float64 `json:"tok_s_max"`
+	FirstS     float64 `json:"ttft_s"`
+	PrefillTok float64 `json:"prefill_tok_s"`
+	Tokens     int     `json:"generated_tokens"`
+	Cycles     int     `json:"cycles"`
+	PerCycle   float64 `json:"tokens_per_cycle"`
+	Draft      float64 `json:"draft_time_s"`
+	Verify     float64 `json:"verify_time_s"`
+	Accept     float64 `json:"accept_time_s"`
+	Commit     float64 `json:"commit_time_s"`
+}
+
+// Report is the outcome of a suite.
+type Report struct {
+	Suite   string `json:"suite"`
+	Model   string `json:"model"`
+	Profile string `json:"profile"`
+	Device  string `json:"device"`
+	Prompts int    `json:"prompts"`
+	Rounds  int    `json:"rounds"`
+	Depth   int    `json:"depth"` // below 0: chosen cycle by cycle
+
+	Plain Mode `json:"ar"`
+	MTP   Mode `json:"mtp"`
+	// MeanSpeedup is the mean over prompts of MTP's rate over plain's; MedianSpeedup the median.
+	MeanSpeedup   float64 `json:"mean_speedup_vs_ar"`
+	MedianSpeedup float64 `json:"median_speedup_vs_ar"`
+	// Drafted and Accepted count drafts by depth; Acceptance is their ratio.
+	Drafted    []int     `json:"drafted_by_depth"`
+	Accepted   []int     `json:"accepted_by_depth"`
+	Acceptance []float64 `json:"acceptance_by_depth"`
+
+	speedups []float64
+}
+
+func (r *Report) finish(plain, mtp *group) {
+	r.Plain, r.MTP = plain.mode(), mtp.mode()
+	r.Drafted, r.Accepted = append([]int{}, mtp.drafted...), append([]int{}, mtp.accepted...)
+	r.Acceptance = []float64{}
+	for i, n := range r.Drafted {
+		r.Acceptance = append(r.Acceptance, float64(r.Accepted[i])/float64(max(n, 1)))
+	}
+	for _, s := range r.speedups {
+		r.MeanSpeedup += s / float64(len(r.speedups))
+	}
+	r.MedianSpeedup = median(r.speedups)
+}
+
+func (g *group) mode() Mode {
+	m := Mode{
+		TokS: median(g.rates), FirstS: median(g.first), PrefillTok: median(g.prefill), Tokens: g.tokens, Cycles: g.cycles,
+		Draft: g.draft, Verify: g.verify, Accept: g.accept, Commit: g.commit,
+	}
+	if len(g.rates) > 0 {
+		m.TokSMin, m.TokSMax = slices.Min(g.rates), slices.Max(g.rates)
+	}
+	if g.cycles > 0 {
+		m.PerCycle = float64(g.tokens) / float64(g.cycles)
+	}
+	return m
+}
+
+func median(x []float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
+	s := slices.Clone(x)
+	slices.Sort(s)
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}
+
+// depthName is the row's name: a depth below 0 is chosen cycle by cycle.
+func (r *Report) depthName() string {
+	if r.Depth < 0 {
+		return "auto"
+	}
+	return fmt.Sprintf("mtp %d", r.Depth)
+}
+
+// Print writes the report for people.
+func (r *Report) Print(w io.Writer) {
+	fmt.Fprintf(w, "%s: %d prompts x %d, %s, profile %s, %s\n", r.Suite, r.Prompts, r.Rounds, r.Model, r.Profile, r.Device)
+	for _, m := range []struct {
+		name string
+		*Mode
+	}{{"plain", &r.Plain}, {r.depthName(), &r.MTP}} {
+		fmt.Fprintf(w, "  %-6s %8.1f tok/s [%.0f-%.0f]  first token %.1f ms  prefill %.0f tok/s  %.2f tokens a cycle\n",
+			m.name, m.TokS, m.TokSMin, m.TokSMax, 1000*m.FirstS, m.PrefillTok, m.PerCycle)
+	}
+	var acc strings.Builder
+	for _, a := range r.Acceptance {
+		fmt.Fprintf(&acc, " %.2f", a)
+	}
+	fmt.Fprintf(w, "  speed-up %.2fx mean, %.2fx median; accepted by depth%s\n", r.MeanSpeedup, r.MedianSpeedup, acc.String())
+	t := r.MTP.Draft + r.MTP.Verify + r.MTP.Accept + r.MTP.Commit
+	if t > 0 {
+		fmt.Fprintf(w, "  mtp time: draft %.0f%%, verify %.0f%%, accept %.1f%%, commit %.1f%%\n",
+			100*r.MTP.Draft/t, 100*r.MTP.Verify/t, 100*r.MTP.Accept/t, 100*r.MTP.Commit/t)
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"mtplx/bench"
+	"mtplx/bench/suites"
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/stages/sample"
+)
+
+// benchCmd groups measurements.
+type benchCmd struct {
+	Run     benchRunCmd     `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Kernels benchKernelsCmd `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
+}
+
+// benchRunCmd runs one suite, or all.
+type benchRunCmd struct {
+	Suite  string `default:"coding" help:"Suite name, all, or a JSONL file."`
+	Depth  string `default:"3" help:"Drafts a cycle: 0 to 8, or auto."`
+	Rounds int    `default:"1" help:"How often the suite runs."`
+	Limit  int    `placeholder:"N" help:"Only the first N prompts."`
+	Seed   uint64 `default:"0" help:"Seed of the first round."`
+	JSON   bool   `help:"Print JSON, one object a suite."`
+
+	samplingFlags
+	modelFlags
+}
+
+// Run implements the command.
+func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
+	depth, err := parseDepth(c.Depth)
+	if err != nil {
+		return err
+	}
+	if c.Rounds < 1 || c.Limit < 0 {
+		return usage(fmt.Errorf("--rounds is %d and --limit %d", c.Rounds, c.Limit), "give at least 1 round and a limit that is not negative")
+	}
+	var base runtime.Request
+	if err := c.request(&base); err != nil {
+		return err
+	}
+	names := []string{c.Suite}
+	if c.Suite == "all" {
+		names = suites.Names()
+	}
+	var all [][]suites.Prompt
+	for _, name := range names {
+		prompts, err := loadSuite(name)
+		if err != nil {
+			return usage(err, "known suites are "+strings.Join(suites.Names(), ", "))
+		}
+		if c.Limit > 0 && c.Limit < len(prompts) {
+			prompts = prompts[:c.Limit]
+		}
+		all = append(all, prompts)
+	}
+	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for i, name := range names {
+		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
+		if !c.JSON {
+			o.Progress = func(done, total int) { fmt.Fprintf(s.err, "\r%s %d/%d ", name, done, total) }
+		}
+		rep, err := bench.Run(ctx, name, all[i], generate(r, base), o)
+		if err != nil {
+			return err
+		}
+		rep.Model, rep.Profile = r.Name, r.Profile.Name
+		rep.Device = fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
+		if c.JSON {
+			if err := json.NewEncoder(s.out).Encode(rep); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprint(s.err, "\r")
+		rep.Print(s.out)
+	}
+	return nil
+}
+
+func loadSuite(name string) ([]suites.Prompt, error) {
+	if strings.HasSuffix(name, ".jsonl") {
+		return suites.LoadFile(name)
+	}
+	return suites.Load(name)
+}
+
+// generate runs one prompt of a suite. Both modes run under the request's own rule: with `auto` that is
+// ratio, as for a request without a seed, and the seed only makes the run repeatable.
+func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
+	if base.Rule == sample.Auto {
+		base.Rule = sample.Ratio
+	}
+	return func(ctx context.Context, p suites.Prompt, depth int, seed uint64) (*bench.Sample, error) {
+		req := base
+		var err error
+		if req.Prompt, err = r.Encode(p.Prompt, p.System, p.Raw); err != nil {
+			return nil, err
+		}
+		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth != 0
+		res, err := r.Generate(ctx, req, nil)
+		if err != nil {
+			return nil, err
+		}
+		e := &res.Engine
+		return &bench.Sample{
+			Tokens: len(res.Tokens), DecodeS: (res.Elapsed - res.FirstToken).Seconds(), FirstS: res.FirstToken.Seconds(),
+			Prompt: res.Prompt, PromptS: e.PromptTime.Seconds(), Cycles: e.Cycles, Drafted: e.Drafted, Accepted: e.Accepted,
+			Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(), Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(),
+		}, nil
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/sched"
+	"mtplx/stages/sample"
+)
+
+// modelFlags choose what runs and how it computes.
+type modelFlags struct {
+	Model       string `placeholder:"DIR" help:"Checkpoint directory; without it the embedded default model runs." group:"Model"`
+	Profile     string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
+	Numeric     string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
+	DraftLMHead string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
+	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
+	Threads     int    `placeholder:"N" help:"Worker threads (default: all cores)." group:"Model"`
+	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
+}
+
+func (f *modelFlags) open() (*runtime.Runtime, error) {
+	p, err := runtime.FindProfile(f.Profile)
+	if err != nil {
+		return nil, err
+	}
+	if f.Context < 0 {
+		return nil, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
+	}
+	return runtime.Open(runtime.Options{
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
+	})
+}
+
+// samplingFlags choose how tokens are drawn.
+type samplingFlags struct {
+	Temperature      float64  `default:"0.6" help:"0 is greedy." group:"Sampling"`
+	TopP             float64  `default:"0.95" help:"Nucleus mass; 1 is off." group:"Sampling"`
+	TopK             int      `default:"20" help:"Candidates; 0 is off." group:"Sampling"`
+	MinP             float64  `default:"0" help:"Least probability, relative to the best; 0 is off." group:"Sampling"`
+	DraftTemperature *float64 `placeholder:"T" help:"Draft temperature (default: the model's contract)." group:"Sampling"`
+	DraftTopP        *float64 `placeholder:"P" help:"Draft nucleus." group:"Sampling"`
+	DraftTopK        *int     `placeholder:"K" help:"Draft candidates." group:"Sampling"`
+	Acceptance       string   `default:"auto" help:"Rule for drafts: ratio, coupled, or auto (coupled with a seed)." group:"Sampling"`
+}
+
+func (f *samplingFlags) request(r *runtime.Request) error {
+	r.Sampler = sample.Sampler{Temperature: f.Temperature, TopP: f.TopP, TopK: f.TopK, MinP: f.MinP}
+	if err := r.Sampler.Validate(); err != nil {
+		return usage(err, "")
+	}
+	if f.DraftTemperature != nil || f.DraftTopP != nil || f.DraftTopK != nil {
+		d := r.Sampler
+		if f.DraftTemperature != nil {
+			d.Temperature = *f.DraftTemperature
+		}
+		if f.DraftTopP != nil {
+			d.TopP = *f.DraftTopP
+		}
+		if f.DraftTopK != nil {
+			d.TopK = *f.DraftTopK
+		}
+		if err := d.Validate(); err != nil {
+			return usage(fmt.Errorf("draft sampler: %w", err), "")
+		}
+		r.DraftSampler = &d
+	}
+	var err error
+	r.Rule, err = sample.ParseRule(f.Acceptance)
+	return usage(err, "")
+}
+
+// maxDepth is the largest --depth.
+const maxDepth = 8
+
+// parseDepth reads --depth: a number of drafts, or auto.
+func parseDepth(value string) (int, error) {
+	if value == "auto" {
+		return sched.Auto, nil
+	}
+	depth, err := strconv.Atoi(value)
+	if err != nil || depth < 0 || depth > maxDepth {
+		return 0, usage(fmt.Errorf("--depth is %s", value), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", maxDepth))
+	}
+	return depth, nil
+}
+
+func usage(err error, fix string) error { return runtime.Fail(runtime.UsageProblem, err, fix) }

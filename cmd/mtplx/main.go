@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"mtplx/cmd/mtplx/runtime"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// cli is the command tree.
+type cli struct {
+	Run     runCmd   `cmd:"" help:"Answer one prompt."`
+	Serve   serveCmd `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
+	Bench   benchCmd `cmd:"" help:"Measure speed on prompt suites."`
+	QA      qaCmd    `cmd:"" name:"qa" help:"Check that results are what they must be."`
+	Version struct{} `cmd:"" help:"Print the version."`
+}
+
+// streams is where a command reads and writes; tests replace it.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// exitCode is how kong's own exits (help) leave the parser.
+type exitCode int
+
+// execute runs one command line and returns the exit code.
+func execute(args []string, s streams) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(exitCode)
+			if !ok {
+				panic(r)
+			}
+			code = int(c)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("mtplx"),
+		kong.Description("Runs language models that draft with their own multi-token-prediction heads, exactly.\n\nExample: mtplx run \"Write a Python function that checks if a number is prime.\""),
+		kong.UsageOnError(),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exitCode(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err)
+	}
+	jsonErrors := wantsJSON(args)
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(s, jsonErrors, "", runtime.Fail(runtime.UsageProblem, err, "mtplx --help lists commands, mtplx COMMAND --help its flags"))
+	}
+	if command.Command() == "version" {
+		fmt.Fprintln(s.out, "mtplx", version)
+		return 0
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(s)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = runtime.Fail(runtime.Interrupted, errors.New("interrupted"), "")
+	}
+	return report(s, jsonErrors, command.Command(), err)
+}
+
+// silent is a failure whose report the command has printed already.
+type silent struct{ error }
+
+func (s *silent) Unwrap() error { return s.error }
+
+func wantsJSON(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--json":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
+}
+
+// report prints a failure and returns its exit code.
+func report(s streams, asJSON bool, command string, err error) int {
+	if err == nil {
+		return 0
+	}
+	f := &runtime.Failure{Kind: runtime.General, Err: err}
+	errors.As(err, &f)
+	if _, quiet := errors.AsType[*silent](err); quiet {
+		return int(f.Kind)
+	}
+	if asJSON {
+		out := struct {
+			Error    string `json:"error"`
+			Message  string `json:"message"`
+			ExitCode int    `json:"exit_code"`
+			Fix      string `json:"fix,omitempty"`
+			Command  string `json:"command,omitempty"`
+		}{f.Kind.String(), strings.TrimSpace(f.Err.Error()), int(f.Kind), f.Fix, command}
+		_ = json.NewEncoder(s.out).Encode(out)
+		return int(f.Kind)
+	}
+	fmt.Fprintf(s.err, "mtplx: %v\n", err)
+	return int(f.Kind)
+}

@@ -1,0 +1,234 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"mtplx/kernels"
+	"mtplx/kernels/cpu"
+	"mtplx/model/chat"
+	"mtplx/model/demo"
+	"mtplx/model/qwen"
+	"mtplx/model/tokenizer"
+	"mtplx/model/weights"
+	"mtplx/sched"
+	"mtplx/sched/queue"
+	"mtplx/stages"
+)
+
+// Options say what to open and how.
+type Options struct {
+	Model   string // directory; "" is the embedded default checkpoint
+	Profile Profile
+	// DraftHead overrides the profile's draft head: "" (keep), "off", "4" or "3".
+	DraftHead string
+	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary, at least 4,096), "all",
+	// or a number.
+	DraftVocab string
+	Mode       string // overrides the profile's numeric mode when set
+	Threads    int    // 0: as many as the machine offers
+	Context    int    // 0: the checkpoint's own limit
+	Sessions   int    // 0: one
+}
+
+// Runtime is an opened model with its engine.
+type Runtime struct {
+	Name      string
+	Profile   Profile
+	Config    qwen.Config
+	Contract  qwen.Contract
+	Model     *qwen.Model
+	Device    kernels.Device
+	Tokenizer *tokenizer.Tokenizer
+	Template  *chat.Template
+	Engine    *sched.Engine
+	// Notices are things a user should know that are no errors: no MTP tensors, a contract that
+	// could not be read.
+	Notices []string
+
+	stop   []int32
+	queues []queue.Queue
+}
+
+// OpenSet opens a checkpoint's files: a directory, or the embedded default for "".
+func OpenSet(dir string) (*weights.Set, string, error) {
+	if dir == "" {
+		set, err := weights.OpenMemory("embedded default checkpoint", demo.Files())
+		return set, "mtplx-default", Fail(General, err, "")
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "", Fail(BadModel, fmt.Errorf("open model %q: no such directory", dir), "give --model a directory that holds config.json and safetensors, or leave it out for the embedded model")
+	case err != nil:
+		return nil, "", Fail(BadModel, fmt.Errorf("open model: %w", err), "")
+	case !info.IsDir():
+		return nil, "", Fail(BadModel, fmt.Errorf("open model %q: it is a file", dir), "give --model the directory that holds it")
+	}
+	set, err := weights.OpenDir(dir)
+	return set, filepath.Base(filepath.Clean(dir)), Fail(BadModel, err, "")
+}
+
+// LoadModel puts a checkpoint onto a new CPU device.
+func LoadModel(set *weights.Set, threads int, opt qwen.Options) (*qwen.Checkpoint, kernels.Device, *qwen.Model, error) {
+	ck, err := qwen.Load(set)
+	if err != nil {
+		kind := BadModel
+		if errors.Is(err, qwen.ErrUnsupported) {
+			kind = Unsupported
+		}
+		return nil, nil, nil, Fail(kind, err, "")
+	}
+	dev, err := cpu.New(cpu.Options{Threads: threads})
+	if err != nil {
+		return nil, nil, nil, Fail(Environment, err, "")
+	}
+	m, err := qwen.New(dev, ck, opt)
+	if err != nil {
+		_ = dev.Close()
+		return nil, nil, nil, Fail(NoResource, err, "")
+	}
+	return ck, dev, m, nil
+}
+
+// Open opens a model and starts its engine. The caller closes the runtime.
+func Open(o Options) (_ *Runtime, err error) {
+	opt, err := modelOptions(&o)
+	if err != nil {
+		return nil, err
+	}
+	set, name, err := OpenSet(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = set.Close() }() // the device keeps nothing of the files
+	r := &Runtime{Name: name, Profile: o.Profile}
+	defer func() {
+		if err != nil {
+			r.Close()
+		}
+	}()
+	text := make(chan error, 1)
+	go func() { text <- r.openText(set) }() // beside the weights: both take tens of milliseconds
+	ck, dev, m, err := LoadModel(set, o.Threads, opt)
+	if textErr := <-text; err == nil {
+		err = textErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Config, r.Contract, r.Device, r.Model = ck.Config, ck.Contract, dev, m
+	if e := ck.Contract.RuntimeContractError; e != "" {
+		r.Notices = append(r.Notices, "the model's mtplx_runtime.json cannot be used: "+e)
+	}
+	if !m.HasHead() {
+		r.Notices = append(r.Notices, "the model has no MTP tensors: decoding plainly, without drafts")
+	}
+	r.stop = stopTokens(set, r.Tokenizer, ck)
+	return r, r.start()
+}
+
+func modelOptions(o *Options) (qwen.Options, error) {
+	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions}
+	if o.Mode != "" {
+		m, err := kernels.ParseMode(o.Mode)
+		if err != nil {
+			return opt, Fail(UsageProblem, err, "")
+		}
+		opt.Mode = m
+	}
+	switch o.DraftHead {
+	case "":
+	case "off":
+		opt.DraftHeadBits = 0
+	case "4", "3":
+		opt.DraftHeadBits = int(o.DraftHead[0] - '0')
+	default:
+		return opt, Fail(UsageProblem, fmt.Errorf("unknown draft head %q", o.DraftHead), "--draft-lm-head takes off, 4 or 3")
+	}
+	var err error
+	if opt.DraftVocabulary, err = draftVocabulary(o.DraftVocab); err != nil {
+		return opt, err
+	}
+	if o.Threads < 0 {
+		return opt, Fail(UsageProblem, fmt.Errorf("--threads is %d", o.Threads), "give a positive number, or 0 for all the machine offers")
+	}
+	return opt, nil
+}
+
+func draftVocabulary(value string) (int, error) {
+	switch value {
+	case "", "auto":
+		return qwen.AutoDraftVocabulary, nil
+	case "all":
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, Fail(UsageProblem, fmt.Errorf("unknown draft vocabulary %q", value), "--draft-vocab takes auto, all, or how many tokens the head proposes from")
+	}
+	return n, nil
+}
+
+// openText reads what turns text into tokens and back.
+func (r *Runtime) openText(set *weights.Set) error {
+	data, err := set.File("tokenizer.json")
+	if err != nil {
+		return Fail(BadModel, fmt.Errorf("open tokenizer: %w", err), "the model directory needs a tokenizer.json")
+	}
+	if r.Tokenizer, err = tokenizer.Load(data); err != nil {
+		return Fail(BadModel, err, "")
+	}
+	r.Template, err = openTemplate(set)
+	return Fail(BadModel, err, "")
+}
+
+// start records the forwards and opens the engine.
+func (r *Runtime) start() error {
+	for _, label := range []string{"draft", "verify"} {
+		q, err := r.Device.NewQueue(label)
+		if err != nil {
+			return Fail(NoResource, err, "")
+		}
+		r.queues = append(r.queues, q)
+	}
+	r.Model.LimitVocabulary(r.Tokenizer.Size())
+	o := r.Model.Options()
+	env := sched.Env{
+		Vocabulary: r.Model.Vocabulary(),
+		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
+		NewState: r.Model.NewState, NewEvent: r.Device.NewEvent,
+		DraftQueue: r.queues[0], VerifyQueue: r.queues[1],
+		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },
+	}
+	if r.Model.HasHead() {
+		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
+	}
+	var err error
+	r.Engine, err = sched.Open(env)
+	return Fail(NoResource, err, "")
+}
+
+// Close ends the engine and releases the device.
+func (r *Runtime) Close() {
+	if r.Engine != nil {
+		r.Engine.Close()
+	}
+	for _, q := range r.queues {
+		q.Close()
+	}
+	if r.Model != nil {
+		r.Model.Close()
+	}
+	if r.Device != nil {
+		_ = r.Device.Close()
+	}
+}
+
+// StopTokens ends texts of this model.
+func (r *Runtime) StopTokens() []int32 { return slices.Clone(r.stop) }

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"mtplx/api"
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/model/tokenizer"
+	"mtplx/sched"
+	"mtplx/stages/commit"
+	"mtplx/stages/sample"
+)
+
+// serveCmd serves a model over HTTP.
+type serveCmd struct {
+	Host       string   `default:"127.0.0.1" help:"Address to listen at; beyond loopback it takes an API key." group:"Network"`
+	Port       int      `default:"8000" help:"Port to listen at; 0 takes a free one." group:"Network"`
+	Unix       string   `placeholder:"PATH" help:"Listen at a unix socket instead." group:"Network"`
+	TLSCert    string   `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) for HTTPS." group:"Network"`
+	TLSKey     string   `name:"tls-key" placeholder:"FILE" help:"Private key (PEM) of the certificate." group:"Network"`
+	APIKey     []string `name:"api-key" env:"MTPLX_AUTH" placeholder:"KEY" help:"Key that clients must send; may be repeated. Other users of this machine can see it here: prefer the environment or a file." group:"Network"`
+	APIKeyFile string   `name:"api-key-file" placeholder:"FILE" help:"File with one key a line." group:"Network"`
+	AllowHost  []string `placeholder:"NAME" help:"Further name by which a server on loopback may be called." group:"Network"`
+	CORSOrigin []string `name:"cors-origin" placeholder:"ORIGIN" help:"Web origin that may use the server; may be repeated; * is all." group:"Network"`
+	Pprof      string   `placeholder:"ADDR" help:"Serve Go's profiles at a loopback address, such as 127.0.0.1:6060." group:"Network"`
+
+	ModelID string   `name:"model-id" placeholder:"NAME" help:"Name of the model for clients (default: its directory's). mtplx always stands for it." group:"Serving"`
+	Alias   []string `placeholder:"NAME" help:"Further name of the model; may be repeated." group:"Serving"`
+
+	Sessions          int           `default:"4" help:"Answers written at once." group:"Serving"`
+	Queue             int           `default:"60" help:"Answers that may wait; more are refused." group:"Serving"`
+	RateLimit         int           `default:"0" help:"Requests a minute for each key, or each address without keys; 0 is no limit." group:"Serving"`
+	MaxResponseTokens int           `default:"0" help:"Most tokens of an answer; 0 is as many as fit." group:"Serving"`
+	MaxBody           int           `default:"33554432" help:"Most bytes of a request." group:"Serving"`
+	MaxConnections    int           `default:"4096" help:"Most open connections." group:"Serving"`
+	ReadTimeout       time.Duration `default:"30s" help:"Time for a request to arrive." group:"Serving"`
+	IdleTimeout       time.Duration `default:"2m" help:"Time between requests of a connection." group:"Serving"`
+	StallTimeout      time.Duration `default:"30s" help:"Time that a client may leave an answer unread." group:"Serving"`
+	PingInterval      time.Duration `default:"10s" help:"Silence in a stream after which a ping is sent." group:"Serving"`
+	DrainTimeout      time.Duration `default:"30s" help:"Time for answers to finish when the server is told to end; a second signal cuts them off." group:"Serving"`
+
+	GenerationMode string `default:"mtp" help:"mtp drafts with the head; ar decodes plainly." group:"Generation"`
+	Depth          string `default:"auto" help:"Drafts a cycle, 0 to 8, or auto: as many as pay." group:"Generation"`
+	Reasoning      string `default:"auto" enum:"auto,on,off" help:"Whether models that can think do, when a request does not say: auto, on, off." group:"Generation"`
+	WarmupTokens   int    `default:"16" help:"Tokens written before the first request." group:"Generation"`
+
+	LogLevel   string `default:"info" enum:"debug,info,warn,error" help:"Least level of what is logged: debug, info, warn, error." group:"Logging"`
+	LogFormat  string `default:"text" enum:"text,json" help:"text or json." group:"Logging"`
+	LogPrompts bool   `help:"Log prompts, too." group:"Logging"`
+
+	samplingFlags
+	modelFlags
+}
+
+// Run implements the command.
+func (c *serveCmd) Run(ctx context.Context, s streams) error {
+	// Both signals are heard from the beginning: the second one, which cuts answers off, must not be lost.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	cfg := api.Config{
+		Version: version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue,
+		Connections: c.MaxConnections, MaxBody: c.MaxBody, MaxTokens: c.MaxResponseTokens, ReadTimeout: c.ReadTimeout,
+		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.err), LogPrompts: c.LogPrompts,
+	}
+	if err := c.check(&cfg); err != nil {
+		return err
+	}
+	var req runtime.Request
+	if err := c.request(&req); err != nil {
+		return err
+	}
+	cfg.Defaults.Sampler = req.Sampler
+	ln, err := c.listen(ctx) // before the model is loaded: a taken port is known at once
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }()
+	r, err := c.openSessions() //nolint:contextcheck // the engine outlives the signal that ends the command
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, n := range r.Notices {
+		cfg.Log.Warn(n)
+	}
+	cfg.Model = c.model(r, req.DraftSampler)
+	if cfg.Defaults.Depth > cfg.Model.Depth {
+		return usage(fmt.Errorf("--depth is %d", cfg.Defaults.Depth), fmt.Sprintf("this model takes at most %d", cfg.Model.Depth))
+	}
+	if err := c.warmUp(ctx, r, &req); err != nil {
+		return err
+	}
+	server, err := api.New(cfg)
+	if err != nil {
+		return usage(err, "")
+	}
+	stopPprof, err := c.pprof(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopPprof()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	fmt.Fprintf(s.out, "mtplx %s serves %s at %s\n", version, cfg.Model.Name, c.url(ln))
+	select {
+	case err := <-served:
+		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
+	case <-ctx.Done(): // by the first signal, which is in signals, too
+	}
+	return c.drain(server, served, signals, cfg.Log) //nolint:contextcheck // ctx has ended; the drain has a time of its own
+}
+
+// drain lets answers finish, within the time there is and until a second signal.
+func (c *serveCmd) drain(server *api.Server, served <-chan error, signals <-chan os.Signal, log *slog.Logger) error {
+	log.Info("draining", "timeout", c.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for range 2 { // the one that began the drain, and another
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+		}
+		cancel()
+	}()
+	err := server.Drain(ctx)
+	if serveErr := <-served; serveErr != nil {
+		return serveErr
+	}
+	if err != nil {
+		return runtime.Fail(runtime.Interrupted, fmt.Errorf("answers were cut off: %w", err), "")
+	}
+	log.Info("drained")
+	return nil
+}
+
+// check reads what flags say beyond numbers.
+func (c *serveCmd) check(cfg *api.Config) error {
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{
+		{"--port", c.Port, 0},
+		{"--sessions", c.Sessions, 1},
+		{"--queue", c.Queue, 0},
+		{"--rate-limit", c.RateLimit, 0},
+		{"--max-response-tokens", c.MaxResponseTokens, 0},
+		{"--max-body", c.MaxBody, 1024},
+		{"--max-connections", c.MaxConnections, 1},
+		{"--warmup-tokens", c.WarmupTokens, 0},
+	} {
+		if n.value < n.least {
+			return usage(fmt.Errorf("%s is %d", n.flag, n.value), fmt.Sprintf("give at least %d", n.least))
+		}
+	}
+	if c.Port > 65535 {
+		return usage(fmt.Errorf("--port is %d", c.Port), "give 0 to 65535")
+	}
+	d := &cfg.Defaults
+	switch c.GenerationMode {
+	case "mtp":
+		d.Speculate = true
+	case "ar":
+	default:
+		return usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
+	}
+	var err error
+	if d.Depth, err = parseDepth(c.Depth); err != nil {
+		return err
+	}
+	d.Speculate = d.Speculate && d.Depth != 0
+	if c.Reasoning != "auto" {
+		d.Thinking = new(c.Reasoning == "on")
+	}
+	if cfg.Keys, err = c.keys(); err != nil {
+		return err
+	}
+	cfg.Anyhost = c.Unix != "" || !c.loopback()
+	if cfg.Anyhost && c.Unix == "" && len(cfg.Keys) == 0 {
+		return usage(fmt.Errorf("--host %s lets other machines in, and there is no API key", c.Host), "set MTPLX_AUTH or give --api-key-file, or listen at 127.0.0.1")
+	}
+	return nil
+}
+
+// loopback tells whether only this machine can reach the server.
+func (c *serveCmd) loopback() bool {
+	ip := net.ParseIP(c.Host)
+	return c.Host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (c *serveCmd) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of four names
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// options are what the flags say of the model.
+func (f *modelFlags) options() (runtime.Options, error) {
+	p, err := runtime.FindProfile(f.Profile)
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	if f.Context < 0 {
+		return runtime.Options{}, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
+	}
+	return runtime.Options{
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
+	}, nil
+}
+
+// openSessions opens the model with room for several sessions.
+func (c *serveCmd) openSessions() (*runtime.Runtime, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	o.Sessions = c.Sessions
+	return runtime.Open(o)
+}
+
+// model is what the server needs of a runtime.
+func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
+	m := api.Model{
+		Name: r.Name, Aliases: c.Alias, Created: time.Now(),
+		Context: r.Model.Options().Context, Depth: r.Model.Options().Depth, HasHead: r.Model.HasHead(), Vocabulary: r.Model.Vocabulary(),
+		Tokenizer: r.Tokenizer, Template: r.Template, StopTokens: r.StopTokens(), Engine: engine{r.Engine},
+		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },
+		Load: func() api.Load {
+			s := r.Engine.Status()
+			return api.Load{Pages: s.Pages, FreePages: s.FreePages}
+		},
+	}
+	if c.ModelID != "" {
+		m.Name = c.ModelID
+	}
+	if d := r.Contract.DraftSampler; d != nil {
+		m.DraftSampler = &sample.Sampler{Temperature: d.Temperature, TopP: d.TopP, TopK: d.TopK}
+	}
+	if draft != nil {
+		m.DraftSampler = draft
+	}
+	return m
+}
+
+// engine is a sched.Engine as the server sees it.
+type engine struct{ *sched.Engine }
+
+func (e engine) Start(r sched.Request) (api.Session, error) {
+	s, err := e.Engine.Start(r)
+	if err != nil {
+		return nil, err // not s: an interface that holds a nil session would not be nil
+	}
+	return s, nil
+}
+
+// warmUp writes a few tokens, so that the first request finds everything in memory.
+func (c *serveCmd) warmUp(ctx context.Context, r *runtime.Runtime, req *runtime.Request) error {
+	if c.WarmupTokens == 0 {
+		return nil
+	}
+	q := *req
+	var err error
+	if q.Prompt, err = r.Encode("Hello.", "", true); err != nil {
+		return err
+	}
+	q.MaxTokens, q.Speculate, q.Depth = c.WarmupTokens, c.GenerationMode == "mtp", 1
+	if _, err := r.Generate(ctx, q, nil); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package sched
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"mtplx/sched/page"
+	"mtplx/stages"
+)
+
+// leastChunk is the number of prompt rows that join running streams whatever they cost, so that every
+// prompt moves.
+const leastChunk = 4
+
+// form sends cycles while there are ready lanes and idle cycles.
+func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
+	for len(b.idle) > 0 && len(b.ready) > 0 {
+		cycles, lanes := e.flight(b)
+		if e.env.Cycles-len(b.idle) >= cycles {
+			return
+		}
+		e.pick(b, lanes)
+		if len(b.picked) == 0 {
+			return
+		}
+		c := b.idle[len(b.idle)-1]
+		if len(b.idle) == e.env.Cycles {
+			b.cohorts.landed = time.Now() // the device was idle until now
+		}
+		b.ids++
+		c.Reset(b.ids)
+		c.Times.Formed = time.Now()
+		e.share(b)
+		for _, s := range b.picked {
+			if err := s.lane.Err; err != nil { // it lost its place in the pool
+				e.end(b, s, err)
+				continue
+			}
+			rows := s.rows
+			if rows > 0 {
+				if err := e.extend(s, rows); err != nil {
+					if !errors.Is(err, page.ErrFull) || len(c.Lanes)+len(b.travelling) == 0 {
+						e.end(b, s, err)
+						continue
+					}
+					rows = 0 // others will give pages back
+				}
+			}
+			if rows == 0 {
+				b.ready = append(b.ready, s)
+				continue
+			}
+			s.head, s.at = s.lane.State.HeadLen(), s.lane.State.Len()+s.lane.Chunk
+			c.Lanes = append(c.Lanes, &s.lane)
+			b.travelling[&s.lane] = s
+		}
+		if len(c.Lanes) == 0 {
+			return
+		}
+		b.idle = b.idle[:len(b.idle)-1]
+		in <- c // never blocks: it has room for every cycle
+	}
+}
+
+// sweep ends the ready sessions whose time is over, so that their memory is free for those that wait.
+func (e *Engine) sweep(b *board) {
+	now, kept := time.Now(), b.ready[:0]
+	for _, s := range b.ready {
+		if err := s.over(now); err != nil {
+			e.end(b, s, err)
+			continue
+		}
+		b.deadline = earlier(b.deadline, s.deadline)
+		kept = append(kept, s)
+	}
+	clear(b.ready[len(kept):])
+	b.ready = kept
+}
+
+// pick takes the sessions of a cycle out of those that are ready, the longest wait first.
+func (e *Engine) pick(b *board, lanes int) {
+	slices.SortStableFunc(b.ready, func(x, y *Session) int { return cmp.Compare(x.turn, y.turn) })
+	b.picked = b.picked[:0]
+	kept := b.ready[:0]
+	for _, s := range b.ready {
+		if len(b.picked) < lanes && !s.lane.Out.Full() {
+			b.picked = append(b.picked, s)
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	clear(b.ready[len(kept):])
+	b.ready = kept
+}
+
+// share divides the rows of a forward: a row for every stream, then chunks of prompts, then drafts.
+func (e *Engine) share(b *board) {
+	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
+	rows := e.env.Rows
+	for _, s := range b.picked {
+		s.lane.Chunk, s.lane.Depth, s.rows = 0, 0, 0
+		switch {
+		case !s.lane.Decoding():
+			b.prompts = append(b.prompts, s)
+		case len(b.streams) < rows:
+			s.plan.Limit = s.limit(e.env.Context)
+			b.streams = append(b.streams, s)
+			b.plans = append(b.plans, s.plan)
+		}
+	}
+	budget := rows - len(b.streams)
+	if len(b.streams) > 0 && len(b.prompts) > 0 {
+		budget = min(budget, e.chunk(b, budget))
+	}
+	taken := 0
+	for _, s := range b.prompts {
+		if e.follows(b, s) || s.lane.Err != nil {
+			continue
+		}
+		s.lane.Chunk = min(s.left(), budget-taken)
+		s.rows = s.lane.Chunk
+		taken += s.rows
+	}
+	if len(b.streams) > 0 {
+		b.planner.Plan(b.plans, rows, taken)
+	}
+	for _, s := range b.streams {
+		s.lane.Depth = s.plan.Depth
+		s.rows = 1 + s.lane.Depth
+	}
+}
+
+// chunk is how many prompt rows may join the streams: as many as keep the cycle, by what forwards have cost,
+// within Stretch of what it would take without them, at the depths of the cycle before.
+func (e *Engine) chunk(b *board, most int) int {
+	c := &b.planner.Costs
+	rows, deepest := len(b.plans), 0
+	for _, l := range b.plans {
+		d := l.Usual()
+		rows += d
+		deepest = max(deepest, d)
+	}
+	quiet := c.Rest.At(len(b.plans)) + c.Verify.At(rows)
+	if deepest == 0 {
+		quiet += c.Bare.At(len(b.plans))
+	} else {
+		quiet += c.First.At(len(b.plans)) + float64(deepest-1)*c.Chain.At(len(b.plans))
+	}
+	history := func(n int) float64 { // of the head, in the cycle after
+		if c.Prompt.Known() || !c.Verify.Known() {
+			return c.Prompt.At(n)
+		}
+		return c.Bare.At(1) * c.Verify.At(n) / c.Verify.At(1)
+	}
+	n := most
+	for n > leastChunk && (!c.Verify.Known() || quiet+c.Verify.At(rows+n)-c.Verify.At(rows)+history(n) > e.env.Stretch*quiet) {
+		n = max(n*7/8, leastChunk)
+	}
+	return n
+}

@@ -1,0 +1,27 @@
+// Package sched admits sessions and sends them through decoding cycles. Engine owns the pipeline, the
+// cycles and the sessions' lanes; it decides which lanes go into a cycle, how many prompt rows and
+// drafts each brings, and takes them back when commit is done with them.
+//
+// Guarantees:
+//
+//  1. Start never blocks on the device: it queues the request or says why not. With a Pool in Env, a request
+//     is admitted when all the memory it may come to need is there, so that no session fails half way;
+//     one that could never fit is refused with the numbers.
+//  2. Sessions are admitted by arrival, a step of priority counting as a head start; ready lanes are taken by
+//     the longest wait. Nobody starves.
+//  3. While prompts load, a cycle with running streams is planned to take at most Stretch times what it would
+//     take without prompt rows, by what forwards have been measured to cost, or carries the least chunk.
+//  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
+//     lane; its memory is free again at the next cycle border.
+//  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,
+//     whatever the depths, chunks, company, cohorts and what the bank restored. TestRandomHistoriesChangeNoText
+//     holds all of it to that.
+//  6. Drain refuses newcomers and waits for the others; Close ends every session with an error, then every
+//     goroutine, and returns.
+//
+// Depths under Auto are package depth's choice, fed with the measured times of every cycle. Package bank
+// remembers what sessions computed; reuse.go says when it is asked and told.
+//
+// Engine's methods are safe for concurrent use; a Session is read by one goroutine, and may be cancelled
+// by any.
+package sched

@@ -1,0 +1,119 @@
+package sched
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mtplx/sched/page"
+	"mtplx/sched/queue"
+	"mtplx/stages"
+	"mtplx/stages/depth"
+)
+
+// measure feeds the planner with what a cycle cost and what became of its drafts.
+func (e *Engine) measure(b *board, c *stages.Cycle) {
+	t := &c.Times
+	rows, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0
+	for _, l := range c.Lanes {
+		if l.Err != nil {
+			return
+		}
+		rows += len(l.Span.Tokens)
+		n := l.State.HeadLen() - b.travelling[l].head // rows that the head has read
+		read, most = read+n, max(most, n)
+		if n := len(l.Drafts); n > 0 {
+			drafting++
+			deepest = max(deepest, n)
+			steps += n - 1
+			b.planner.Observe(b.travelling[l].plan, n, l.Accepted)
+		}
+	}
+	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.cohorts.switched) {
+		return
+	}
+	costs := &b.planner.Costs
+	costs.Verify.Observe(rows, (t.Verify + t.Accept).Seconds())
+	switch {
+	case read == 0:
+	case most > e.env.Depth+1: // more than a cycle commits: rows of a prompt
+		costs.Prompt.Observe(read, t.History.Seconds())
+	case drafting > 0:
+		costs.First.Observe(drafting, t.History.Seconds())
+	default:
+		costs.Bare.Observe(len(c.Lanes), t.History.Seconds())
+	}
+	if deepest > 1 {
+		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.History).Seconds()/float64(deepest-1))
+	}
+	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
+}
+
+// calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.
+func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error {
+	if e.env.Calibrate <= 0 {
+		return nil
+	}
+	st, err := e.env.NewState()
+	if err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	defer st.Release()
+	if err := st.Extend(min(e.env.Rows, e.env.Context)); err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	start := time.Now()
+	tokens := make([]int32, e.env.Rows)
+	done := e.env.NewEvent()
+	ticket := uint64(0)
+	timed := func(f stages.Forward, q queue.Queue, curve *depth.Curve, span page.Span) error {
+		least := time.Duration(0)
+		for range 2 {
+			f.Begin()
+			if err := f.Add(&span); err != nil {
+				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+			}
+			ticket++
+			from := time.Now()
+			if err := f.Submit(q, queue.Point{}, queue.Point{Event: done, Value: ticket}); err != nil {
+				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+			}
+			if err := done.Wait(context.Background(), ticket); err != nil {
+				return err
+			}
+			if err := q.Err(); err != nil {
+				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+			}
+			if d := time.Since(from); least == 0 || d < least {
+				least = d
+			}
+		}
+		curve.Observe(len(span.Tokens), least.Seconds())
+		return nil
+	}
+	for _, n := range []int{1, 2, 4, 8, 64, 256} {
+		if n > e.env.Rows || n > e.env.Context || n > 1 && time.Since(start) > e.env.Calibrate {
+			break
+		}
+		span := page.Span{State: st, Tokens: tokens[:n], Certain: n, Logits: 1}
+		if n <= e.env.Depth+1 {
+			span.Certain, span.Logits = 1, n
+		}
+		if err := timed(trunk, e.env.VerifyQueue, &costs.Verify, span); err != nil {
+			return err
+		}
+		if n > 1 || head == nil {
+			continue
+		}
+		step := page.Span{State: st, Tokens: tokens[:1], Chain: true, Logits: 1}
+		if err := timed(head, e.env.DraftQueue, &costs.Chain, step); err != nil {
+			return err
+		}
+		step.Logits = 0
+		if err := timed(head, e.env.DraftQueue, &costs.Bare, step); err != nil {
+			return err
+		}
+		costs.First.Observe(1, costs.Chain.At(1))
+	}
+	return nil
+}

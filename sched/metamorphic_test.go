@@ -1,0 +1,287 @@
+package sched
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mtplx/sched/bank"
+	"mtplx/sched/internal/fake"
+	"mtplx/stages/commit"
+	"mtplx/stages/sample"
+)
+
+// history is a random life of engines over one directory: sessions that share beginnings join, are cancelled,
+// run into deadlines and go on as next turns, under random options, with restarts in between.
+type history struct {
+	t    *testing.T
+	rng  *rand.Rand
+	disk string
+	// attention says that the model has no recurrent state.
+	attention bool
+	r         *rig
+	// texts are conversations so far, to go on from.
+	texts [][]int32
+	live  []*talk
+	done  int
+	seen  struct{ ended, cancelled, late, reused, refused, restarts int }
+}
+
+// talk is one session with a goroutine that reads it.
+type talk struct {
+	s      *Session
+	q      Request
+	text   string
+	finish string
+	err    error
+	ended  chan struct{}
+}
+
+func (h *history) open() {
+	rng := h.rng
+	build := fake.New
+	if h.attention {
+		build = fake.NewAttention
+	}
+	m, err := build(1+rng.IntN(8), 24+rng.IntN(60), rng.Float64())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	d, err := bank.OpenDisk(h.disk, int64(4000+rng.IntN(100_000)), slog.New(slog.DiscardHandler))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	o := bank.Options{Pool: m.Pool, Pages: 1 + rng.IntN(40), Bytes: int64(rng.IntN(5000)), Fingerprint: "m"}
+	if rng.IntN(4) > 0 {
+		o.Disk = d
+	} else {
+		defer d.Close()
+	}
+	r := &rig{model: m, draft: fake.NewQueue(3 * time.Millisecond), verify: fake.NewQueue(10 * time.Millisecond)}
+	r.verify.PerRow = time.Duration(rng.IntN(2000)) * time.Microsecond
+	env := Env{
+		Vocabulary: fake.Vocab, Context: 600, Rows: 3 + rng.IntN(100), Lanes: 1 + rng.IntN(6), Depth: 1 + rng.IntN(8),
+		Cycles: 1 + rng.IntN(3), Waiting: 1 + rng.IntN(12), Interval: 64 + rng.IntN(300), Stretch: 1 + 2*rng.Float64(),
+		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
+	}
+	m.Rows = env.Rows
+	if rng.IntN(3) > 0 {
+		env.Calibrate = time.Second
+	}
+	if env.Bank, err = bank.New(o); err != nil {
+		h.t.Fatal(err)
+	}
+	if r.Engine, err = Open(env); err != nil {
+		h.t.Fatal(err)
+	}
+	h.r = r
+}
+
+func (h *history) start() {
+	rng := h.rng
+	q := request(0, rng.Uint64())
+	switch {
+	case len(h.texts) > 0 && rng.IntN(3) > 0: // the next turn of something, or a part of it
+		old := h.texts[rng.IntN(len(h.texts))]
+		q.Prompt = slices.Clone(old[:len(old)-rng.IntN(1+len(old)/4*rng.IntN(2))])
+	default:
+		q.Prompt = request(1+rng.IntN(200), uint64(rng.IntN(4))).Prompt
+	}
+	for range rng.IntN(12) {
+		q.Prompt = append(q.Prompt, int32(rng.IntN(fake.Vocab)))
+	}
+	if len(q.Prompt) == 0 || len(q.Prompt) > 500 {
+		return
+	}
+	q.Limits.MaxTokens = 1 + rng.IntN(40)
+	q.Speculate = rng.IntN(5) > 0
+	q.Depth = rng.IntN(h.r.env.Depth+2) - 1
+	q.Policy = []string{"", "expected", "streak", "threshold"}[rng.IntN(4)]
+	if rng.IntN(2) == 0 {
+		q.Target.Temperature, q.Draft.Temperature = 0, 0
+	}
+	if rng.IntN(3) == 0 {
+		q.Shape = sample.Shape{Frequency: rng.Float64(), Presence: rng.Float64(), Repetition: 1 + rng.Float64(), Biases: []sample.Bias{{ID: int32(rng.IntN(fake.Vocab)), Value: 3}}}
+	}
+	if rng.IntN(4) == 0 {
+		q.Constraint = &rising{}
+	}
+	q.Logprobs = rng.IntN(4) == 0
+	q.Priority = rng.IntN(5) - 2
+	if rng.IntN(6) == 0 {
+		q.Deadline = time.Now().Add(time.Duration(rng.IntN(400)) * time.Millisecond)
+	}
+	q.Buffer = 1 + rng.IntN(60)
+	q.Reuse.Mode = []bank.Mode{bank.Share, bank.Share, bank.Share, bank.Clone, bank.Off}[rng.IntN(5)]
+	if rng.IntN(4) == 0 {
+		q.Reuse.Pinned = rng.IntN(len(q.Prompt) + 1)
+	}
+	if rng.IntN(3) == 0 {
+		q.Reuse.Stable = rng.IntN(len(q.Prompt) + 1)
+	}
+	s, err := h.r.Start(q)
+	var m *MemoryError
+	switch {
+	case errors.Is(err, ErrBusy), errors.As(err, &m):
+		h.seen.refused++
+		return
+	case err != nil:
+		h.t.Fatal(err)
+	}
+	k := &talk{s: s, q: q, ended: make(chan struct{})}
+	slow := time.Duration(rng.IntN(2)*rng.IntN(60)) * time.Millisecond
+	go func() {
+		defer close(k.ended)
+		var c commit.Chunk
+		var b strings.Builder
+		for c.Finish == "" {
+			if k.err = s.Next(context.Background(), &c); k.err != nil {
+				return
+			}
+			b.Write(c.Text)
+			time.Sleep(slow)
+		}
+		k.text, k.finish, k.err = b.String(), c.Finish, c.Err
+	}()
+	h.live = append(h.live, k)
+}
+
+// judge checks a session that has ended.
+func (h *history) judge(k *talk, closing bool) {
+	if k.q.Constraint != nil { // the session has used its own up
+		k.q.Constraint = &rising{}
+	}
+	want := plain(k.q)
+	reused, _ := k.s.Reused()
+	if reused > 0 {
+		h.seen.reused++
+	}
+	h.done++
+	switch {
+	case k.finish == "length" && k.text == want:
+		h.seen.ended++
+		text := slices.Clone(k.q.Prompt)
+		for _, c := range []byte(k.text) {
+			text = append(text, int32(c-'a'))
+		}
+		if h.texts = append(h.texts, text); len(h.texts) > 8 {
+			h.texts = h.texts[1:]
+		}
+	case k.finish == "error" && strings.HasPrefix(want, k.text) &&
+		(errors.Is(k.err, context.Canceled) && k.s.cancelled.Load() || errors.Is(k.err, ErrDeadline) && !k.q.Deadline.IsZero() || closing && errors.Is(k.err, ErrClosed)):
+		if errors.Is(k.err, ErrDeadline) {
+			h.seen.late++
+		} else {
+			h.seen.cancelled++
+		}
+	default:
+		h.t.Fatalf("session %d: prompt of %d (%d reused), depth %d, head %v: finish %q, error %v, text\n%s\nwant\n%s",
+			h.done, len(k.q.Prompt), reused, k.q.Depth, k.q.Speculate, k.finish, k.err, k.text, want)
+	}
+}
+
+func (h *history) step() {
+	switch x := h.rng.IntN(100); {
+	case x < 45:
+		h.start()
+	case x < 80:
+		time.Sleep(time.Duration(h.rng.IntN(150)) * time.Millisecond)
+	case x < 88 && len(h.live) > 0:
+		h.live[h.rng.IntN(len(h.live))].s.Cancel()
+	case x < 99 && len(h.live) > 0:
+		<-h.live[0].ended
+	case x == 99:
+		h.close()
+		h.seen.restarts++
+		h.open()
+	}
+	h.live = slices.DeleteFunc(h.live, func(k *talk) bool {
+		select {
+		case <-k.ended:
+			h.judge(k, false)
+			return true
+		default:
+			return false
+		}
+	})
+	for i, w := range h.r.model.Wrong {
+		if i == 0 {
+			h.t.Fatalf("after %d sessions: %s", h.done, w)
+		}
+	}
+}
+
+// close ends the engine, gently or not, and checks that nothing is left.
+func (h *history) close() {
+	if h.rng.IntN(2) == 0 {
+		_ = h.r.Drain(context.Background())
+	}
+	h.r.Close()
+	for _, k := range h.live {
+		<-k.ended
+		h.judge(k, true)
+	}
+	h.live = nil
+	h.r.draft.Close()
+	h.r.verify.Close()
+	g := h.r.model.Pool.Geometry()
+	if pages, sessions := h.r.model.Pool.Free(); pages != g.Pages || sessions != g.Sessions {
+		h.t.Fatalf("after close %d of %d pages and %d of %d sessions are free", pages, g.Pages, sessions, g.Sessions)
+	}
+	for _, w := range h.r.model.Wrong {
+		h.t.Fatal(w)
+	}
+}
+
+// Whatever happens around a session, its text is the one it writes alone: 10,000 steps in all, or as many as
+// MTPLX_STEPS says.
+func TestRandomHistoriesChangeNoText(t *testing.T) {
+	steps := 10_000
+	if n, err := strconv.Atoi(os.Getenv("MTPLX_STEPS")); err == nil {
+		steps = n
+	}
+	const each = 500
+	base := uint64(1)
+	if n, err := strconv.ParseUint(os.Getenv("MTPLX_SEED"), 10, 64); err == nil {
+		base = n
+	}
+	var sum history
+	for i := range uint64(steps / each) {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("MTPLX_STEPS=%d MTPLX_SEED=%d repeats this", each, base+i)
+				}
+			}()
+			h := &history{t: t, rng: rand.New(rand.NewPCG(base+i, 7)), disk: dir, attention: i%4 == 3}
+			h.open()
+			for range each {
+				h.step()
+			}
+			h.close()
+			sum.done += h.done
+			sum.seen.ended += h.seen.ended
+			sum.seen.cancelled += h.seen.cancelled
+			sum.seen.late += h.seen.late
+			sum.seen.reused += h.seen.reused
+			sum.seen.refused += h.seen.refused
+			sum.seen.restarts += h.seen.restarts
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20) {
+		t.Fatalf("the histories are too tame: %+v", s)
+	}
+}

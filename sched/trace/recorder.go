@@ -1,0 +1,134 @@
+package trace
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"mtplx/stages"
+)
+
+// The tracks, from the top.
+const (
+	trackSched = iota + 1
+	trackDraft
+	trackVerify
+	trackAccept
+	trackCommit
+)
+
+var tracks = []string{"", "sched: formed to drafted", "draft", "verify (device)", "accept", "commit"}
+
+// Recorder writes cycles as they come back.
+type Recorder struct {
+	mu    sync.Mutex
+	w     *bufio.Writer
+	start time.Time
+	buf   []byte
+	ends  [trackCommit + 1]float64 // of the last slice on each track: slices of a track may not overlap
+	err   error
+	empty bool
+}
+
+// New starts a trace on w, which the caller closes after Close.
+func New(w io.Writer) *Recorder {
+	r := &Recorder{w: bufio.NewWriterSize(w, 1<<16), empty: true}
+	r.text("[")
+	for t := trackSched; t <= trackCommit; t++ {
+		r.event(fmt.Appendf(nil, `{"name":"thread_name","ph":"M","pid":1,"tid":%d,"args":{"name":%q}}`, t, tracks[t]))
+		r.event(fmt.Appendf(nil, `{"name":"thread_sort_index","ph":"M","pid":1,"tid":%d,"args":{"sort_index":%d}}`, t, t))
+	}
+	return r
+}
+
+// Observe adds a cycle that has passed all stages.
+func (r *Recorder) Observe(c *stages.Cycle) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &c.Times
+	if r.start.IsZero() {
+		r.start = t.Formed
+	}
+	verified := t.Submitted.Add(t.Verify)
+	judged := verified.Add(t.Accept)
+	r.slice(c, trackSched, "wait", t.Formed, t.Start.Sub(t.Formed))
+	r.slice(c, trackDraft, "history", t.Start, t.History)
+	r.slice(c, trackDraft, "drafts", t.Start.Add(t.History), t.Draft-t.History)
+	r.slice(c, trackVerify, "verify", t.Submitted, t.Verify)
+	r.slice(c, trackAccept, "accept", verified, t.Accept)
+	r.slice(c, trackCommit, "commit", judged, t.Commit)
+}
+
+// slice writes one event with what the cycle carried.
+func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, d time.Duration) {
+	from := float64(at.Sub(r.start)) / 1e3
+	to := from + float64(d)/1e3
+	from = max(from, r.ends[track])
+	if to <= from {
+		return
+	}
+	r.ends[track] = to
+	rows, prompt, drafted, accepted := 0, 0, 0, 0
+	for _, l := range c.Lanes {
+		rows += len(l.Span.Tokens)
+		prompt += l.Chunk
+		drafted += len(l.Drafts)
+		accepted += l.Accepted
+	}
+	b := r.buf[:0]
+	b = append(b, `{"ph":"X","pid":1,"tid":`...)
+	b = strconv.AppendInt(b, int64(track), 10)
+	b = append(append(append(b, `,"name":"`...), name...), `","ts":`...)
+	b = strconv.AppendFloat(b, from, 'f', 3, 64)
+	b = append(b, `,"dur":`...)
+	b = strconv.AppendFloat(b, to-from, 'f', 3, 64)
+	b = append(b, `,"args":{"cycle":`...)
+	b = strconv.AppendUint(b, c.ID, 10)
+	for _, a := range [...]struct {
+		name  string
+		value int
+	}{{"lanes", len(c.Lanes)}, {"rows", rows}, {"prompt_rows", prompt}, {"drafted", drafted}, {"accepted", accepted}} {
+		b = append(append(append(b, `,"`...), a.name...), `":`...)
+		b = strconv.AppendInt(b, int64(a.value), 10)
+	}
+	b = append(b, `}}`...)
+	r.buf = b
+	r.event(r.buf)
+}
+
+func (r *Recorder) event(b []byte) {
+	if !r.empty {
+		r.text(",\n")
+	}
+	r.empty = false
+	r.put(b)
+}
+
+func (r *Recorder) put(b []byte) {
+	if r.err == nil {
+		_, r.err = r.w.Write(b)
+	}
+}
+
+func (r *Recorder) text(s string) {
+	if r.err == nil {
+		_, r.err = r.w.WriteString(s)
+	}
+}
+
+// Close ends the trace and reports the first error of writing it.
+func (r *Recorder) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text("]\n")
+	if r.err == nil {
+		r.err = r.w.Flush()
+	}
+	if r.err != nil {
+		return fmt.Errorf("write trace: %w", r.err)
+	}
+	return nil
+}

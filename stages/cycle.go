@@ -1,0 +1,34 @@
+package stages
+
+import (
+	"time"
+
+	"mtplx/sched/queue"
+)
+
+// Cycle is the message that carries lanes through the stages, with the trunk forward they share.
+type Cycle struct {
+	ID    uint64
+	Lanes []*Lane
+	// Trunk is this cycle's own forward: another cycle may be drafted or verified meanwhile.
+	Trunk Forward
+	// Verified is the point at which the trunk's results are there.
+	Verified queue.Point
+	// Busy is false when no lane had rows for the trunk; accept then waits for nothing.
+	Busy bool
+
+	Times Times
+}
+
+// Times is when the cycle was formed and entered stages, and what it spent there. History is the part of Draft
+// in which the head read committed rows; the rest of it is further draft steps.
+type Times struct {
+	Formed, Start, Submitted      time.Time
+	Draft, Verify, Accept, Commit time.Duration
+	History                       time.Duration
+}
+
+// Reset empties a cycle for reuse.
+func (c *Cycle) Reset(id uint64) {
+	c.ID, c.Lanes, c.Busy, c.Times = id, c.Lanes[:0], false, Times{}
+}

@@ -1,0 +1,12 @@
+// Package draft is the first stage: it brings the MTP head's history level with the trunk and lets
+// it propose tokens.
+//
+// The history follows the committed-history contract: the head's keys and values hold only rows
+// fed with the trunk's own hidden and the committed token. Rows that a chain of drafts left behind
+// are overwritten by one batched forward over the tokens committed since, whose last row gives the
+// first new draft; each further draft is one row a lane, fed with the head's own output.
+//
+// Every draft's distribution q is kept with the lane: acceptance is exact because q is what the
+// token was really drawn from. The stage blocks on its own queue only; the trunk's queue may be busy
+// with another cycle meanwhile.
+package draft

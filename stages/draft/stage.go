@@ -1,0 +1,207 @@
+package draft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mtplx/sched/page"
+	"mtplx/sched/queue"
+	"mtplx/stages"
+	"mtplx/stages/sample"
+)
+
+// Stage drafts with one head forward on one queue. A nil Head makes every cycle plain decoding.
+type Stage struct {
+	Head  stages.Forward
+	Queue queue.Queue
+	Done  queue.Event
+
+	first  int // ids that a narrow head always covers, and how many blocks besides
+	most   int
+	asked  bool
+	ticket uint64
+	lanes  []*stages.Lane // lanes of the forward at hand, in the order of Add
+	wants  []bool         // whether each of them wants a draft
+	tokens []int32        // one a lane: the draft that a chain step feeds
+}
+
+// Name is the stage's name in errors and traces.
+func (*Stage) Name() string { return "draft" }
+
+// Run drafts for every lane of the cycle.
+func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
+	start := time.Now()
+	c.Times.Start = start
+	depth := 0
+	for _, l := range c.Lanes {
+		l.Drafts = l.Drafts[:0]
+		if l.Err == nil && l.Speculate && s.Head != nil {
+			depth = max(depth, l.Depth)
+		} else {
+			l.Depth = 0
+		}
+	}
+	if s.Head != nil {
+		if n, ok := s.Head.(stages.Narrow); ok && !s.asked {
+			s.first, s.most = n.Narrow()
+		}
+		s.asked = true
+		if err := s.history(ctx, c); err != nil {
+			return err
+		}
+		c.Times.History = time.Since(start)
+		for step := 1; step < depth; step++ {
+			if err := s.chain(ctx, c, step); err != nil {
+				return err
+			}
+		}
+		for _, l := range c.Lanes {
+			l.Forget()
+		}
+	}
+	c.Times.Draft = time.Since(start)
+	return nil
+}
+
+// history forwards the rows committed since the head last ran; lanes that want drafts get their first.
+func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
+	s.begin()
+	for _, l := range c.Lanes {
+		from, to := l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
+		if l.Err != nil || !l.Speculate || to <= from {
+			continue
+		}
+		span := page.Span{
+			State: l.State, Tokens: l.Text[from+1 : to+1], Base: from,
+			Hidden: from - l.HiddenBase, Temperature: l.Draft.Temperature,
+		}
+		if l.Depth > 0 {
+			span.Logits = 1
+			span.Blocks = s.blocks(l)
+		}
+		if err := s.add(ctx, l, span); err != nil {
+			return err
+		}
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	for _, l := range c.Lanes {
+		if to := min(l.State.Len(), len(l.Text)-1); l.Err == nil && l.Speculate && to > l.State.HeadLen() {
+			l.State.SetHeadLen(to)
+		}
+	}
+	return nil
+}
+
+// chain draws draft step+1 of every lane that wants one, from the draft before it.
+func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
+	s.begin()
+	s.tokens = s.tokens[:0]
+	for _, l := range c.Lanes {
+		if l.Err != nil || l.Depth <= step || len(l.Drafts) != step {
+			continue
+		}
+		s.tokens = append(s.tokens, l.Drafts[step-1])
+	}
+	i := 0
+	for _, l := range c.Lanes {
+		if l.Err != nil || l.Depth <= step || len(l.Drafts) != step {
+			continue
+		}
+		span := page.Span{
+			State: l.State, Tokens: s.tokens[i : i+1], Base: l.State.Len() - 1 + step, Chain: true,
+			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l),
+		}
+		i++
+		if err := s.add(ctx, l, span); err != nil {
+			return err
+		}
+	}
+	return s.flush(ctx)
+}
+
+// blocks is what a narrow head covers for a lane besides the first ids.
+func (s *Stage) blocks(l *stages.Lane) []int32 {
+	if s.first == 0 {
+		return nil
+	}
+	return l.Recent(s.first, s.most)
+}
+
+func (s *Stage) begin() {
+	s.Head.Begin()
+	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
+}
+
+// add puts a span into the forward; when it is full, the forward runs first and is filled anew.
+func (s *Stage) add(ctx context.Context, l *stages.Lane, span page.Span) error {
+	err := s.Head.Add(&span)
+	if err != nil && len(s.lanes) > 0 {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+		s.begin()
+		err = s.Head.Add(&span)
+	}
+	if err != nil {
+		l.Err = fmt.Errorf("draft for session %d: %w", l.ID, err)
+		return nil
+	}
+	s.lanes = append(s.lanes, l)
+	s.wants = append(s.wants, span.Logits > 0)
+	return nil
+}
+
+// flush runs the forward at hand and draws a draft for every lane that wanted logits.
+func (s *Stage) flush(ctx context.Context) error {
+	if len(s.lanes) == 0 {
+		return nil
+	}
+	s.ticket++
+	done := queue.Point{Event: s.Done, Value: s.ticket}
+	if err := s.Head.Submit(s.Queue, queue.Point{}, done); err != nil {
+		return err
+	}
+	if err := s.Done.Wait(ctx, s.ticket); err != nil {
+		return err
+	}
+	if err := s.Queue.Err(); err != nil {
+		return err
+	}
+	row := 0
+	for i, l := range s.lanes {
+		if !s.wants[i] {
+			continue
+		}
+		s.draw(l, row)
+		row++
+	}
+	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
+	return nil
+}
+
+// draw adds one draft to a lane from a row of the head's logits.
+func (s *Stage) draw(l *stages.Lane, row int) {
+	n := len(l.Drafts)
+	for len(l.Q) <= n {
+		l.Q = append(l.Q, sample.Dist{})
+	}
+	q := &l.Q[n]
+	err := l.Distribution(q, s.Head, row, l.Draft)
+	if errors.Is(err, sample.ErrNoneAllowed) {
+		l.Depth = n // nothing that the grammar allows is among what the head covers
+		return
+	}
+	if err != nil {
+		l.Err = fmt.Errorf("draft %d of session %d: %w", n+1, l.ID, err)
+		return
+	}
+	d := l.Rule.Draft(q, l.Seed, int64(len(l.Text)+n))
+	l.Drafts = append(l.Drafts, d)
+	if !l.Try(d) {
+		l.Depth = len(l.Drafts) // the grammar ends here
+	}
+}
