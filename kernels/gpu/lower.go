@@ -31,6 +31,8 @@ func (l *lowering) lower(op queue.Op) (step, error) {
 		return l.headInput(o)
 	case *kernels.Product:
 		return l.product(o)
+	case *kernels.PartProduct:
+		return l.partProduct(o)
 	case *kernels.SwiGLU:
 		return l.swiglu(o)
 	case *kernels.Route:

@@ -163,7 +163,7 @@ func (l *lowering) expertPart(o *kernels.ExpertProduct, part kernels.ExpertPart,
 	list := make([]*weight, 0, len(part.W))
 	var x operand
 	for j, k := range part.W {
-		w, m, err := l.part(o.X, k, part.Col, o.Stride)
+		w, m, err := l.columns(o.X, k, part.Col, o.Stride)
 		if err != nil {
 			return dispatch{}, fmt.Errorf("expert %d: %w", j, err)
 		}

@@ -44,36 +44,32 @@ func (l *lowering) product(o *kernels.Product) (step, error) {
 		return step{}, err
 	}
 	s, m := o.S, o.Map
-	countAt := kernels.HeadRows
-	if m == kernels.LogitRow {
-		countAt = kernels.HeadLogits
-	}
 	caps := []capacity{{o.X.MaxRows, "the activations"}, {y.rows(o.Stride), "the output"}}
 	st := step{check: func() error { return checkRows(m.Count(s), caps) }}
 	for i, part := range o.Parts {
-		ds, err := l.productPart(o, part, y, countAt)
+		w, x, err := l.columns(o.X, part.W, part.Col, o.Stride)
+		if err == nil {
+			st.dispatches, err = l.outputs(st.dispatches, o, w, x, y, part.Col, w.rows)
+		}
 		if err != nil {
 			return step{}, fmt.Errorf("part %d: %w", i, err)
 		}
-		st.dispatches = append(st.dispatches, ds...)
 	}
 	return st, nil
 }
 
-// productPart is the launches of one weight: a small and a large pass, of which the shape takes one.
-func (l *lowering) productPart(o *kernels.Product, part kernels.Part, y operand, countAt int) ([]dispatch, error) {
-	w, x, err := l.part(o.X, part.W, part.Col, o.Stride)
+// outputs appends the launches of a weight's first n outputs, into columns from col on: a small and a
+// large pass, of which the shape takes one.
+func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y operand, col, n int) ([]dispatch, error) {
+	codes, err := l.whole(w)
 	if err != nil {
 		return nil, err
 	}
-	codes, at, err := l.hold(w)
-	if err != nil {
-		return nil, err
+	countAt := kernels.HeadRows
+	if o.Map == kernels.LogitRow {
+		countAt = kernels.HeadLogits
 	}
-	if at != 0 {
-		return nil, errors.New("the weight is one of several experts")
-	}
-	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(w.rows, part.Col, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows)
 	name := productKernel("product_", w)
 	args := []Arg{in(l.slotBuf), codes, in(x), out(y), constants(p)}
 	small, large := 8, 16 // rows a pass
@@ -92,20 +88,35 @@ func (l *lowering) productPart(o *kernels.Product, part kernels.Part, y operand,
 			if want != (rows > small) {
 				return [3]uint32{}
 			}
-			return [3]uint32{u32(w.strips), u32(up(rows, pass)), 1}
+			return [3]uint32{u32(up(n, 16)), u32(up(rows, pass)), 1}
 		}
 	}
-	return []dispatch{{smallName, threads, args, grid(false, small)}, {largeName, threads, args, grid(true, large)}}, nil
+	return append(ds, dispatch{smallName, threads, args, grid(false, small)}, dispatch{largeName, threads, args, grid(true, large)}), nil
 }
 
-// part checks a weight against its place in the output's rows and finds the input it reads.
-func (l *lowering) part(x *kernels.Acts, k kernels.Weight, col, stride int) (*weight, operand, error) {
+// whole holds a weight that has a memory of its own.
+func (l *lowering) whole(w *weight) (Arg, error) {
+	codes, at, err := l.hold(w)
+	if err == nil && at != 0 {
+		err = errors.New("the weight is one of several experts")
+	}
+	return codes, err
+}
+
+// columns is part for a weight whose outputs all go to a row of stride columns, from col on.
+func (l *lowering) columns(x *kernels.Acts, k kernels.Weight, col, stride int) (*weight, operand, error) {
+	w, m, err := l.part(x, k)
+	if err == nil && (col < 0 || col+w.rows > stride) {
+		err = fmt.Errorf("outputs %d to %d leave the row of %d", col, col+w.rows, stride)
+	}
+	return w, m, err
+}
+
+// part is a weight of this device and the input that it reads.
+func (l *lowering) part(x *kernels.Acts, k kernels.Weight) (*weight, operand, error) {
 	w, err := l.dev.weightOf(k, "the weight")
 	if err != nil {
 		return nil, operand{}, err
-	}
-	if col < 0 || col+w.rows > stride {
-		return nil, operand{}, fmt.Errorf("outputs %d to %d leave the row of %d", col, col+w.rows, stride)
 	}
 	a, err := l.dev.actsOf(x, w.cols)
 	if err != nil {

@@ -112,6 +112,11 @@ func (d *Device) operandOf(b queue.Buffer, what string, need int) (operand, erro
 	return operand{own.mem, own.size / 4}, nil
 }
 
+// wordsOf views whole 32-bit words of memory, whose start is on a border of at least 4 bytes.
+func wordsOf(b []byte) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
 // rows is the number of whole rows of n words.
 func (o operand) rows(n int) int { return o.words / n }
 

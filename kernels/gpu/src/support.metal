@@ -97,9 +97,14 @@ struct support_args {
   slots_at s;
   uint vocab, stride, chunks, cand, count;  // places in scratch, in words: chunks' pairs {max, z}, candidates
   uint next, blocks;                        // narrowing: candidates out, blocks of CHUNK in
+  uint listed, most;                        // rows have 16 entries more for each block of their lists, [rows][1 + most]
 };
 
-KERNEL(support_chunk, IN(int, sl), IN(float, logits), INOUT(uint, scratch), ARG(support_args, p)) {
+GPU_FN uint entries_of(gptr<const int> lists, cref<support_args> p, uint row) {
+  return p.vocab + (p.listed ? 16u * uint(lists[row * (1u + p.most)]) : 0u);
+}
+
+KERNEL(support_chunk, IN(int, sl), IN(float, logits), INOUT(uint, scratch), IN(int, lists), ARG(support_args, p)) {
   THREADGROUP(uint, key, CHUNK);
   THREADGROUP(atomic_uint, hist, 256);
   THREADGROUP(uint, sums, 12);
@@ -108,7 +113,13 @@ KERNEL(support_chunk, IN(int, sl), IN(float, logits), INOUT(uint, scratch), ARG(
   THREADGROUP(uint, bestat, 8);
   const uint row = tg.y, c = tg.x, from = c * CHUNK;
   if (row >= uint(sl[SLOT_LOGITS])) return;
-  const uint n = p.vocab - from < CHUNK ? p.vocab - from : CHUNK;
+  gptr<uint> cand = scratch + (ulong(p.cand) + (ulong(row) * p.count + c) * TOP);
+  const uint entries = entries_of(lists, p, row);
+  if (from >= entries) {  // a longer row's chunk
+    if (tid.x < TOP) cand[tid.x] = 0xffffffffu;
+    return;
+  }
+  const uint n = entries - from < CHUNK ? entries - from : CHUNK;
   gptr<const float> x = logits + ulong(row) * p.stride + from;
   float m = 0.0f;
   uint mi = CHUNK;
@@ -145,7 +156,6 @@ KERNEL(support_chunk, IN(int, sl), IN(float, logits), INOUT(uint, scratch), ARG(
     }
   }
   const uint found = select_top(key, n, hist, sums, pick, tid.x, lane, sg);
-  gptr<uint> cand = scratch + (ulong(p.cand) + (ulong(row) * p.count + c) * TOP);
   if (tid.x < TOP) cand[tid.x] = tid.x < found ? from + pick[tid.x] : 0xffffffffu;
   const float inv = as_type<float>(sl[p.s.invt + row]);
   for (uint i = tid.x; i < n; i += 256u) {
@@ -193,7 +203,7 @@ KERNEL(support_narrow, IN(int, sl), IN(float, logits), INOUT(uint, scratch), ARG
 }
 
 // At most 4096 candidates to the sorted 64, and the chunks' parts of Z merged in ascending order.
-KERNEL(support_top, IN(int, sl), IN(float, logits), IN(uint, scratch), INOUT(uint, out), ARG(support_args, p)) {
+KERNEL(support_top, IN(int, sl), IN(float, logits), IN(uint, scratch), IN(int, lists), INOUT(uint, out), ARG(support_args, p)) {
   THREADGROUP(uint, key, CHUNK);
   THREADGROUP(atomic_uint, hist, 256);
   THREADGROUP(uint, sums, 12);
@@ -220,9 +230,10 @@ KERNEL(support_top, IN(int, sl), IN(float, logits), IN(uint, scratch), INOUT(uin
   }
   if (tid.x == 0u) {
     const float inv = as_type<float>(sl[p.s.invt + row]);
-    gptr<const uint> part = scratch + (ulong(p.chunks) + ulong(row) * p.next * 2u);
+    gptr<const uint> part = scratch + (ulong(p.chunks) + ulong(row) * p.next * 2u);  // next: the chunks of the longest row
     float top = as_type<float>(part[0]), z = as_type<float>(part[1]);
-    for (uint c = 1; c < p.next; c++) {  // next: the chunks of the vocabulary
+    const uint chunks = (entries_of(lists, p, row) + CHUNK - 1u) / CHUNK;
+    for (uint c = 1; c < chunks; c++) {
       const float m = as_type<float>(part[2u * c]), zc = as_type<float>(part[2u * c + 1u]);
       const float big = max_bits(top, m);
       const float a = top - big, b = m - big;
