@@ -19,12 +19,13 @@ func PartProduct(t *testing.T, d kernels.Device) {
 				name: fmt.Sprintf("%d bits, %d of %d outputs, first %d, %d blocks", bits, c.limit, c.outputs, c.first, c.most),
 				rows: 11, counts: []int{1, 2, 9},
 				prepare: func(r *Rig, rng *rand.Rand) play {
-					return preparePart(r, rng, Random(rng, bits, 64, c.outputs, 128, BFloat16), c.limit, c.first, c.most)
+					return preparePart(r, rng, Random(rng, bits, 64, c.outputs, 128, BFloat16), kernels.Fast, c.limit, c.first, c.most)
 				},
 			})
 		}
 	}
 	rowwise(t, d, cases)
+	rowwise(t, d, partKinds())
 
 	r := NewRig(t, d)
 	w := r.Load(Random(rand.New(rand.NewPCG(1, 1)), 4, 64, 96, 128, BFloat16), kernels.Fast)
@@ -36,10 +37,33 @@ func PartProduct(t *testing.T, d kernels.Device) {
 	)
 }
 
-func preparePart(r *Rig, rng *rand.Rand, m *Matrix, limit, first, most int) play {
+// partKinds is a small product for each kind of weight and mode that the other cases leave out.
+func partKinds() []rowCase {
+	kinds := []struct {
+		bits, group int
+		grain       Grain
+		mode        kernels.Mode
+	}{
+		{4, 32, BFloat16, kernels.Fast}, {4, 64, Float32, kernels.Fast}, {8, 32, BFloat16, kernels.Fast}, {0, 0, Float16, kernels.Fast}, {0, 0, Float32, kernels.Fast},
+		{4, 64, BFloat16, kernels.Exact}, {4, 32, Float16, kernels.Exact}, {8, 128, BFloat16, kernels.Exact}, {6, 32, Float32, kernels.Exact},
+		{4, 64, BFloat16, kernels.Float32},
+	}
+	cases := make([]rowCase, 0, len(kinds))
+	for _, k := range kinds {
+		cases = append(cases, rowCase{
+			name: fmt.Sprintf("%d bits, groups of %d, grain %d, %v", k.bits, k.group, k.grain, k.mode), rows: 11, counts: []int{1, 9},
+			prepare: func(r *Rig, rng *rand.Rand) play {
+				return preparePart(r, rng, Random(rng, k.bits, k.group, 45, 96, k.grain), k.mode, 42, 16, 3)
+			},
+		})
+	}
+	return cases
+}
+
+func preparePart(r *Rig, rng *rand.Rand, m *Matrix, mode kernels.Mode, limit, first, most int) play {
 	const rows = 11
 	k := m.K
-	w := r.Load(m, kernels.Fast)
+	w := r.Load(m, mode)
 	x := Rows(rng, rows, k)
 	lists := make([][]int32, rows)
 	for i := range lists {

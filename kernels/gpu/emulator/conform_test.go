@@ -102,5 +102,6 @@ func TestConformance(t *testing.T) {
 	t.Run("no matrix", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{})) })
 		t.Run("expert-product", func(t *testing.T) { conform.ExpertProduct(t, open(t, Options{})) })
+		t.Run("part-product", func(t *testing.T) { conform.PartProduct(t, open(t, Options{})) })
 	})
 }

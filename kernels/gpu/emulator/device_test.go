@@ -60,6 +60,47 @@ func TestExpertOutsideTable(t *testing.T) {
 	}
 }
 
+// TestWrongLists lists blocks that the weight or the list has no room for: an error of the queue that names
+// the row and the block, and no launch.
+func TestWrongLists(t *testing.T) {
+	d := open(t, Options{Matrix: true})
+	for _, c := range []struct {
+		name, want string
+		list       []int32
+	}{
+		{"more than the list holds", "row 1 lists 3 blocks; its list has room for 2", []int32{3, 0, 0}},
+		{"fewer than none", "row 1 lists -1 blocks", []int32{-1, 0, 0}},
+		{"a block past the weight", "row 1 lists block 3 of 3", []int32{2, 2, 3}},
+		{"a negative block", "row 1 lists block -1 of 3", []int32{1, -1, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := conform.NewRig(t, d)
+			w := r.Load(conform.Quantised(rand.New(rand.NewPCG(1, 1)), 4, 64, 40, 64, conform.BFloat16), kernels.Fast)
+			s := r.RowSlots(2, 2)
+			s.Head[kernels.HeadLogits] = 2
+			y, lists := r.Floats(2*48, 7), r.PutInts(append([]int32{1, 2, 9}, c.list...))
+			part := &kernels.PartProduct{S: s, X: r.Acts(2, w), W: w, First: 16, Limit: 40, Most: 2, Blocks: lists, Out: y, Stride: 48}
+			err := r.Replay(r.Record(part))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error is %v, want one with %q", err, c.want)
+			}
+			for i, v := range kernels.Floats(y) {
+				if v != 7 {
+					t.Fatalf("value %d was written", i)
+				}
+			}
+			if strings.Contains(c.want, "lists block ") {
+				return // which blocks they are is nothing to the support
+			}
+			r = conform.NewRig(t, d)
+			support := &kernels.Support{S: s, Vocab: 16, Most: 2, Blocks: lists, Stride: 48, Logits: y, Out: r.Alloc(2 * 4 * kernels.SupportWords)}
+			if err := r.Replay(r.Record(support)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the support's error is %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
 // TestWrongSlots fills slots with what no kernel may see; every case is an error of the queue that
 // names it, and no launch.
 func TestWrongSlots(t *testing.T) {
