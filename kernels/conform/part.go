@@ -45,8 +45,15 @@ func partKinds() []rowCase {
 		grain       Grain
 		mode        kernels.Mode
 	}{
-		{4, 32, BFloat16, kernels.Fast}, {4, 64, Float32, kernels.Fast}, {8, 32, BFloat16, kernels.Fast}, {0, 0, Float16, kernels.Fast}, {0, 0, Float32, kernels.Fast},
-		{4, 64, BFloat16, kernels.Exact}, {4, 32, Float16, kernels.Exact}, {8, 128, BFloat16, kernels.Exact}, {6, 32, Float32, kernels.Exact},
+		{4, 32, BFloat16, kernels.Fast},
+		{4, 64, Float32, kernels.Fast},
+		{8, 32, BFloat16, kernels.Fast},
+		{0, 0, Float16, kernels.Fast},
+		{0, 0, Float32, kernels.Fast},
+		{4, 64, BFloat16, kernels.Exact},
+		{4, 32, Float16, kernels.Exact},
+		{8, 128, BFloat16, kernels.Exact},
+		{6, 32, Float32, kernels.Exact},
 		{4, 64, BFloat16, kernels.Float32},
 	}
 	cases := make([]rowCase, 0, len(kinds))
