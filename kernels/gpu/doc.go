@@ -14,8 +14,8 @@
 //  2. A program is replayed with nothing rebuilt: what changes lies in slots. Grids are sized for
 //     the number of rows rounded up to a power of two; a program keeps one graph for each such
 //     size, made when it is first met.
-//  3. Slots are checked on the host before a program runs, so that no wrong index reaches a
-//     device. An expert outside its table, which only the device sees, is a fault all the same.
+//  3. Slots and lists of blocks are checked on the host before a program runs, so that no wrong
+//     index reaches a device. An expert outside its table, which only the device sees, is a fault all the same.
 //  4. A program's scratch is its own; two queues may run two programs at once.
 //
 // A Backend's memory may be a mirror: then what a program wrote is level with the host's view from
