@@ -14,8 +14,9 @@ import (
 
 // benchCmd groups measurements.
 type benchCmd struct {
-	Run     benchRunCmd     `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
-	Kernels benchKernelsCmd `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
+	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
+	Kernels   benchKernelsCmd   `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
+	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
 
 // benchRunCmd runs one suite, or all.
@@ -59,11 +60,11 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 		}
 		all = append(all, prompts)
 	}
-	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer shut()
 	for i, name := range names {
 		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
+	"time"
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched"
+	"mtplx/sched/trace"
 	"mtplx/stages/sample"
 )
 
@@ -18,19 +21,64 @@ type modelFlags struct {
 	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
 	Threads     int    `placeholder:"N" help:"Worker threads (default: all cores)." group:"Model"`
 	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
+	Trace       string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
 }
 
-func (f *modelFlags) open() (*runtime.Runtime, error) {
+// options are what the flags say of the model.
+func (f *modelFlags) options() (runtime.Options, error) {
 	p, err := runtime.FindProfile(f.Profile)
 	if err != nil {
-		return nil, err
+		return runtime.Options{}, err
 	}
 	if f.Context < 0 {
-		return nil, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
+		return runtime.Options{}, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
 	}
-	return runtime.Open(runtime.Options{
+	return runtime.Options{
 		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
-	})
+	}, nil
+}
+
+// calibration is how long a command that chooses depths by cost times forwards before it begins.
+const calibration = 15 * time.Millisecond
+
+// open opens the model for one session at a time. close must be called, and closes the trace too.
+func (f *modelFlags) open(depth int) (r *runtime.Runtime, shut func(), err error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	if depth == sched.Auto {
+		o.Calibrate = calibration
+	}
+	closeTrace, err := f.trace(&o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = runtime.Open(o); err != nil {
+		closeTrace()
+		return nil, nil, err
+	}
+	return r, func() {
+		r.Close()
+		closeTrace()
+	}, nil
+}
+
+// trace makes the engine write its cycles to the file that --trace names.
+func (f *modelFlags) trace(o *runtime.Options) (shut func(), err error) {
+	if f.Trace == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(f.Trace)
+	if err != nil {
+		return nil, runtime.Fail(runtime.Environment, fmt.Errorf("open trace: %w", err), "give --trace a file that can be written")
+	}
+	rec := trace.New(file)
+	o.Observe = rec.Observe
+	return func() {
+		_ = rec.Close()
+		_ = file.Close()
+	}, nil
 }
 
 // samplingFlags choose how tokens are drawn.

@@ -118,7 +118,9 @@ func report(s streams, asJSON bool, command string, err error) int {
 			Fix      string `json:"fix,omitempty"`
 			Command  string `json:"command,omitempty"`
 		}{f.Kind.String(), strings.TrimSpace(f.Err.Error()), int(f.Kind), f.Fix, command}
-		_ = json.NewEncoder(s.out).Encode(out)
+		enc := json.NewEncoder(s.out)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(out)
 		return int(f.Kind)
 	}
 	fmt.Fprintf(s.err, "mtplx: %v\n", err)

@@ -17,7 +17,8 @@ import (
 
 // qaCmd groups checks.
 type qaCmd struct {
-	Golden qaGoldenCmd `cmd:"" help:"Hold checkpoints against goldens of a trusted implementation."`
+	Golden   qaGoldenCmd   `cmd:"" help:"Hold checkpoints against goldens of a trusted implementation."`
+	Numerics qaNumericsCmd `cmd:"" help:"Measure each numeric mode's error against float64."`
 }
 
 // qaGoldenCmd checks golden folders.

@@ -58,11 +58,11 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.open() //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer shut()
 	if !c.JSON || len(r.Notices) > 0 {
 		for _, n := range r.Notices {
 			fmt.Fprintln(s.err, "mtplx:", n)

@@ -16,6 +16,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
+	"mtplx/sched/page"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -39,6 +40,9 @@ type serveCmd struct {
 	Sessions          int           `default:"4" help:"Answers written at once." group:"Serving"`
 	Queue             int           `default:"60" help:"Answers that may wait; more are refused." group:"Serving"`
 	RateLimit         int           `default:"0" help:"Requests a minute for each key, or each address without keys; 0 is no limit." group:"Serving"`
+	Bank              bool          `default:"true" negatable:"" help:"Remember what sessions computed, for those that begin alike." group:"Serving"`
+	BankDir           string        `name:"bank-dir" placeholder:"DIR" help:"Keep it across restarts, too, in this directory." group:"Serving"`
+	BankDisk          int           `name:"bank-disk" default:"4096" help:"Most megabytes of that directory." group:"Serving"`
 	MaxResponseTokens int           `default:"0" help:"Most tokens of an answer; 0 is as many as fit." group:"Serving"`
 	MaxBody           int           `default:"33554432" help:"Most bytes of a request." group:"Serving"`
 	MaxConnections    int           `default:"4096" help:"Most open connections." group:"Serving"`
@@ -85,11 +89,11 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	r, err := c.openSessions() //nolint:contextcheck // the engine outlives the signal that ends the command
+	r, shut, err := c.openSessions(cfg.Log) //nolint:contextcheck // the engine outlives the signal that ends the command
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer shut()
 	for _, n := range r.Notices {
 		cfg.Log.Warn(n)
 	}
@@ -161,6 +165,7 @@ func (c *serveCmd) check(cfg *api.Config) error {
 		{"--max-response-tokens", c.MaxResponseTokens, 0},
 		{"--max-body", c.MaxBody, 1024},
 		{"--max-connections", c.MaxConnections, 1},
+		{"--bank-disk", c.BankDisk, 1},
 		{"--warmup-tokens", c.WarmupTokens, 0},
 	} {
 		if n.value < n.least {
@@ -212,28 +217,29 @@ func (c *serveCmd) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// options are what the flags say of the model.
-func (f *modelFlags) options() (runtime.Options, error) {
-	p, err := runtime.FindProfile(f.Profile)
-	if err != nil {
-		return runtime.Options{}, err
-	}
-	if f.Context < 0 {
-		return runtime.Options{}, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
-	}
-	return runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
-	}, nil
-}
-
-// openSessions opens the model with room for several sessions.
-func (c *serveCmd) openSessions() (*runtime.Runtime, error) {
+// openSessions opens the model with room for several sessions. shut must be called, and closes the trace too.
+func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func(), err error) {
 	o, err := c.options()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	o.Sessions = c.Sessions
-	return runtime.Open(o)
+	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*calibration
+	if c.Bank {
+		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Log: log}
+	}
+	closeTrace, err := c.trace(&o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := runtime.Open(o)
+	if err != nil {
+		closeTrace()
+		return nil, nil, err
+	}
+	return r, func() {
+		r.Close()
+		closeTrace()
+	}, nil
 }
 
 // model is what the server needs of a runtime.
@@ -245,7 +251,11 @@ func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },
 		Load: func() api.Load {
 			s := r.Engine.Status()
-			return api.Load{Pages: s.Pages, FreePages: s.FreePages}
+			l := api.Load{Pages: s.Pages, FreePages: s.FreePages, PageTokens: page.Tokens}
+			if s.Bank.MaxBytes > 0 {
+				l.Bank = &s.Bank
+			}
+			return l
 		},
 	}
 	if c.ModelID != "" {

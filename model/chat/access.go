@@ -24,6 +24,7 @@ func lacking(why uint64, owner Value, what string) Value {
 	switch owner.k {
 	case kindView, kindGenerator, kindCallable: // whose kind does not tell the type
 		v.p = owner.typeName()
+	default:
 	}
 	return v
 }
@@ -98,6 +99,7 @@ func (m *machine) ownAttr(x Value, name string) (Value, bool, error) {
 		}
 	case kindCallable:
 		return x.p.(*callable).attr(name)
+	default:
 	}
 	if def := methods[x.k][name]; def != nil && (x.k != kindView || x.s == "range") {
 		return bind(x, name, def), true, nil
@@ -158,8 +160,9 @@ func (m *machine) ownItem(x, key Value) (Value, bool, error) {
 		}
 		v, ok := charAt(x.s, key.int())
 		return v, ok, nil
+	default:
+		return Value{}, false, nil
 	}
-	return Value{}, false, nil
 }
 
 // position turns a Python index into an offset.
@@ -216,8 +219,9 @@ func sliceBound(v Value, n, low, high, missing int) (int, error) {
 			i += int64(n)
 		}
 		return int(min(max(i, int64(low)), int64(high))), nil
+	default:
+		return 0, errors.New("slice indices must be integers or None")
 	}
-	return 0, errors.New("slice indices must be integers or None")
 }
 
 func makeSpan(from, to, step Value, n int) (span, error) {
@@ -296,6 +300,7 @@ func (m *machine) slice(x, from, to, step Value) (Value, error) {
 		return Value{k: x.k, p: &list{items: out}}, nil
 	case kindDict:
 		return Value{}, errors.New("unhashable type: 'slice'")
+	default:
 	}
 	return Value{}, fmt.Errorf("'%s' object is not subscriptable", x.typeName())
 }

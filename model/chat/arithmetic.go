@@ -72,6 +72,7 @@ func (m *machine) add(x, y Value) (Value, error) {
 		switch x.k {
 		case kindString, kindList, kindTuple:
 			return Value{}, fmt.Errorf("can only concatenate %s (not \"%s\") to %s", x.typeName(), y.typeName(), x.typeName())
+		default:
 		}
 	}
 	return Value{}, operandError("+", x, y)
@@ -107,8 +108,9 @@ func (m *machine) repeat(x Value, times int64, by Value) (Value, error) {
 			out = append(out, items...)
 		}
 		return Value{k: x.k, p: &list{items: out}}, nil
+	default:
+		return Value{}, operandError("*", by, x)
 	}
-	return Value{}, operandError("*", by, x)
 }
 
 func intOp(op string, x, y int64) (Value, error) {

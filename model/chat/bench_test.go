@@ -31,10 +31,7 @@ func BenchmarkRender(b *testing.B) {
 	readFixture(b, "testdata/families.json", &f)
 	special := pairsOf(b, f.Special)
 	messages := longConversation(50)
-	var tools []Value
-	for _, t := range fromJSON(b, f.Conversations["tools"].Tools).slice() {
-		tools = append(tools, t)
-	}
+	tools := fromJSON(b, f.Conversations["tools"].Tools).slice()
 	b.Run("hand", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -182,8 +182,9 @@ func (m *machine) call(fn Value, a *args) (Value, error) {
 			return m.callMacro(c, a)
 		}
 		return c.def.call(m, c.name, c.self, a)
+	default:
+		return Value{}, fmt.Errorf("'%s' object is not callable", fn.typeName())
 	}
-	return Value{}, fmt.Errorf("'%s' object is not callable", fn.typeName())
 }
 
 func (m *machine) callMacro(c *callable, a *args) (Value, error) {

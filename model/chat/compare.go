@@ -225,6 +225,7 @@ func (m *machine) contains(box, x Value) (bool, error) {
 				return same, err
 			}
 		}
+	default:
+		return false, fmt.Errorf("argument of type '%s' is not iterable", box.typeName())
 	}
-	return false, fmt.Errorf("argument of type '%s' is not iterable", box.typeName())
 }

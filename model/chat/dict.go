@@ -148,6 +148,7 @@ func hashOf(v Value, depth int) (dictKey, error) {
 			fmt.Fprintf(&b, "%d %d %d:%s,", h.k, h.n, len(h.s), h.s)
 		}
 		return dictKey{k: kindTuple, s: b.String()}, nil
+	default:
+		return dictKey{}, fmt.Errorf("unhashable type: '%s'", v.typeName())
 	}
-	return dictKey{}, fmt.Errorf("unhashable type: '%s'", v.typeName())
 }

@@ -55,6 +55,7 @@ func message(t testing.TB, data json.RawMessage) Message {
 		m.NoContent = true
 	case kindList:
 		m.Parts = content.slice()
+	default:
 	}
 	if calls := v.Get("tool_calls"); calls.k == kindList {
 		for _, c := range calls.slice() {

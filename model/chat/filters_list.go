@@ -22,8 +22,9 @@ func filterLength(m *machine, x Value, _ []Value) (Value, error) {
 	case kindLoop:
 		n, err := x.p.(*loop).length(m)
 		return Int(int64(n)), err
+	default:
+		return Value{}, fmt.Errorf("object of type '%s' has no len()", x.typeName())
 	}
-	return Value{}, fmt.Errorf("object of type '%s' has no len()", x.typeName())
 }
 
 func filterList(m *machine, x Value, _ []Value) (Value, error) {
@@ -41,8 +42,9 @@ func filterItems(m *machine, x Value, _ []Value) (Value, error) {
 	case kindDict:
 		pairs, err := m.pairs(x.dict())
 		return generate("generator", pairs), err
+	default:
+		return Value{}, errors.New("can only get item pairs from a mapping")
 	}
-	return Value{}, errors.New("can only get item pairs from a mapping")
 }
 
 func filterFirst(m *machine, x Value, _ []Value) (Value, error) {
@@ -97,6 +99,7 @@ func filterReverse(m *machine, x Value, _ []Value) (Value, error) {
 		return m.join(parts, "")
 	case kindGenerator:
 		return List(items...), nil
+	default:
 	}
 	name := "list_reverseiterator"
 	switch {
@@ -155,8 +158,9 @@ func attribute(v Value) path {
 			}
 		}
 		return p
+	default:
+		return path{v}
 	}
-	return path{v}
 }
 
 func (p path) of(m *machine, v Value) (Value, error) {

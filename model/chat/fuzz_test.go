@@ -16,6 +16,7 @@ func fuzzMachine(t *Template) *machine {
 }
 
 func fuzzVars(tb testing.TB) []Pair {
+	tb.Helper()
 	v, err := FromJSON([]byte(`{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "é"}]},
 		{"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1.5, "b": [true]}}}]}],
 		"tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "string"}}}}}],

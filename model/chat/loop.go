@@ -81,8 +81,9 @@ func (m *machine) items(v Value) ([]Value, error) {
 			out[i] = String(c)
 		}
 		return out, nil
+	default:
+		return nil, fmt.Errorf("'%s' object is not iterable", v.typeName())
 	}
-	return nil, fmt.Errorf("'%s' object is not iterable", v.typeName())
 }
 
 // loop is what a template sees as loop.

@@ -139,8 +139,7 @@ func (m *machine) run(body []node, s *scope) (signal, error) {
 
 // locate adds the line of the innermost node to an error.
 func (m *machine) locate(n node, err error) error {
-	var placed *Error
-	if errors.As(err, &placed) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Op: "render", Line: n.at(), Text: sourceLine(m.t.source, n.at()), Err: err}

@@ -47,6 +47,7 @@ func pairsOf(t testing.TB, object json.RawMessage) []Pair {
 }
 
 func (c snippet) run(t testing.TB) (string, error) {
+	t.Helper()
 	tpl, err := Parse(c.Template)
 	if err != nil {
 		return "", err

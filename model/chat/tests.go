@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"slices"
 )
 
 // tests are Jinja2's tests, filled before main as two of them look tables up by name.
@@ -13,12 +14,7 @@ func init() {
 	}
 	ofKind := func(kinds ...kind) *testDef {
 		return is(func(x Value) bool {
-			for _, k := range kinds {
-				if x.k == k {
-					return true
-				}
-			}
-			return false
+			return slices.Contains(kinds, x.k)
 		})
 	}
 	compare := func(op string) *testDef {
@@ -95,8 +91,9 @@ func isSequence(x Value) bool {
 		return true
 	case kindView:
 		return x.s == "range"
+	default:
+		return false
 	}
-	return false
 }
 
 // sameAs is Python's is, where it says more than that two values are equal and of one type.
@@ -112,6 +109,7 @@ func sameAs(_ *machine, x Value, a []Value) (bool, error) {
 		return x.n == y.n, nil
 	case kindString, kindFloat, kindBig, kindUndefined:
 		return false, errors.New("sameas of " + x.typeName() + " is not supported in chat templates, use ==")
+	default:
+		return x.p == y.p, nil
 	}
-	return x.p == y.p, nil
 }

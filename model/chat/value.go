@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strconv"
 )
 
 // kind tells the Python type that a Value stands for.
@@ -172,7 +173,7 @@ func FromGo(x any) (Value, error) {
 
 func fromUint(u uint64) Value {
 	if u > math.MaxInt64 {
-		return Value{k: kindBig, s: fmt.Sprint(u)}
+		return Value{k: kindBig, s: strconv.FormatUint(u, 10)}
 	}
 	return Int(int64(u))
 }
@@ -240,8 +241,9 @@ func (v Value) truth() bool {
 		return len(v.slice()) != 0
 	case kindDict:
 		return v.dict().len() != 0
+	default:
+		return true
 	}
-	return true
 }
 
 // typeName is Python's type(v).__name__.
@@ -277,6 +279,7 @@ func (v Value) typeName() string {
 		return "Joiner"
 	case kindCycler:
 		return "Cycler"
+	default:
 	}
 	if v.k == kindCallable {
 		switch f := v.p.(*callable); {

@@ -22,8 +22,10 @@ type Options struct {
 	Logits int
 	// Context is the most tokens of a session (default: the checkpoint's own limit).
 	Context int
-	// Pages is the number of pages in the pool (default: room for all sessions at full context).
-	Pages int
+	// Pages is the number of pages in the pool (default: room for all sessions at full context, and as much
+	// again with SparePages).
+	Pages      int
+	SparePages bool
 	// DraftHeadBits requantises the vocabulary projection for drafting: 0 keeps the target's,
 	// 4 and 3 are the sensible others. Drafts only: q is what was drawn from.
 	DraftHeadBits int
@@ -57,7 +59,11 @@ func (o *Options) defaults(c *Config) error {
 	if o.Context > c.MaxPositions {
 		return fmt.Errorf("open model: context %d exceeds the checkpoint's %d positions", o.Context, c.MaxPositions)
 	}
-	def(&o.Pages, o.Sessions*((o.Context+o.Depth)/page.Tokens+1))
+	share := o.Sessions * ((o.Context+o.Depth)/page.Tokens + 1)
+	if o.SparePages {
+		share *= 2
+	}
+	def(&o.Pages, share)
 	if o.DraftVocabulary == AutoDraftVocabulary {
 		o.DraftVocabulary = max(leastDraft, c.VocabSize/8)
 	}

@@ -81,7 +81,10 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	r.width = r.projWidth()
 	r.proj = r.buffer("projections", m.opt.Rows*r.width)
 	if f.head && m.opt.DraftVocabulary > 0 {
-		f.first = m.opt.DraftVocabulary
+		// A tokenizer may name fewer ids than that part of the projection has.
+		f.first = min(m.opt.DraftVocabulary, m.vocab/kernels.BlockOutputs*kernels.BlockOutputs)
+	}
+	if f.first > 0 {
 		f.stride = f.first + draftBlocks*kernels.BlockOutputs
 		f.blocks = r.buffer("draft blocks", m.opt.Logits*(1+draftBlocks))
 	} else {

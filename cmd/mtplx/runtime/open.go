@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"mtplx/kernels"
 	"mtplx/kernels/cpu"
@@ -17,6 +19,7 @@ import (
 	"mtplx/model/tokenizer"
 	"mtplx/model/weights"
 	"mtplx/sched"
+	"mtplx/sched/bank"
 	"mtplx/sched/queue"
 	"mtplx/stages"
 )
@@ -34,6 +37,21 @@ type Options struct {
 	Threads    int    // 0: as many as the machine offers
 	Context    int    // 0: the checkpoint's own limit
 	Sessions   int    // 0: one
+	Cycles     int    // cycles in flight, 0: one
+	Waiting    int    // sessions that may wait for admission, 0: the engine's default
+	// Calibrate is how long to time forwards before the first request, for depths chosen by cost.
+	Calibrate time.Duration
+	// Bank keeps the memory of sessions for those that begin alike; nil keeps none.
+	Bank *BankOptions
+	// Observe, when set, is told of every cycle; see sched.Env.
+	Observe func(*stages.Cycle)
+}
+
+// BankOptions are what a session bank may take. Dir, when set, is its tier on disk, of DiskBytes.
+type BankOptions struct {
+	Dir       string
+	DiskBytes int64
+	Log       *slog.Logger
 }
 
 // Runtime is an opened model with its engine.
@@ -130,11 +148,39 @@ func Open(o Options) (_ *Runtime, err error) {
 		r.Notices = append(r.Notices, "the model has no MTP tensors: decoding plainly, without drafts")
 	}
 	r.stop = stopTokens(set, r.Tokenizer, ck)
-	return r, r.start()
+	b, err := r.openBank(set, &o)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.start(&o, b)
+}
+
+// openBank makes the session bank, if one is wanted.
+func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
+	if o.Bank == nil {
+		return nil, nil
+	}
+	opt := bank.Options{Pool: r.Model.Pool(), Log: o.Bank.Log}
+	if o.Bank.Dir != "" {
+		of, err := set.Fingerprint()
+		if err != nil {
+			return nil, Fail(BadModel, err, "")
+		}
+		m := r.Model.Options()
+		opt.Fingerprint = fmt.Sprintf("%s %v cpu head %d of %d", of, m.Mode, m.DraftHeadBits, m.DraftVocabulary)
+		if opt.Disk, err = bank.OpenDisk(o.Bank.Dir, o.Bank.DiskBytes, o.Bank.Log); err != nil {
+			return nil, Fail(Environment, err, "give --bank-dir a directory that can be written, and --bank-disk a budget")
+		}
+	}
+	b, err := bank.New(opt)
+	return b, Fail(NoResource, err, "")
 }
 
 func modelOptions(o *Options) (qwen.Options, error) {
 	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions}
+	if o.Bank != nil {
+		opt.SparePages = true
+	}
 	if o.Mode != "" {
 		m, err := kernels.ParseMode(o.Mode)
 		if err != nil {
@@ -189,7 +235,12 @@ func (r *Runtime) openText(set *weights.Set) error {
 }
 
 // start records the forwards and opens the engine.
-func (r *Runtime) start() error {
+func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
+	defer func() {
+		if err != nil && b != nil {
+			b.Close()
+		}
+	}()
 	for _, label := range []string{"draft", "verify"} {
 		q, err := r.Device.NewQueue(label)
 		if err != nil {
@@ -202,14 +253,14 @@ func (r *Runtime) start() error {
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
-		NewState: r.Model.NewState, NewEvent: r.Device.NewEvent,
+		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Observe: opt.Observe,
+		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
 		DraftQueue: r.queues[0], VerifyQueue: r.queues[1],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },
 	}
 	if r.Model.HasHead() {
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
 	}
-	var err error
 	r.Engine, err = sched.Open(env)
 	return Fail(NoResource, err, "")
 }

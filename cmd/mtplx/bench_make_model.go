@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mtplx/bench/synthetic"
+	"mtplx/cmd/mtplx/runtime"
+)
+
+// benchMakeModelCmd writes a random checkpoint.
+type benchMakeModelCmd struct {
+	Dir   string `arg:"" help:"Directory to write; it must not exist or be empty."`
+	Shape string `required:"" placeholder:"NAME" help:"qwen3.5-0.8b, qwen3.5-4b, qwen3.5-27b, 53m (the default model's) or tiny."`
+	Bits  int    `default:"4" help:"Bits a weight: 2, 3, 4, 5, 6 or 8."`
+	Seed  uint64 `default:"0" help:"Another seed gives other weights; the same one the same bytes."`
+}
+
+// Help is shown by --help.
+func (c *benchMakeModelCmd) Help() string {
+	return `The checkpoint costs what the real one costs to run, MTP head included, but writes nonsense: measure speed and
+memory with it, not acceptance. It reads text with the default model's tokenizer.`
+}
+
+// Run implements the command.
+func (c *benchMakeModelCmd) Run(ctx context.Context, s streams) error {
+	shape, err := synthetic.Find(c.Shape)
+	if err != nil {
+		return usage(err, "")
+	}
+	shown := int64(-1)
+	err = shape.Write(ctx, c.Dir, synthetic.Options{Bits: c.Bits, Seed: c.Seed, Progress: func(done, total int64) {
+		if percent := done * 100 / total; percent != shown {
+			shown = percent
+			fmt.Fprintf(s.err, "\r%s: %d of %d MiB, %d%% ", c.Shape, done>>20, total>>20, percent)
+		}
+	}})
+	if shown >= 0 {
+		fmt.Fprintln(s.err)
+	}
+	switch {
+	case err == nil:
+		fmt.Fprintf(s.out, "%s: shape %s, %d bits, seed %d, %d MiB of weights\n", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
+		return nil
+	case errors.Is(err, synthetic.ErrSpace):
+		return runtime.Fail(runtime.NoResource, err, "free some, or name a directory on another disk")
+	case errors.Is(err, context.Canceled):
+		return err
+	default:
+		return usage(err, "")
+	}
+}
