@@ -19,12 +19,14 @@ func PartProduct(t *testing.T, d kernels.Device) {
 				name: fmt.Sprintf("%d bits, %d of %d outputs, first %d, %d blocks", bits, c.limit, c.outputs, c.first, c.most),
 				rows: 11, counts: []int{1, 2, 9},
 				prepare: func(r *Rig, rng *rand.Rand) play {
-					return preparePart(r, rng, Random(rng, bits, 64, c.outputs, 128, BFloat16), c.limit, c.first, c.most)
+					return preparePart(r, rng, Random(rng, bits, 64, c.outputs, 128, BFloat16), kernels.Fast, c.limit, c.first, c.most)
 				},
 			})
 		}
 	}
 	rowwise(t, d, cases)
+	rowwise(t, d, partKinds())
+	rowwise(t, d, []rowCase{{name: "rows that lack chunks of longer ones", rows: 6, counts: []int{1, 4}, prepare: prepareUnequal}})
 
 	r := NewRig(t, d)
 	w := r.Load(Random(rand.New(rand.NewPCG(1, 1)), 4, 64, 96, 128, BFloat16), kernels.Fast)
@@ -36,10 +38,40 @@ func PartProduct(t *testing.T, d kernels.Device) {
 	)
 }
 
-func preparePart(r *Rig, rng *rand.Rand, m *Matrix, limit, first, most int) play {
+// partKinds is a small product for each kind of weight and mode that the other cases leave out.
+func partKinds() []rowCase {
+	kinds := []struct {
+		bits, group int
+		grain       Grain
+		mode        kernels.Mode
+	}{
+		{4, 32, BFloat16, kernels.Fast},
+		{4, 64, Float32, kernels.Fast},
+		{8, 32, BFloat16, kernels.Fast},
+		{0, 0, Float16, kernels.Fast},
+		{0, 0, Float32, kernels.Fast},
+		{4, 64, BFloat16, kernels.Exact},
+		{4, 32, Float16, kernels.Exact},
+		{8, 128, BFloat16, kernels.Exact},
+		{6, 32, Float32, kernels.Exact},
+		{4, 64, BFloat16, kernels.Float32},
+	}
+	cases := make([]rowCase, 0, len(kinds))
+	for _, k := range kinds {
+		cases = append(cases, rowCase{
+			name: fmt.Sprintf("%d bits, groups of %d, grain %d, %v", k.bits, k.group, k.grain, k.mode), rows: 11, counts: []int{1, 9},
+			prepare: func(r *Rig, rng *rand.Rand) play {
+				return preparePart(r, rng, Random(rng, k.bits, k.group, 45, 96, k.grain), k.mode, 42, 16, 3)
+			},
+		})
+	}
+	return cases
+}
+
+func preparePart(r *Rig, rng *rand.Rand, m *Matrix, mode kernels.Mode, limit, first, most int) play {
 	const rows = 11
 	k := m.K
-	w := r.Load(m, kernels.Fast)
+	w := r.Load(m, mode)
 	x := Rows(rng, rows, k)
 	lists := make([][]int32, rows)
 	for i := range lists {
@@ -72,16 +104,55 @@ func preparePart(r *Rig, rng *rand.Rand, m *Matrix, limit, first, most int) play
 			r.Run(op)
 		}
 		result := out.rows(len(order))
-		for i := range order {
-			if first == 0 {
-				break
-			}
-			f, ids := kernels.Floats(sup.buf)[i*kernels.SupportWords:], kernels.Int32s(sup.buf)[i*kernels.SupportWords:]
-			n := int(ids[2])
-			result[i] = append(result[i], words(f[:2])...)
-			result[i] = append(result[i], intWords(ids[4:4+n])...)
-			result[i] = append(result[i], words(f[4+kernels.SupportTop:][:n])...)
+		if first == 0 {
+			return result
+		}
+		for i, w := range supportWords(sup, len(order)) {
+			result[i] = append(result[i], w...)
 		}
 		return result
 	}
+}
+
+// prepareUnequal is the support of rows with lists that are empty, full or between, so that some rows lack whole
+// chunks of others. Logits are low: nothing that a row lacks may stand in for its maximum.
+func prepareUnequal(r *Rig, rng *rand.Rand) play {
+	const first, most = 20, 600
+	const stride = first + kernels.BlockOutputs*most + 3
+	counts := []int32{0, most, 300, 254, 255, 1}
+	x := Normals(rng, len(counts)*stride, 3)
+	for i := range x {
+		x[i] -= 60
+	}
+	for i, n := range counts { // would win, were it looked at
+		for j := first + kernels.BlockOutputs*int(n); j < stride; j++ {
+			x[i*stride+j] = 5000
+		}
+	}
+	s, in, lists, out := supportSlots(r, len(counts)), r.Floats(len(x), 0), r.Alloc(4*len(counts)*(1+most)), r.outputs(len(counts), kernels.SupportWords)
+	op := &kernels.Support{S: s, Vocab: first, Most: most, Blocks: lists, Stride: stride, Logits: in, Out: out.buf}
+	return func(order []int) [][]uint32 {
+		s.Head[kernels.HeadLogits] = int32(len(order))
+		gather(in, x, stride, order)
+		for i, row := range order {
+			kernels.Int32s(lists)[i*(1+most)] = counts[row]
+		}
+		out.refill()
+		r.Run(op)
+		out.rows(len(order))
+		return supportWords(out, len(order))
+	}
+}
+
+// supportWords is what Support has written for n rows, without the unused words.
+func supportWords(out outputs, n int) [][]uint32 {
+	result := make([][]uint32, n)
+	for i := range result {
+		f, ids := kernels.Floats(out.buf)[i*kernels.SupportWords:], kernels.Int32s(out.buf)[i*kernels.SupportWords:]
+		found := ids[2]
+		result[i] = append(result[i], words(f[:2])...)
+		result[i] = append(result[i], intWords(ids[4:4+found])...)
+		result[i] = append(result[i], words(f[4+kernels.SupportTop:][:found])...)
+	}
+	return result
 }

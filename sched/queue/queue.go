@@ -6,7 +6,10 @@ import "context"
 // keeps level. A buffer starts on a 64-byte border and is zero when fresh.
 type Buffer interface {
 	// Bytes is the host's view. It stays valid until Release; reading it while a submitted
-	// program writes it, or writing it while one reads it, is a race.
+	// program writes it, or writing it while one reads it, is a race. What a program has written
+	// is in the view of the next call of Bytes after the program, and what the host writes to that
+	// view is what the next program reads: a view from before the program may be stale both ways,
+	// unless the device shares memory with the host.
 	Bytes() []byte
 	// Release gives the memory back. No program that names the buffer may run afterwards.
 	Release()

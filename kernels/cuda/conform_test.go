@@ -1,0 +1,75 @@
+//go:build cuda && linux
+
+package cuda
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"mtplx/kernels"
+	"mtplx/kernels/conform"
+	"mtplx/kernels/gpu"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// needVariable turns a missing GPU from a skip into a failure, on machines that have one.
+const needVariable = "MTPLX_NEED_CUDA"
+
+func openDevice(t testing.TB) *gpu.Device {
+	t.Helper()
+	d, err := Open(0)
+	if err != nil {
+		if os.Getenv(needVariable) != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("the CUDA device is not tested here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d.(*gpu.Device)
+}
+
+// TestConformance holds the GPU to the bits of kernels/ref.
+func TestConformance(t *testing.T) {
+	openDevice(t)
+	conform.Run(t, func(t *testing.T) kernels.Device {
+		t.Helper()
+		return openDevice(t)
+	})
+}
+
+// TestOpenSaysWhatIsMissing asks for a GPU that no machine has.
+func TestOpenSaysWhatIsMissing(t *testing.T) {
+	d, err := Open(1 << 20)
+	if err == nil {
+		_ = d.Close()
+		t.Fatal("GPU 1048576 was opened")
+	}
+	if s := err.Error(); !strings.Contains(s, "cuda:1048576") || !strings.Contains(s, "no NVIDIA driver found") && !strings.Contains(s, "numbered from 0") {
+		t.Errorf("the error does not say what is missing: %v", err)
+	}
+}
+
+// TestOutOfMemory asks for more than any GPU has; the device goes on.
+func TestOutOfMemory(t *testing.T) {
+	d := openDevice(t)
+	b, err := d.Alloc(1<<50, "too much")
+	if err == nil {
+		b.Release()
+		t.Fatal("a pebibyte was given")
+	}
+	if !strings.Contains(err.Error(), "out of device memory") {
+		t.Errorf("the error does not say that memory ran out: %v", err)
+	}
+	if b, err = d.Alloc(64, "little"); err != nil {
+		t.Fatal(err)
+	}
+	b.Release()
+}

@@ -1,0 +1,182 @@
+//go:build cuda && linux
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"mtplx/kernels/gpu"
+)
+
+// memory is device memory with a pinned mirror once the host has asked for one.
+type memory struct {
+	b    *backend
+	ptr  uintptr
+	size int
+
+	mu          sync.Mutex // after b.copying, where both are held
+	mirror      unsafe.Pointer
+	live        bool // the host writes at any time
+	hostNewer   bool // the host may have written since the last upload
+	deviceNewer bool // a program wrote since the last download
+}
+
+var _ gpu.Memory = (*memory)(nil)
+
+// Alloc gives zeroed device memory.
+func (b *backend) Alloc(size int, _ string) (gpu.Memory, error) {
+	m := &memory{b: b, size: size}
+	if size == 0 {
+		return m, nil
+	}
+	return m, b.within(func() error {
+		p := new(uintptr)
+		if err := cuMemAlloc.must(uintptr(unsafe.Pointer(p)), uintptr(size)); err != nil {
+			return b.explain(err, "device")
+		}
+		m.ptr = *p
+		b.copying.Lock()
+		defer b.copying.Unlock()
+		if err := cuMemsetD8Async.must(m.ptr, 0, uintptr(size), b.copies); err != nil {
+			return err
+		}
+		return cuStreamSynchronize.must(b.copies)
+	})
+}
+
+// explain adds what memory there is to an error of running out.
+func (b *backend) explain(err error, kind string) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Result != outOfMemory {
+		return err
+	}
+	info := new([2]uintptr)
+	if cuMemGetInfo.call(uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&info[1]))) != success {
+		return err
+	}
+	return fmt.Errorf("out of %s memory: the GPU has %d MB free of %d MB; use a smaller model, fewer pages or another GPU: %w", kind, info[0]/1e6, info[1]/1e6, err)
+}
+
+// Bytes is the mirror, level with the device. The host may write to it until the next program.
+func (m *memory) Bytes() []byte {
+	if m.size == 0 {
+		return []byte{}
+	}
+	if !m.level() {
+		if err := m.b.within(m.pull); err != nil && !m.level() {
+			// A lost GPU is reported by its queues; a host view has no error to give.
+			return make([]byte, m.size)
+		}
+	}
+	return unsafe.Slice((*byte)(m.mirror), m.size)
+}
+
+// level tells whether the mirror is level, and if so that the host may write from now on.
+func (m *memory) level() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mirror == nil || m.deviceNewer {
+		return false
+	}
+	m.hostNewer = true
+	return true
+}
+
+// pull makes the mirror level. The context is current.
+func (m *memory) pull() error {
+	m.b.copying.Lock()
+	defer m.b.copying.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mirror == nil {
+		if err := m.makeMirror(); err != nil {
+			return err
+		}
+	}
+	if err := cuMemcpyDtoHAsync.quick(uintptr(m.mirror), m.ptr, uintptr(m.size), m.b.copies); err != nil {
+		return err
+	}
+	if err := cuStreamSynchronize.quick(m.b.copies, 0, 0, 0); err != nil {
+		return err
+	}
+	m.deviceNewer = false
+	m.hostNewer = true
+	return nil
+}
+
+func (m *memory) makeMirror() error {
+	p := new(unsafe.Pointer)
+	if err := cuMemHostAlloc.must(uintptr(unsafe.Pointer(p)), uintptr(m.size), 0); err != nil {
+		return m.b.explain(err, "pinned host")
+	}
+	m.mirror = *p
+	return nil
+}
+
+// push uploads what the host may have written, on a stream. The context is current.
+func (m *memory) push(stream uintptr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mirror == nil || !m.hostNewer && !m.live {
+		return nil
+	}
+	m.hostNewer = false
+	return cuMemcpyHtoDAsync.quick(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
+}
+
+// written tells that the device's copy is the newer one.
+func (m *memory) written() {
+	m.mu.Lock()
+	m.deviceNewer = true
+	m.mu.Unlock()
+}
+
+// Write uploads p.
+func (m *memory) Write(off int, p []byte) error {
+	if off < 0 || off > m.size-len(p) {
+		return fmt.Errorf("write %d bytes at %d of %d: out of range", len(p), off, m.size)
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	return m.b.within(func() error {
+		m.b.copying.Lock()
+		defer m.b.copying.Unlock()
+		if err := m.push(m.b.copies); err != nil {
+			return err
+		}
+		if err := cuMemcpyHtoDAsync.must(m.ptr+uintptr(off), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), m.b.copies); err != nil {
+			return err
+		}
+		m.written()
+		return cuStreamSynchronize.must(m.b.copies)
+	})
+}
+
+// Live has the memory uploaded before every program.
+func (m *memory) Live() {
+	m.mu.Lock()
+	m.live = true
+	m.mu.Unlock()
+	_ = m.Bytes() // the mirror must be there when a graph is recorded
+}
+
+// Release frees both copies. A lost GPU keeps them.
+func (m *memory) Release() {
+	_ = m.b.within(func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ptr != 0 {
+			cuMemFree.call(m.ptr)
+			m.ptr = 0
+		}
+		if m.mirror != nil {
+			cuMemFreeHost.call(uintptr(m.mirror))
+			m.mirror = nil
+		}
+		return nil
+	})
+}

@@ -1,0 +1,82 @@
+package gpu
+
+// Traits are what a backend says of its hardware.
+type Traits struct {
+	Name string // of the device, for people
+	Tier string // of the compiled kernels: "emulator", "sm_80", "apple7"
+	// Units is the number of processors, for reports.
+	Units int
+	// Matrix is set when the integer matrix step is in the compiled kernels.
+	Matrix bool
+}
+
+// Backend is one GPU: memory and launches. It is safe for concurrent use.
+type Backend interface {
+	// Alloc gives size zeroed bytes; 0 is allowed.
+	Alloc(size int, label string) (Memory, error)
+	// Copy moves n bytes within the device; ranges are checked by the caller and do not overlap
+	// unless the memories differ.
+	Copy(dst Memory, dstOff int, src Memory, srcOff, n int) error
+	// Record makes launches ready to run, in order, each seeing the writes of those before.
+	Record(label string, launches []Launch) (Graph, error)
+	NewStream(label string) (Stream, error)
+	Close() error
+}
+
+// Memory is device memory with a host's view, as package doc says.
+type Memory interface {
+	Bytes() []byte
+	// Write copies p to offset off, without a view that lasts.
+	Write(off int, p []byte) error
+	// Live tells that the host writes at any time, as into slots.
+	Live()
+	Release()
+}
+
+// Graph is recorded launches.
+type Graph interface{ Release() }
+
+// Stream runs graphs one after another.
+type Stream interface {
+	// Run returns when the graph's writes are visible. It allocates nothing.
+	Run(g Graph) error
+	Close() error
+}
+
+// Launch is a kernel over a grid of threadgroups.
+type Launch struct {
+	Kernel  string
+	Grid    [3]uint32 // threadgroups
+	Threads uint32    // a threadgroup
+	Args    []Arg
+}
+
+// Arg is one argument: memory from its start, or constants.
+type Arg struct {
+	Mem   Memory
+	Write bool // the kernel writes the memory
+	Data  []byte
+
+	shaped func(Shape) words // makes Data when a graph is recorded
+}
+
+// Shape is what a grid is sized for: counts rounded up to powers of two within the slots' bounds.
+type Shape struct{ Rows, Lanes, Logits, Splits int }
+
+// dispatch is a launch whose grid depends on the shape. A zero in the grid means that the shape
+// does not need it.
+type dispatch struct {
+	kernel  string
+	threads uint32
+	args    []Arg
+	grid    func(Shape) [3]uint32
+}
+
+// step is a lowered operation.
+type step struct {
+	kernel     string
+	slot       int // the program's slots that it counts by
+	check      func() error
+	dispatches []dispatch
+	fault      Memory // raised by the device, or nil
+}

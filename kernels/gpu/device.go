@@ -1,0 +1,118 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"mtplx/kernels"
+	"mtplx/sched/queue"
+)
+
+// Device runs the catalogue on a backend. It is safe for concurrent use.
+type Device struct {
+	traits  Traits
+	backend Backend
+	dummy   operand // bound where a kernel's argument is not used
+	queues  atomic.Int32
+	closed  atomic.Bool
+
+	mu      sync.Mutex
+	experts []*experts // of weights that ExpertProducts were recorded with
+}
+
+var _ kernels.Device = (*Device)(nil)
+
+var errClosed = errors.New("the device is closed")
+
+// dummyBytes is room for what a kernel may read or write through an argument it does not use: nothing.
+const dummyBytes = 256
+
+// New makes a device of a backend, which it closes at its end.
+func New(t Traits, b Backend) (*Device, error) {
+	mem, err := b.Alloc(dummyBytes, "unused arguments")
+	if err != nil {
+		return nil, fmt.Errorf("start device %s: %w", t.Name, err)
+	}
+	return &Device{traits: t, backend: b, dummy: operand{mem, dummyBytes / 4}}, nil
+}
+
+// Name describes the device.
+func (d *Device) Name() string { return d.traits.Name }
+
+// Threads is the number of its processors.
+func (d *Device) Threads() int { return d.traits.Units }
+
+// Tier names what its kernels were compiled for.
+func (d *Device) Tier() string { return d.traits.Tier }
+
+// Alloc gives size zeroed bytes on a 64-byte border.
+func (d *Device) Alloc(size int, label string) (queue.Buffer, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("allocate %s: size %d is negative", label, size)
+	}
+	if d.closed.Load() {
+		return nil, fmt.Errorf("allocate %d bytes for %s: %w", size, label, errClosed)
+	}
+	mem, err := d.backend.Alloc(size, label)
+	if err != nil {
+		return nil, fmt.Errorf("allocate %d bytes for %s: %w", size, label, err)
+	}
+	return &buffer{dev: d, mem: mem, size: size}, nil
+}
+
+// NewQueue starts a queue and its goroutine.
+func (d *Device) NewQueue(label string) (queue.Queue, error) {
+	if d.closed.Load() {
+		return nil, fmt.Errorf("open queue %q: %w", label, errClosed)
+	}
+	s, err := d.backend.NewStream(label)
+	if err != nil {
+		return nil, fmt.Errorf("open queue %q: %w", label, err)
+	}
+	d.queues.Add(1)
+	return newQueue(d, label, s), nil
+}
+
+// NewEvent is a counter at 0.
+func (d *Device) NewEvent() queue.Event { return &event{} }
+
+// Copy moves n bytes. Ranges of one buffer may not overlap.
+func (d *Device) Copy(dst queue.Buffer, dstOff int, src queue.Buffer, srcOff, n int) error {
+	to, err := d.operandOf(dst, "the destination", 0)
+	if err != nil {
+		return fmt.Errorf("copy %d bytes: %w", n, err)
+	}
+	from, err := d.operandOf(src, "the source", 0)
+	if err != nil {
+		return fmt.Errorf("copy %d bytes: %w", n, err)
+	}
+	room, have := dst.(*buffer).size, src.(*buffer).size
+	if n < 0 || dstOff < 0 || srcOff < 0 || dstOff > room-n || srcOff > have-n {
+		return fmt.Errorf("copy %d bytes from offset %d of %d to offset %d of %d: out of range", n, srcOff, have, dstOff, room)
+	}
+	if to.mem == from.mem && dstOff < srcOff+n && srcOff < dstOff+n && n > 0 && dstOff != srcOff {
+		return fmt.Errorf("copy %d bytes from offset %d to offset %d of one buffer: the ranges overlap", n, srcOff, dstOff)
+	}
+	if err := d.backend.Copy(to.mem, dstOff, from.mem, srcOff, n); err != nil {
+		return fmt.Errorf("copy %d bytes: %w", n, err)
+	}
+	return nil
+}
+
+// Close ends the device and its backend; queues must be closed before.
+func (d *Device) Close() error {
+	if n := d.queues.Load(); n > 0 {
+		return fmt.Errorf("close device %s: %d queues are open; close them first", d.traits.Name, n)
+	}
+	if !d.closed.CompareAndSwap(false, true) {
+		return nil
+	}
+	d.dropExperts()
+	d.dummy.mem.Release()
+	if err := d.backend.Close(); err != nil {
+		return fmt.Errorf("close device %s: %w", d.traits.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+// Package gpu holds what Metal, CUDA and the emulator share: the kernels' source in a subset of
+// Metal's language (src/), and the way from an operation of the catalogue to launches of those
+// kernels. It drives no hardware itself: a Backend does, and New makes a kernels.Device of one.
+//
+// One source, three compilers. src/gpu.h gives a kernel's signature and a dozen words their
+// spelling in Metal, CUDA and C++; bodies are plain. The C++ spelling runs in an emulator
+// (package emulator) that reports races, missing or wrong barriers, accesses out of bounds,
+// reads of memory that nobody wrote, and divergence before a collective operation.
+//
+// Guarantees:
+//
+//  1. Every operation of package kernels in every mode and width, bits equal to kernels/ref. Only
+//     integer sums are left to matrix units, and those are exact in any order.
+//  2. A program is replayed with nothing rebuilt: what changes lies in slots. Grids are sized for
+//     the number of rows rounded up to a power of two; a program keeps one graph for each such
+//     size, made when it is first met.
+//  3. Slots and lists of blocks are checked on the host before a program runs, so that no wrong
+//     index reaches a device. An expert outside its table, which only the device sees, is a fault all the same.
+//  4. A program's scratch is its own; two queues may run two programs at once.
+//
+// A Backend's memory may be a mirror: then what a program wrote is level with the host's view from
+// the next call of Buffer.Bytes on, and what the host wrote since its last call of Bytes, or in
+// slots at any time, is level before the next program that names the buffer runs.
+//
+// Devices of packages cuda and metal, the emulator and their tests use this package.
+package gpu

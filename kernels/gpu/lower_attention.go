@@ -1,0 +1,163 @@
+package gpu
+
+import (
+	"fmt"
+
+	"mtplx/kernels"
+)
+
+// Limits of the kernels' threadgroup memory, and of the scratch.
+const (
+	attnHeadMost  = 512      // HEAD_MOST
+	attnQuadMost  = 512      // Q_MOST: values of a quad of query heads, times quads
+	attnSplitMost = 16       // query heads of a threadgroup
+	attnRowsMost  = 16       // rows up to which splits are computed apart
+	attnScratch   = 16 << 20 // words that splits computed apart may take
+)
+
+// pages is the pool of an attention operation.
+type pages struct {
+	d    kernels.AttnDims
+	pool operand
+	dims words // attn_dims
+	kind string
+}
+
+func (l *lowering) pages(d kernels.AttnDims, layer int, pool operand) (pages, error) {
+	s := l.slots
+	switch {
+	case d.NQ < 1 || d.NKV < 1 || d.NQ%d.NKV != 0:
+		return pages{}, fmt.Errorf("%d query heads do not share %d key heads evenly", d.NQ, d.NKV)
+	case d.HeadDim < 16 || d.HeadDim%16 != 0 || d.HeadDim > attnHeadMost:
+		return pages{}, fmt.Errorf("head size %d is not a multiple of 16 up to %d", d.HeadDim, attnHeadMost)
+	case d.Rotary < 0 || 2*d.Rotary > d.HeadDim || d.Rotary > s.Dims.Rotary:
+		return pages{}, fmt.Errorf("%d rotary angles do not fit heads of %d and slots of %d", d.Rotary, d.HeadDim, s.Dims.Rotary)
+	case layer < 0 || layer >= d.Layers:
+		return pages{}, fmt.Errorf("layer %d is not among %d", layer, d.Layers)
+	case 4*pool.words < d.PoolBytes():
+		return pages{}, fmt.Errorf("the page pool holds %d bytes, needs %d", 4*pool.words, d.PoolBytes())
+	}
+	e := d.ElemBytes()
+	p := pages{d: d, pool: pool, kind: "bf16"}
+	if d.Float32 {
+		p.kind = "f32"
+	}
+	p.dims = words{}.u(d.NQ, d.NKV, d.HeadDim, d.Rotary, d.Pages, layer, d.PageBytes()/e, d.HalfBytes()/e, 0)
+	return p, nil
+}
+
+func (l *lowering) attnPrep(o *kernels.AttnPrep) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	c := collect{dev: l.dev}
+	d, hd := o.Dims, o.Dims.HeadDim
+	pool, x, y := c.buffer(o.Pool, "the page pool", 0), c.buffer(o.In, "input", 0), c.buffer(o.QOut, "queries", 0)
+	qGain, kGain := c.buffer(o.QGain, "gain of the queries", hd), c.buffer(o.KGain, "gain of the keys", hd)
+	if c.err != nil {
+		return step{}, c.err
+	}
+	pg, err := l.pages(d, o.Layer, pool)
+	if err != nil {
+		return step{}, err
+	}
+	for _, f := range []struct {
+		col, n int
+		what   string
+	}{{o.Q, 2 * d.NQ * hd, "query"}, {o.K, d.NKV * hd, "key"}, {o.V, d.NKV * hd, "value"}} {
+		if f.col < 0 || f.col+f.n > o.Stride {
+			return step{}, fmt.Errorf("%s columns %d to %d leave the row of %d", f.what, f.col, f.col+f.n, o.Stride)
+		}
+	}
+	s := o.S
+	caps := []capacity{{x.rows(o.Stride), "the input"}, {y.rows(d.NQ * hd), "the queries"}}
+	p := append(words{}.slots(s), pg.dims...).u(o.Stride, o.Q, o.K, o.V).f(o.Eps)
+	return step{
+		check: func() error {
+			if err := checkRows(s.Rows(), caps); err != nil {
+				return err
+			}
+			return checkPages(s, d.Pages)
+		},
+		dispatches: []dispatch{{
+			"attn_prep_" + pg.kind, 32,
+			[]Arg{in(l.slotBuf), in(x), in(qGain), in(kGain), out(pool), out(y), constants(p)},
+			func(sh Shape) [3]uint32 { return [3]uint32{u32(d.NQ + 2*d.NKV), u32(sh.Rows), 1} },
+		}},
+	}, nil
+}
+
+func (l *lowering) attention(o *kernels.Attention) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	c := collect{dev: l.dev}
+	d, hd, s := o.Dims, o.Dims.HeadDim, o.S
+	pool, q, gates := c.buffer(o.Pool, "the page pool", 0), c.buffer(o.Q, "queries", 0), c.buffer(o.In, "gates", 0)
+	a := c.acts(o.Acts, d.NQ*hd)
+	if c.err != nil {
+		return step{}, c.err
+	}
+	pg, err := l.pages(d, o.Layer, pool)
+	if err != nil {
+		return step{}, err
+	}
+	if o.QCol < 0 || o.QCol+2*d.NQ*hd > o.Stride {
+		return step{}, fmt.Errorf("query columns %d to %d leave the row of %d", o.QCol, o.QCol+2*d.NQ*hd, o.Stride)
+	}
+	l.attends = true
+	group := d.NQ / d.NKV
+	most := min(group, 4*(attnQuadMost/hd), attnSplitMost)
+	splits, line := maxSplits(s), d.NQ*(hd+2)
+	// Few rows are cut into splits that run side by side; many rows fill the device by themselves.
+	apart := func(sh Shape) bool { return sh.Rows <= attnRowsMost && sh.Rows*sh.Splits*line <= attnScratch }
+	scratch := l.scratch(max(s.Dims.Rows*line, min(attnScratch, min(attnRowsMost, s.Dims.Rows)*splits*line)))
+	ds := make([]dispatch, 0, 4)
+	for _, whole := range []bool{false, true} {
+		// Few rows leave room for a threadgroup a quad of heads; many share what is read.
+		heads := min(most, 4)
+		if whole {
+			heads = most
+		}
+		blocks := up(group, heads)
+		cut := func(sh Shape) int {
+			if whole {
+				return 1
+			}
+			return sh.Splits
+		}
+		here := func(sh Shape, grid [3]uint32) [3]uint32 {
+			if apart(sh) == whole {
+				return [3]uint32{}
+			}
+			return grid
+		}
+		ds = append(ds,
+			dispatch{
+				kernel: "attention_" + pg.kind, threads: threads,
+				args: []Arg{in(l.slotBuf), in(q), in(pool), scratch, {shaped: func(sh Shape) words {
+					return append(words{}.slots(s), pg.dims...).u(heads, blocks, cut(sh)).flag(whole)
+				}}},
+				grid: func(sh Shape) [3]uint32 {
+					return here(sh, [3]uint32{u32(d.NKV * blocks), u32(sh.Rows), u32(cut(sh))})
+				},
+			},
+			dispatch{
+				kernel: "attention_merge", threads: threads,
+				args: append([]Arg{in(l.slotBuf), {}, in(gates)}, append(a.args(), Arg{shaped: func(sh Shape) words {
+					return append(words{}.slots(s).acts(a), pg.dims...).u(cut(sh)).flag(whole).u(o.Stride, o.QCol)
+				}})...),
+				grid: func(sh Shape) [3]uint32 { return here(sh, blocksGrid(d.NQ*hd, sh.Rows)) },
+			})
+	}
+	caps := []capacity{{q.rows(d.NQ * hd), "the queries"}, {gates.rows(o.Stride), "the gates"}, {a.maxRows, "the activations"}}
+	return step{
+		check: func() error {
+			if err := checkRows(s.Rows(), caps); err != nil {
+				return err
+			}
+			return checkPages(s, d.Pages)
+		},
+		dispatches: ds,
+	}, nil
+}

@@ -1,0 +1,127 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+
+	"mtplx/kernels"
+)
+
+// productKernel names the kernel family of a weight's storage and form.
+func productKernel(prefix string, w *weight) string {
+	if w.form.Kind == kernels.F32 {
+		return prefix + storageNames[w.storage]
+	}
+	acts := "16"
+	if w.form.Kind == kernels.Int8 {
+		acts = "8"
+	}
+	return fmt.Sprintf("%s%s_%s_%d", prefix, storageNames[w.storage], acts, w.form.Group)
+}
+
+// suffix names the variant for hardware without the matrix step.
+func (l *lowering) suffix() string {
+	if l.dev.traits.Matrix {
+		return ""
+	}
+	return "_dot"
+}
+
+func (l *lowering) product(o *kernels.Product) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	switch {
+	case len(o.Parts) == 0:
+		return step{}, errors.New("at least one part is needed")
+	case o.Map != kernels.Direct && o.Map != kernels.LogitRow:
+		return step{}, fmt.Errorf("row map %d is not Direct or LogitRow", o.Map)
+	case o.X == nil:
+		return step{}, errors.New("activations are missing")
+	}
+	y, err := l.dev.operandOf(o.Out, "output", 0)
+	if err != nil {
+		return step{}, err
+	}
+	s, m := o.S, o.Map
+	caps := []capacity{{o.X.MaxRows, "the activations"}, {y.rows(o.Stride), "the output"}}
+	st := step{check: func() error { return checkRows(m.Count(s), caps) }}
+	for i, part := range o.Parts {
+		w, x, err := l.columns(o.X, part.W, part.Col, o.Stride)
+		if err == nil {
+			st.dispatches, err = l.outputs(st.dispatches, o, w, x, y, part.Col, w.rows)
+		}
+		if err != nil {
+			return step{}, fmt.Errorf("part %d: %w", i, err)
+		}
+	}
+	return st, nil
+}
+
+// outputs appends the launches of a weight's first n outputs, into columns from col on: a small and a
+// large pass, of which the shape takes one.
+func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y operand, col, n int) ([]dispatch, error) {
+	codes, err := l.whole(w)
+	if err != nil {
+		return nil, err
+	}
+	countAt := kernels.HeadRows
+	if o.Map == kernels.LogitRow {
+		countAt = kernels.HeadLogits
+	}
+	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	name := productKernel("product_", w)
+	args := []Arg{in(l.slotBuf), codes, in(x), out(y), constants(p)}
+	small, large := 8, 16 // rows a pass
+	smallName, largeName := name+l.suffix(), name+"_two"+l.suffix()
+	switch {
+	case w.form.Kind == kernels.F32:
+		small, large = 1, 8
+		smallName, largeName = name+"_one", name
+		args = []Arg{in(l.slotBuf), codes, in(x), in(x), out(y), constants(p)}
+	case w.form.Group == 32:
+		large, largeName = 8, smallName
+	}
+	grid := func(want bool, pass int) func(Shape) [3]uint32 {
+		return func(sh Shape) [3]uint32 {
+			rows := rowsOf(o.Map, sh)
+			if want != (rows > small) {
+				return [3]uint32{}
+			}
+			return [3]uint32{u32(up(n, 16)), u32(up(rows, pass)), 1}
+		}
+	}
+	return append(ds, dispatch{smallName, threads, args, grid(false, small)}, dispatch{largeName, threads, args, grid(true, large)}), nil
+}
+
+// whole holds a weight that has a memory of its own.
+func (l *lowering) whole(w *weight) (Arg, error) {
+	codes, at, err := l.hold(w)
+	if err == nil && at != 0 {
+		err = errors.New("the weight is one of several experts")
+	}
+	return codes, err
+}
+
+// columns is part for a weight whose outputs all go to a row of stride columns, from col on.
+func (l *lowering) columns(x *kernels.Acts, k kernels.Weight, col, stride int) (*weight, operand, error) {
+	w, m, err := l.part(x, k)
+	if err == nil && (col < 0 || col+w.rows > stride) {
+		err = fmt.Errorf("outputs %d to %d leave the row of %d", col, col+w.rows, stride)
+	}
+	return w, m, err
+}
+
+// part is a weight of this device and the input that it reads.
+func (l *lowering) part(x *kernels.Acts, k kernels.Weight) (*weight, operand, error) {
+	w, err := l.dev.weightOf(k, "the weight")
+	if err != nil {
+		return nil, operand{}, err
+	}
+	a, err := l.dev.actsOf(x, w.cols)
+	if err != nil {
+		return nil, operand{}, err
+	}
+	m, err := a.find(w.form)
+	return w, m, err
+}

@@ -1,0 +1,188 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+
+	"mtplx/kernels"
+)
+
+func (l *lowering) embed(o *kernels.Embed) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	w, err := l.dev.weightOf(o.Table, "the table")
+	if err != nil {
+		return step{}, err
+	}
+	y, err := l.dev.operandOf(o.Out, "output", o.S.Dims.Rows*w.cols)
+	if err != nil {
+		return step{}, err
+	}
+	table, _, err := l.hold(w)
+	if err != nil {
+		return step{}, err
+	}
+	if w.at != 0 {
+		return step{}, errors.New("the table is one of several experts")
+	}
+	s, rows := o.S, w.rows
+	kernel := "embed_" + storageNames[w.storage]
+	if w.storage <= codes8 {
+		kernel = "embed_codes" + storageNames[w.storage]
+	}
+	p := words{}.slots(s).u(w.cols, w.rows, w.blocks, 4*w.block).flag(w.wide).u(w.sub)
+	return step{
+		check: func() error {
+			for r := range s.Rows() {
+				if id := int(s.ID[r]); id < 0 || id >= rows {
+					return fmt.Errorf("row %d: token %d is outside the table of %d", r, id, rows)
+				}
+			}
+			return nil
+		},
+		dispatches: []dispatch{{kernel, threads, []Arg{in(l.slotBuf), table, out(y), constants(p)}, func(sh Shape) [3]uint32 {
+			return [3]uint32{u32(up(w.cols, threads)), u32(sh.Rows), 1}
+		}}},
+	}, nil
+}
+
+func (l *lowering) norm(o *kernels.Norm) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	switch {
+	case o.Y == nil && o.Acts == nil:
+		return step{}, errors.New("neither an output nor activations are given")
+	case o.Width < 1:
+		return step{}, fmt.Errorf("width %d is not positive", o.Width)
+	case o.Y != nil && (o.XMap >= kernels.LogitOut) != (o.YMap >= kernels.LogitOut):
+		return step{}, fmt.Errorf("row maps %d and %d run over different rows", o.XMap, o.YMap)
+	}
+	c := collect{dev: l.dev}
+	gain, x, y := c.buffer(o.Gain, "gain", o.Width), c.buffer(o.X, "input", 0), c.optional(o.Y, "output")
+	a := l.dev.noActs()
+	if o.Acts != nil {
+		a = c.acts(o.Acts, o.Width)
+	}
+	if c.err != nil {
+		return step{}, c.err
+	}
+	s, width, xMap, yMap, hasY := o.S, o.Width, o.XMap, o.YMap, o.Y != nil
+	inPlace := hasY && x.mem == y.mem
+	p := words{}.slots(s).acts(a).u(width, int(xMap), int(yMap)).flag(hasY).f(o.Eps)
+	args := append([]Arg{in(l.slotBuf), in(x), in(gain), out(y)}, append(a.args(), constants(p))...)
+	return step{
+		check: func() error {
+			if err := checkMap(s, xMap, x.rows(width), "the input"); err != nil {
+				return err
+			}
+			if hasY {
+				if err := checkMap(s, yMap, y.rows(width), "the output"); err != nil {
+					return err
+				}
+			}
+			if a.forms != 0 && xMap.Count(s) > a.maxRows {
+				return fmt.Errorf("%d rows, but the activations have room for %d", xMap.Count(s), a.maxRows)
+			}
+			return nil
+		},
+		dispatches: []dispatch{{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
+			if inPlace { // one threadgroup reads the whole row before it writes
+				return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
+			}
+			return normGrid(width, rowsOf(xMap, sh))
+		}}},
+	}, nil
+}
+
+// blocksGrid is a grid of a simdgroup for each 64 of k values of each row.
+func blocksGrid(k, rows int) [3]uint32 { return [3]uint32{u32(up(k, 64*threads/32)), u32(rows), 1} }
+
+// normRowsMost is the number of rows up to which a normalised row is shared among threadgroups.
+const normRowsMost = 16
+
+// normGrid gives few rows a threadgroup for each 512 values, and many rows one each.
+func normGrid(k, rows int) [3]uint32 {
+	if rows > normRowsMost {
+		return [3]uint32{1, u32(rows), 1}
+	}
+	return blocksGrid(k, rows)
+}
+
+func (l *lowering) quantize(o *kernels.Quantize) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	c := collect{dev: l.dev}
+	x, a := c.buffer(o.X, "input", 0), c.acts(o.Acts, o.Acts.K)
+	if c.err != nil {
+		return step{}, c.err
+	}
+	s, m := o.S, o.XMap
+	p := words{}.slots(s).acts(a).u(int(m))
+	return step{
+		check: func() error {
+			if m.Count(s) > a.maxRows {
+				return fmt.Errorf("%d rows, but the activations have room for %d", m.Count(s), a.maxRows)
+			}
+			return checkMap(s, m, x.rows(a.k), "the input")
+		},
+		dispatches: []dispatch{{
+			"quantize_rows", threads, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
+			func(sh Shape) [3]uint32 { return blocksGrid(a.k, rowsOf(m, sh)) },
+		}},
+	}, nil
+}
+
+func (l *lowering) headInput(o *kernels.HeadInput) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	c := collect{dev: l.dev}
+	embGain, hidGain := c.buffer(o.EmbGain, "gain of the embedding", o.Width), c.buffer(o.HidGain, "gain of the hidden row", o.Width)
+	emb, pool := c.buffer(o.Emb, "embedding", 0), c.buffer(o.Pool, "hidden pool", 0)
+	a := c.acts(o.Acts, 2*o.Width)
+	if c.err != nil {
+		return step{}, c.err
+	}
+	s, width := o.S, o.Width
+	p := words{}.slots(s).acts(a).u(width).f(o.Eps)
+	caps := []capacity{{emb.rows(width), "the embedding"}, {a.maxRows, "the activations"}}
+	return step{
+		check: func() error {
+			if err := checkRows(s.Rows(), caps); err != nil {
+				return err
+			}
+			return checkMap(s, kernels.FromIn, pool.rows(width), "the hidden pool")
+		},
+		dispatches: []dispatch{{
+			"head_input", threads, append([]Arg{in(l.slotBuf), in(emb), in(pool), in(embGain), in(hidGain)}, append(a.args(), constants(p))...),
+			func(sh Shape) [3]uint32 { return normGrid(2*width, sh.Rows) },
+		}},
+	}, nil
+}
+
+func (l *lowering) swiglu(o *kernels.SwiGLU) (step, error) {
+	if err := l.useSlots(o.S); err != nil {
+		return step{}, err
+	}
+	if o.Times < 1 {
+		return step{}, fmt.Errorf("virtual rows a row are %d, expecting at least 1", o.Times)
+	}
+	c := collect{dev: l.dev}
+	x, a := c.buffer(o.In, "input", 0), c.acts(o.Acts, o.Width)
+	if c.err != nil {
+		return step{}, c.err
+	}
+	s, times, width := o.S, o.Times, o.Width
+	p := words{}.slots(s).acts(a).u(width, times)
+	caps := []capacity{{x.rows(2 * width), "the input"}, {a.maxRows, "the activations"}}
+	return step{
+		check: func() error { return checkRows(s.Rows()*times, caps) },
+		dispatches: []dispatch{{
+			"swiglu_rows", threads, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
+			func(sh Shape) [3]uint32 { return blocksGrid(width, sh.Rows*times) },
+		}},
+	}, nil
+}

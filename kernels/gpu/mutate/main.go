@@ -1,0 +1,250 @@
+// Command mutate damages the GPU kernels in one place at a time and sees that the emulator or the
+// conformance suite notices. It prints a line for each mutation, what noticed it, and fails when
+// one was missed:
+//
+//	go run ./kernels/gpu/mutate [-only TEXT] [-list]     at the top of the repository
+//
+// Every barrier is removed once and given the wrong kind of memory once; the other mutations are
+// mistakes that people make. It takes some minutes, so it is run by hand and by scheduled jobs, not by every test.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mtplx/kernels/gpu"
+)
+
+// mutation is one mistake. It changes a file's text, or gives an error when the place is not there.
+type mutation struct {
+	name, file string
+	change     func(text string) (string, error)
+}
+
+// suites are the parts of the conformance suite that use a file.
+var suites = map[string]string{
+	"arith.h":         "swiglu|delta-prep|support",
+	"acts.h":          "quantize|swiglu",
+	"slots.h":         "norm|quantize|attention",
+	"rows.metal":      "embed|norm|quantize|head-input|swiglu",
+	"product.metal":   "product|expert-product|vectors",
+	"part.metal":      "part-product",
+	"expert.metal":    "route|combine",
+	"support.metal":   "support|part-product",
+	"delta.metal":     "delta|delta-prep|delta-norm",
+	"attention.metal": "attn-prep|attention",
+}
+
+func replace(file, name, old, repl string) mutation {
+	return mutation{name, file, func(text string) (string, error) {
+		if !strings.Contains(text, old) {
+			return "", fmt.Errorf("%q is not there", old)
+		}
+		return strings.Replace(text, old, repl, 1), nil
+	}}
+}
+
+// mistakes are single changes of the kind that a tired programmer makes.
+var mistakes = []mutation{
+	replace("arith.h", "exp: fma split", "r = fma(-n, -2.12194440e-4f, r);", "r = r + n * 2.12194440e-4f;"),
+	replace("arith.h", "exp: another order", "const float y = fma(pr, r, r1);", "const float y = fma(pr, r, r) + 1.0f;"),
+	replace("arith.h", "tree16: another order", "acc = acc + simd_shuffle_xor(acc, 8);\n  acc = acc + simd_shuffle_xor(acc, 4);", "acc = acc + simd_shuffle_xor(acc, 4);\n  acc = acc + simd_shuffle_xor(acc, 8);"),
+	replace("arith.h", "softplus: the other branch", "x > 20.0f", "x > 10.0f"),
+	replace("acts.h", "quantiser: times instead of over", "const float s = as_type<float>(mx) / R;\n  const float inv", "const float s = as_type<float>(mx) * (1.0f / R);\n  const float inv"),
+	replace("acts.h", "quantiser: threshold dropped", "} else if (mx >= 0x0d800000u) {", "} else if (mx > 0u) {"),
+	replace("acts.h", "quantiser: sum of one half", "if (SUB == 1) sum0 = sum0 + sum1;", ""),
+	replace("acts.h", "quantiser: every lane writes the scale", "if (lane < SUB) {", "{"),
+	replace("acts.h", "acts: past the last input", "if (k + 32u < p.K) af", "if (k < p.K) af"),
+	replace("rows.metal", "norm: guard off by one", "if (i >= map_count(sl, p.xmap)) return;\n  const ulong from = ulong(map_row(sl, p.s, p.xmap, i)) * p.width;", "if (i > map_count(sl, p.xmap)) return;\n  const ulong from = ulong(map_row(sl, p.s, p.xmap, i)) * p.width;"),
+	replace("rows.metal", "norm: 32 chains", "if (tid < 16u) {", "if (tid < 32u) {"),
+	replace("rows.metal", "norm: mean by a product", "const float mean = sum / float(n);", "const float mean = sum * (1.0f / float(n));"),
+	replace("rows.metal", "swiglu: no tail guard", "if (k + 32u < p.width) y1 = silu", "y1 = silu"),
+	replace("product.metal", "product: fma split", "f = fma(tail[j].y, in[j].y, f);", "f = f + tail[j].y * in[j].y;"),
+	replace("product.metal", "product: scales in another order", "const float ss = tail[j].x * in[j].x;\n            f = fma(sum[j], ss, f);", "const float ss = sum[j] * tail[j].x;\n            f = fma(ss, in[j].x, f);"),
+	replace("product.metal", "product: one buffer for two chunks", "const uint to = (s * CHUNK_WORDS +", "const uint to = (0 * CHUNK_WORDS +"),
+	replace("product.metal", "product: rows past the count", "if (g < n) {  // thread", "if (g < 8u * T) {  // thread"),
+	replace("product.metal", "product: columns past the last", "if (g < n && strip * 16u + o < N) {", "if (g < n) {"),
+	replace("product.metal", "product: low plane first", "if (plane == 1) {", "if (plane == 0) {"),
+	replace("product.metal", "product: blocks past the last", "(whole || sg * U + u < left)", "(true || sg * U + u < left)"),
+	replace("product.metal", "product: a shuffle in half of the lanes", "l = l + simd_shuffle_xor(l, 1);", "if (lane < 16u) l = l + simd_shuffle_xor(l, 1);"),
+	replace("product.metal", "float product: chain of 128", "if (b < blocks) {\n      const uint kn = K - 64u * b < 64u", "if (b < blocks) {\n      const uint kn = K - 64u * b < 128u"),
+	replace("product.metal", "expert: index not checked", "if (e >= p.experts) {", "if (e > p.experts) {"),
+	replace("part.metal", "part product: a block past the list", "if (tg.x >= uint(list[0])) return;", "if (tg.x > uint(list[0])) return;"),
+	replace("part.metal", "part product: the list of row 0", "lists + row * (1u + p.most)", "lists"),
+	replace("part.metal", "part product: columns past the limit", "tid.x >= left) y", "tid.x > left) y"),
+	replace("part.metal", "part product: the limit not looked at", "p.limit - strip * 16u : 0u", "16u : 0u"),
+	replace("expert.metal", "route: later of two equals", "(u == last && j > lastat)", "(u == last && j < lastat)"),
+	replace("expert.metal", "route: every lane writes", "if (lane == 0u) {\n      index", "{\n      index"),
+	replace("expert.metal", "combine: experts backwards", "for (uint k = 0; k < p.topk; k++) a = fma", "for (uint k = p.topk; k-- > 0;) a = fma"),
+	replace("support.metal", "support: -0 below +0", "as_type<uint>(x + 0.0f)", "as_type<uint>(x)"),
+	replace("support.metal", "support: one candidate too few", "uint prefix = 0, want = TOP;", "uint prefix = 0, want = TOP - 1;"),
+	replace("support.metal", "support: counting without atomics", "atomic_fetch_add_explicit(&hist[(k >> shift) & 255u], 1u, memory_order_relaxed)", "atomic_store_explicit(&hist[(k >> shift) & 255u], atomic_load_explicit(&hist[(k >> shift) & 255u], memory_order_relaxed) + 1u, memory_order_relaxed)"),
+	replace("support.metal", "support: a shorter row's last chunk in full", "const uint n = entries - from < CHUNK ? entries - from : CHUNK;", "const uint n = p.vocab + 16u * p.most - from < CHUNK ? p.vocab + 16u * p.most - from : CHUNK;"),
+	replace("support.metal", "support: chunks that a shorter row lacks", "if (from >= entries) {", "if (from > entries + CHUNK) {"),
+	replace("support.metal", "support: parts of Z that a shorter row lacks", "c < chunks; c++", "c < p.next; c++"),
+	replace("support.metal", "support: Z merged backwards", "const float old = z * exp_bits(a * inv);", "const float old = z * exp_bits(b * inv);"),
+	replace("delta.metal", "delta: one chain", "u = u + simd_shuffle_xor(u, 16);", "u = u + u;"),
+	replace("delta.metal", "delta: state after the first uncertain row", "if (n == certain && col", "if (n == certain + 1u && col"),
+	replace("delta.metal", "delta: fold rounds once", "const float gs = g * S[i];\n        S[i] = fma(k[2u * i + e], d, gs);\n      }\n  }", "S[i] = fma(g, S[i], k[2u * i + e] * d);\n      }\n  }"),
+	replace("delta.metal", "delta: columns of the padding", "if (e == 0u && col < p.d.DV) {", "if (e == 0u) {"),
+	replace("delta.metal", "delta prep: taps backwards", "fma(taps[ch * TAPS + j], x, acc)", "fma(taps[ch * TAPS + 3u - j], x, acc)"),
+	replace("delta.metal", "delta prep: past from row 0 of the tape", "tapes[tapein + ulong(fold + j) * conv + ch]", "tapes[tapein + ulong(j) * conv + ch]"),
+	replace("attention.metal", "attention: one token too many", "end = row_position(sl, p.s, row) + 1u;", "end = row_position(sl, p.s, row) + 2u;"),
+	replace("attention.metal", "attention: stale tokens weigh 0", "if (j < here) {", "{"),
+	replace("attention.metal", "attention: sum over t mod 4", "if (lane < 8u)\n    for (uint t = lane; t < n; t += 8u) {", "if (lane < 4u)\n    for (uint t = lane; t < n; t += 4u) {"),
+	replace("attention.metal", "attention: merged by the old maximum", "st[g * ST_SIZE + ST_NEW] = exp4(m, big);", "st[g * ST_SIZE + ST_NEW] = exp4(m, old);"),
+	replace("attention.metal", "rope: the other sign", "fma(a, c, -bs)", "fma(a, c, bs)"),
+	replace("attention.metal", "keys truncated instead of rounded", "pool[at] = ushort(bf16_of(v));", "pool[at] = ushort(as_type<uint>(v) >> 16);"),
+}
+
+var barrier = regexp.MustCompile(`(threadgroup|simdgroup)_barrier\([^;]*\);`)
+
+// barriers is a removal and a change of flags for every barrier of a file.
+func barriers(file, text string) []mutation {
+	places := barrier.FindAllStringIndex(text, -1)
+	list := make([]mutation, 0, 2*len(places))
+	for i, at := range places {
+		line := 1 + strings.Count(text[:at[0]], "\n")
+		swap := func(repl string) func(string) (string, error) {
+			return func(text string) (string, error) {
+				at := barrier.FindAllStringIndex(text, -1)[i]
+				return text[:at[0]] + repl + text[at[1]:], nil
+			}
+		}
+		kind, _, _ := strings.Cut(text[at[0]:at[1]], "(")
+		list = append(list,
+			mutation{fmt.Sprintf("line %d: %s removed", line, kind), file, swap("")},
+			mutation{fmt.Sprintf("line %d: %s for device memory only", line, kind), file, swap(kind + "(mem_flags::mem_device);")})
+	}
+	return list
+}
+
+func main() {
+	only := flag.String("only", "", "run the mutations whose file or name contains this")
+	list := flag.Bool("list", false, "list the mutations")
+	flag.Parse()
+	missed, err := run(*only, *list)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "%d mutations were missed\n", missed)
+		os.Exit(1)
+	}
+}
+
+func run(only string, list bool) (missed int, err error) {
+	files, err := gpu.Sources()
+	if err != nil {
+		return 0, err
+	}
+	all := slices.Clone(mistakes)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if suites[name] != "" {
+			all = append(all, barriers(name, files[name])...)
+		}
+	}
+	dir, err := os.MkdirTemp("", "mtplx-mutate-*")
+	if err != nil {
+		return 0, fmt.Errorf("mutate: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	tests := filepath.Join(dir, "emulator.test")
+	if !list {
+		build := exec.CommandContext(ctx, "go", "test", "-c", "-o", tests, "./kernels/gpu/emulator")
+		if out, err := build.CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("build the tests: %w\n%s", err, out)
+		}
+		// A test that fails of itself would seem to notice everything.
+		same := mutation{"expert.metal", "none", func(text string) (string, error) { return text, nil }}
+		switch verdict, err := same.try(ctx, tests, filepath.Join(dir, "src"), files); {
+		case err != nil:
+			return 0, err
+		case verdict != "":
+			return 0, fmt.Errorf("the tests fail without a mutation: %s", verdict)
+		}
+	}
+	for _, m := range all {
+		if !strings.Contains(m.file+" "+m.name, only) {
+			continue
+		}
+		if list {
+			fmt.Println(m.file, m.name)
+			continue
+		}
+		verdict, err := m.try(ctx, tests, filepath.Join(dir, "src"), files)
+		if err != nil {
+			return missed, fmt.Errorf("%s, %s: %w", m.file, m.name, err)
+		}
+		if verdict == "" {
+			missed++
+			verdict = "MISSED"
+		}
+		fmt.Printf("%s, %s: %s\n", m.file, m.name, verdict)
+	}
+	return missed, nil
+}
+
+var finding = regexp.MustCompile(`(race|bounds|uninitialised read|divergence|alias|limit|write to a constant buffer): [^\n]*`)
+
+// try tests the kernels with the mutation and tells what noticed it; "" is nothing.
+func (m *mutation) try(ctx context.Context, tests, dir string, files map[string]string) (string, error) {
+	text, err := m.change(files[m.file])
+	if err != nil {
+		return "", err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	for name, t := range files {
+		if name == m.file {
+			t = text
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(t), 0o600); err != nil {
+			return "", err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	filter := fmt.Sprintf("TestConformance/.*/^(%s)$|TestExpertOutsideTable|TestPrimitives", suites[m.file])
+	cmd := exec.CommandContext(ctx, tests, "-test.failfast", "-test.run", filter)
+	cmd.Dir = filepath.Join("kernels", "gpu", "emulator") // its testdata
+	cmd.Env = append(os.Environ(), "MTPLX_GPU_SOURCES="+dir)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "", nil
+	case !errors.As(err, &exit):
+		return "", err
+	case strings.Contains(out.String(), "build the GPU emulator"):
+		return "", fmt.Errorf("the mutated kernels do not compile:\n%s", out.String())
+	}
+	if f := finding.FindString(out.String()); f != "" {
+		return "emulator: " + f[:min(len(f), 140)], nil
+	}
+	for line := range strings.Lines(out.String()) {
+		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") {
+			return "suite: " + line[:min(len(line), 140)], nil
+		}
+	}
+	return "suite", nil
+}

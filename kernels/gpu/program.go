@@ -1,0 +1,232 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"mtplx/kernels"
+	"mtplx/sched/queue"
+)
+
+// mostSlots is how many different slots the operations of one program may count by.
+const mostSlots = 4
+
+type shapes [mostSlots]Shape
+
+// program is lowered operations and their graphs, one for each combination of shapes met.
+type program struct {
+	dev     *Device
+	label   string
+	steps   []step
+	slots   []*kernels.Slots
+	attends [mostSlots]bool // some step of these slots depends on Splits
+	scratch Memory
+	stores  []*store
+
+	mu       sync.Mutex
+	graphs   map[shapes]Graph
+	released bool
+}
+
+func (p *program) Label() string { return p.label }
+
+// Release gives back graphs, scratch and the hold on weights.
+func (p *program) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.released {
+		return
+	}
+	p.released = true
+	for _, g := range p.graphs {
+		g.Release()
+	}
+	p.graphs = nil
+	p.drop()
+}
+
+func (p *program) drop() {
+	if p.scratch != nil {
+		p.scratch.Release()
+		p.scratch = nil
+	}
+	for i := range p.steps {
+		if f := p.steps[i].fault; f != nil {
+			f.Release()
+		}
+	}
+	for _, s := range p.stores {
+		s.release()
+	}
+	p.stores = nil
+}
+
+// run checks the slots and runs the graph of their shapes.
+func (p *program) run(s Stream) error {
+	var key shapes
+	for i, sl := range p.slots {
+		if err := checkCounts(sl); err != nil {
+			return err
+		}
+		key[i] = shapeOf(sl, p.attends[i])
+	}
+	for i := range p.steps {
+		st := &p.steps[i]
+		if st.check == nil {
+			continue
+		}
+		if err := st.check(); err != nil {
+			return fmt.Errorf("operation %d of %d, %q: %w", i+1, len(p.steps), st.kernel, err)
+		}
+	}
+	g, err := p.graph(key)
+	if err != nil {
+		return err
+	}
+	if err := s.Run(g); err != nil {
+		return err
+	}
+	for i := range p.steps {
+		st := &p.steps[i]
+		if st.fault == nil {
+			continue
+		}
+		if b := st.fault.Bytes(); binary.LittleEndian.Uint32(b) != 0 {
+			clear(b)
+			return fmt.Errorf("operation %d of %d, %q: a row chose an expert outside the table", i+1, len(p.steps), st.kernel)
+		}
+	}
+	return nil
+}
+
+// graph is the graph of some shapes, recorded when they are first met.
+func (p *program) graph(key shapes) (Graph, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.released {
+		return nil, errors.New("the program was released")
+	}
+	if g, ok := p.graphs[key]; ok {
+		return g, nil
+	}
+	var launches []Launch
+	for _, st := range p.steps {
+		for _, d := range st.dispatches {
+			grid := d.grid(key[st.slot])
+			if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
+				continue
+			}
+			args := slices.Clone(d.args)
+			for i := range args {
+				if f := args[i].shaped; f != nil {
+					args[i].Data = f(key[st.slot])
+				}
+			}
+			launches = append(launches, Launch{d.kernel, grid, d.threads, args})
+		}
+	}
+	g, err := p.dev.backend.Record(p.label, launches)
+	if err != nil {
+		return nil, fmt.Errorf("record %d launches: %w", len(launches), err)
+	}
+	p.graphs[key] = g
+	return g, nil
+}
+
+// shapeOf rounds the counts up.
+func shapeOf(s *kernels.Slots, attends bool) Shape {
+	sh := Shape{Rows: bucket(s.Rows(), s.Dims.Rows), Lanes: bucket(s.Lanes(), s.Dims.Lanes), Logits: bucket(s.Logits(), s.Dims.Logits)}
+	if !attends {
+		return sh
+	}
+	last := 0
+	for l := range s.Lanes() {
+		last = max(last, int(s.Base[l])+int(s.Count[l]))
+	}
+	sh.Splits = bucket(up(last, kernels.SplitTokens), maxSplits(s))
+	return sh
+}
+
+func maxSplits(s *kernels.Slots) int {
+	return up(s.Dims.Pages*kernels.PageTokens, kernels.SplitTokens)
+}
+
+// commandBuffer lowers each operation as it is dispatched.
+type commandBuffer struct {
+	dev      *Device
+	label    string
+	p        program
+	scratch  int // bytes
+	n        int
+	err      error
+	finished bool
+}
+
+func (c *commandBuffer) Dispatch(op queue.Op) {
+	c.n++
+	if c.err != nil || c.finished {
+		return
+	}
+	if err := c.lower(op); err != nil {
+		c.err = fmt.Errorf("record %q, operation %d, %q: %w", c.label, c.n, op.Kernel(), err)
+	}
+}
+
+// lower turns a fault on a nil operand into an error.
+func (c *commandBuffer) lower(op queue.Op) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("bad operands: %v", r)
+		}
+	}()
+	l := lowering{dev: c.dev, cb: c}
+	s, err := l.lower(op)
+	if err != nil {
+		if s.fault != nil {
+			s.fault.Release()
+		}
+		return err
+	}
+	s.kernel = op.Kernel()
+	i := slices.Index(c.p.slots, l.slots)
+	if i < 0 {
+		if len(c.p.slots) == mostSlots {
+			return fmt.Errorf("the program counts by more than %d different slots", mostSlots)
+		}
+		i = len(c.p.slots)
+		c.p.slots = append(c.p.slots, l.slots)
+	}
+	s.slot = i
+	c.p.attends[i] = c.p.attends[i] || l.attends
+	c.p.steps = append(c.p.steps, s)
+	return nil
+}
+
+func (c *commandBuffer) Finish() (queue.Program, error) {
+	if c.finished {
+		return nil, fmt.Errorf("record %q: the command buffer is already finished", c.label)
+	}
+	c.finished = true
+	p := &program{dev: c.dev, label: c.label, steps: c.p.steps, slots: c.p.slots, attends: c.p.attends, stores: c.p.stores, graphs: map[shapes]Graph{}}
+	if c.err == nil && c.scratch > 0 {
+		p.scratch, c.err = c.dev.backend.Alloc(c.scratch, "scratch of "+c.label)
+	}
+	if c.err != nil {
+		p.drop()
+		return nil, c.err
+	}
+	for i := range p.steps {
+		for j := range p.steps[i].dispatches {
+			args := p.steps[i].dispatches[j].args
+			for k := range args {
+				if args[k].Mem == nil && args[k].Data == nil && args[k].shaped == nil {
+					args[k].Mem = p.scratch
+				}
+			}
+		}
+	}
+	return p, nil
+}

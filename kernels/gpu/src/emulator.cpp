@@ -1,0 +1,2 @@
+#include "kernels.metal"
+#include "emumain.h"

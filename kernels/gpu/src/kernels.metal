@@ -1,0 +1,13 @@
+// kernels.metal: every kernel, for compilers that want one file.
+#include "gpu.h"
+#include "arith.h"
+#include "slots.h"
+#include "acts.h"
+#include "rows.metal"
+#include "product.metal"
+#include "part.metal"
+#include "expert.metal"
+#include "support.metal"
+#include "delta.metal"
+#include "attention.metal"
+#include "measure.metal"
