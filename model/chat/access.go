@@ -24,6 +24,10 @@ func lacking(why uint64, owner Value, what string) Value {
 	switch owner.k {
 	case kindView, kindGenerator, kindCallable: // whose kind does not tell the type
 		v.p = owner.typeName()
+	case kindString:
+		if owner.isMarkup() {
+			v.p = owner.typeName()
+		}
 	default:
 	}
 	return v
@@ -32,7 +36,7 @@ func lacking(why uint64, owner Value, what string) Value {
 // modules are where Jinja2 has the types that Python does not bring.
 var modules = map[string]string{
 	"Namespace": "jinja2.utils.", "Cycler": "jinja2.utils.", "Joiner": "jinja2.utils.",
-	"LoopContext": "jinja2.runtime.", "Macro": "jinja2.runtime.",
+	"Markup": "markupsafe.", "LoopContext": "jinja2.runtime.", "Macro": "jinja2.runtime.",
 }
 
 // undefinedError is what using an undefined value gives.
@@ -107,7 +111,7 @@ func (m *machine) ownAttr(x Value, name string) (Value, bool, error) {
 	if slices.Contains(unsafeAttrs[x.k], name) {
 		return lacking(lackUnsafe, x, name), true, nil
 	}
-	if slices.Contains(foreignAttrs[x.k], name) {
+	if slices.Contains(foreignAttrs[x.k], name) || x.isMarkup() && slices.Contains(foreignMarkup, name) {
 		return Value{}, false, fmt.Errorf("%s.%s is not supported in chat templates", x.typeName(), name)
 	}
 	return Value{}, false, nil
@@ -156,6 +160,7 @@ func (m *machine) ownItem(x, key Value) (Value, bool, error) {
 			return Value{}, false, err
 		}
 		v, ok := charAt(x.s, key.int())
+		v.n = x.n
 		return v, ok, nil
 	default:
 		return Value{}, false, nil
@@ -260,10 +265,12 @@ func (m *machine) slice(x, from, to, step Value) (Value, error) {
 		}
 		if s.step == 1 {
 			if s.count() == 0 {
-				return String(""), nil
+				x.s = ""
+				return x, nil
 			}
 			at := byteOffset(x.s, s.from)
-			return String(x.s[at : at+byteOffset(x.s[at:], s.count())]), nil
+			x.s = x.s[at : at+byteOffset(x.s[at:], s.count())]
+			return x, nil
 		}
 		chars := characters(x.s)
 		if err := m.grow(len(chars)*16 + len(x.s)); err != nil {
@@ -273,7 +280,8 @@ func (m *machine) slice(x, from, to, step Value) (Value, error) {
 		for i, at := s.count(), s.from; i > 0; i, at = i-1, at+s.step {
 			b.WriteString(chars[at])
 		}
-		return String(b.String()), nil
+		x.s = b.String()
+		return x, nil
 	case kindList, kindTuple, kindView:
 		if x.k == kindView && x.s != "range" {
 			break

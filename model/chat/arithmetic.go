@@ -48,7 +48,7 @@ func (m *machine) binary(op string, x, y Value) (Value, error) {
 		}
 	case "%":
 		if x.k == kindString {
-			return m.percent(x.s, y)
+			return m.percent(x, y)
 		}
 	}
 	return Value{}, operandError(op, x, y)
@@ -56,6 +56,9 @@ func (m *machine) binary(op string, x, y Value) (Value, error) {
 
 func (m *machine) add(x, y Value) (Value, error) {
 	if x.k == kindString && y.k == kindString {
+		if x.n|y.n != 0 {
+			return m.addMarkup(x, y)
+		}
 		if err := m.grow(len(x.s) + len(y.s)); err != nil {
 			return Value{}, err
 		}
@@ -86,12 +89,14 @@ func (m *machine) repeat(x Value, times int64, by Value) (Value, error) {
 			return Value{}, m.grow(maxMemory + 1)
 		}
 		if x.s == "" || times == 0 {
-			return String(""), nil
+			x.s = ""
+			return x, nil
 		}
 		if err := m.grow(len(x.s) * int(times)); err != nil {
 			return Value{}, err
 		}
-		return String(strings.Repeat(x.s, int(times))), nil
+		x.s = strings.Repeat(x.s, int(times))
+		return x, nil
 	case kindList, kindTuple:
 		items := x.slice()
 		if len(items) == 0 {

@@ -181,6 +181,9 @@ func (m *machine) call(fn Value, a *args) (Value, error) {
 		if c.macro != nil {
 			return m.callMacro(c, a)
 		}
+		if c.self.isMarkup() {
+			return m.callMarkup(c, a)
+		}
 		return c.def.call(m, c.name, c.self, a)
 	default:
 		return Value{}, fmt.Errorf("'%s' object is not callable", fn.typeName())

@@ -8,12 +8,12 @@
 //
 // Supported are if, for (with if, else, recursive), set and its block, macro, call, filter, with, print,
 // raw, comments and whitespace control; all operators; the methods of str, list, dict and range that
-// change nothing; all tests; all filters but escape, forceescape, filesizeformat, pprint, random,
-// striptags, urlize, wordwrap and xmlattr. Not supported, and an error that shows the line, are block,
-// extends, include, import, autoescape, do, trans and attributes of Python's types beyond their methods.
-// Known differences: integers have 64 bits (longer ones from JSON are kept and printed, and arithmetic on
-// them is an error, never a wrong number); safe gives a plain string; map, select and the like do their
-// work at once; addresses in the printed form of functions and generators are left out.
+// change nothing; all tests; all filters but filesizeformat, pprint, random, striptags, urlize, wordwrap
+// and xmlattr. Not supported, and an error that shows the line, are block, extends, include, import,
+// autoescape, do, trans and attributes of Python's types beyond their methods. Known differences: integers
+// have 64 bits (longer ones from JSON are kept and printed, and arithmetic on them is an error, never a
+// wrong number); map, select and the like do their work at once; addresses in the printed form of functions
+// and generators are left out.
 //
 // A template comes with a checkpoint, so it is not trusted. A render has bounds on steps, memory, output
 // and nesting, and what goes beyond them ends in ErrLimit within about a second. Nothing in a template

@@ -21,53 +21,68 @@ func init() {
 			return m.str(f(s))
 		}}
 	}
+	// Filters that call a method keep markup what it is.
+	method := func(f func(string) string) *filterDef {
+		plain := text(f)
+		return &filterDef{fn: func(m *machine, x Value, a []Value) (Value, error) {
+			v, err := plain.fn(m, x, a)
+			if x.isMarkup() {
+				v = likeMarkup(v)
+			}
+			return v, err
+		}}
+	}
+	escape := &filterDef{fn: filterEscape}
 	length := &filterDef{fn: filterLength}
 	def := &filterDef{params: []string{"default_value?", "boolean?"}, fn: filterDefault}
 	filters = map[string]*filterDef{
-		"abs":        {fn: filterAbs},
-		"attr":       {params: []string{"name"}, fn: filterAttr},
-		"batch":      {params: []string{"linecount", "fill_with?"}, fn: filterBatch},
-		"capitalize": text(capitalize),
-		"center":     {params: []string{"width?"}, fn: filterCenter},
-		"count":      length,
-		"d":          def,
-		"default":    def,
-		"dictsort":   {params: []string{"case_sensitive?", "by?", "reverse?"}, fn: filterDictsort},
-		"first":      {fn: filterFirst},
-		"float":      {params: []string{"default?"}, fn: filterFloat},
-		"format":     {raw: filterFormat},
-		"groupby":    {params: []string{"attribute", "default?", "case_sensitive?"}, fn: filterGroupby},
-		"indent":     {params: []string{"width?", "first?", "blank?"}, fn: filterIndent},
-		"int":        {params: []string{"default?", "base?"}, fn: filterInt},
-		"items":      {fn: filterItems},
-		"join":       {params: []string{"d?", "attribute?"}, fn: filterJoin},
-		"last":       {fn: filterLast},
-		"length":     length,
-		"list":       {fn: filterList},
-		"lower":      text(lower),
-		"map":        {raw: filterMap},
-		"max":        {params: []string{"case_sensitive?", "attribute?"}, fn: filterExtreme(true)},
-		"min":        {params: []string{"case_sensitive?", "attribute?"}, fn: filterExtreme(false)},
-		"reject":     {raw: filterSelect("reject", false, false)},
-		"rejectattr": {raw: filterSelect("rejectattr", false, true)},
-		"replace":    {params: []string{"old", "new", "count?"}, fn: filterReplace},
-		"reverse":    {fn: filterReverse},
-		"round":      {params: []string{"precision?", "method?"}, fn: filterRound},
-		"safe":       {fn: filterString},
-		"select":     {raw: filterSelect("select", true, false)},
-		"selectattr": {raw: filterSelect("selectattr", true, true)},
-		"slice":      {params: []string{"slices", "fill_with?"}, fn: filterSlice},
-		"sort":       {params: []string{"reverse?", "case_sensitive?", "attribute?"}, fn: filterSort},
-		"string":     {fn: filterString},
-		"sum":        {params: []string{"attribute?", "start?"}, fn: filterSum},
-		"title":      text(titleFilter),
-		"tojson":     {params: jsonParams, fn: filterJSON},
-		"trim":       {params: []string{"chars?"}, fn: filterTrim},
-		"truncate":   {params: []string{"length?", "killwords?", "end?", "leeway?"}, fn: filterTruncate},
-		"unique":     {params: []string{"case_sensitive?", "attribute?"}, fn: filterUnique},
-		"upper":      text(upper),
-		"urlencode":  {fn: filterURLEncode},
-		"wordcount":  {fn: filterWordcount},
+		"abs":         {fn: filterAbs},
+		"attr":        {params: []string{"name"}, fn: filterAttr},
+		"batch":       {params: []string{"linecount", "fill_with?"}, fn: filterBatch},
+		"capitalize":  method(capitalize),
+		"center":      {params: []string{"width?"}, fn: filterCenter},
+		"count":       length,
+		"d":           def,
+		"default":     def,
+		"dictsort":    {params: []string{"case_sensitive?", "by?", "reverse?"}, fn: filterDictsort},
+		"e":           escape,
+		"escape":      escape,
+		"first":       {fn: filterFirst},
+		"float":       {params: []string{"default?"}, fn: filterFloat},
+		"forceescape": {fn: filterForceEscape},
+		"format":      {raw: filterFormat},
+		"groupby":     {params: []string{"attribute", "default?", "case_sensitive?"}, fn: filterGroupby},
+		"indent":      {params: []string{"width?", "first?", "blank?"}, fn: filterIndent},
+		"int":         {params: []string{"default?", "base?"}, fn: filterInt},
+		"items":       {fn: filterItems},
+		"join":        {params: []string{"d?", "attribute?"}, fn: filterJoin},
+		"last":        {fn: filterLast},
+		"length":      length,
+		"list":        {fn: filterList},
+		"lower":       method(lower),
+		"map":         {raw: filterMap},
+		"max":         {params: []string{"case_sensitive?", "attribute?"}, fn: filterExtreme(true)},
+		"min":         {params: []string{"case_sensitive?", "attribute?"}, fn: filterExtreme(false)},
+		"reject":      {raw: filterSelect("reject", false, false)},
+		"rejectattr":  {raw: filterSelect("rejectattr", false, true)},
+		"replace":     {params: []string{"old", "new", "count?"}, fn: filterReplace},
+		"reverse":     {fn: filterReverse},
+		"round":       {params: []string{"precision?", "method?"}, fn: filterRound},
+		"safe":        {fn: filterSafe},
+		"select":      {raw: filterSelect("select", true, false)},
+		"selectattr":  {raw: filterSelect("selectattr", true, true)},
+		"slice":       {params: []string{"slices", "fill_with?"}, fn: filterSlice},
+		"sort":        {params: []string{"reverse?", "case_sensitive?", "attribute?"}, fn: filterSort},
+		"string":      {fn: filterString},
+		"sum":         {params: []string{"attribute?", "start?"}, fn: filterSum},
+		"title":       text(titleFilter),
+		"tojson":      {params: jsonParams, fn: filterJSON},
+		"trim":        {params: []string{"chars?"}, fn: filterTrim},
+		"truncate":    {params: []string{"length?", "killwords?", "end?", "leeway?"}, fn: filterTruncate},
+		"unique":      {params: []string{"case_sensitive?", "attribute?"}, fn: filterUnique},
+		"upper":       method(upper),
+		"urlencode":   {fn: filterURLEncode},
+		"wordcount":   {fn: filterWordcount},
 	}
 }
 

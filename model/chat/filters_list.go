@@ -77,7 +77,11 @@ func filterLast(m *machine, x Value, _ []Value) (Value, error) {
 	if len(items) == 0 {
 		return hint("No last item, sequence was empty."), nil
 	}
-	return items[len(items)-1], nil
+	last := items[len(items)-1]
+	if x.isMarkup() {
+		last = likeMarkup(last) // Python takes it by its index, which keeps the type
+	}
+	return last, nil
 }
 
 func filterReverse(m *machine, x Value, _ []Value) (Value, error) {
@@ -99,7 +103,9 @@ func filterReverse(m *machine, x Value, _ []Value) (Value, error) {
 		for i, v := range items {
 			parts[i] = v.s
 		}
-		return m.join(parts, "")
+		v, err := m.join(parts, "")
+		v.n = x.n
+		return v, err
 	case kindGenerator:
 		return List(items...), nil
 	default:

@@ -25,7 +25,11 @@ func filterCenter(m *machine, x Value, a []Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	return m.pad(s, width, " ", func(pad, width int) int { return pad/2 + pad&width&1 })
+	v, err := m.pad(s, width, " ", func(pad, width int) int { return pad/2 + pad&width&1 })
+	if x.isMarkup() {
+		v = likeMarkup(v)
+	}
+	return v, err
 }
 
 func filterIndent(m *machine, x Value, a []Value) (Value, error) {
@@ -65,7 +69,8 @@ func filterIndent(m *machine, x Value, a []Value) (Value, error) {
 		}
 		b.WriteString(line)
 	}
-	return String(b.String()), nil
+	x.s = b.String()
+	return x, nil
 }
 
 func filterReplace(m *machine, x Value, a []Value) (Value, error) {
@@ -91,7 +96,11 @@ func filterTrim(m *machine, x Value, a []Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	return stripMethod(true, true)(m, String(s), a)
+	v, err := stripMethod(true, true)(m, String(s), a)
+	if x.isMarkup() {
+		v = likeMarkup(v)
+	}
+	return v, err
 }
 
 func filterTruncate(m *machine, x Value, a []Value) (Value, error) {
@@ -131,7 +140,8 @@ func filterTruncate(m *machine, x Value, a []Value) (Value, error) {
 			s = s[:i]
 		}
 	}
-	return m.str(s + end)
+	x.s = s
+	return m.add(x, String(end))
 }
 
 func filterWordcount(m *machine, x Value, _ []Value) (Value, error) {

@@ -23,8 +23,9 @@ type spec struct {
 
 const maxWidth = 1 << 20
 
-// percent is Python's s % arg.
-func (m *machine) percent(s string, arg Value) (Value, error) {
+// percent is Python's x % arg for a string x.
+func (m *machine) percent(x, arg Value) (Value, error) {
+	s := x.s
 	pos := []Value{arg}
 	if arg.k == kindTuple {
 		pos = arg.slice()
@@ -137,7 +138,7 @@ func (m *machine) percent(s string, arg Value) (Value, error) {
 		case zero && strings.IndexByte("srac", f.conv) < 0:
 			f.align, f.fill = '=', "0"
 		}
-		text, err := m.percentOne(f, v)
+		text, err := m.percentOne(f, v, x.isMarkup())
 		if err != nil {
 			return Value{}, err
 		}
@@ -149,15 +150,21 @@ func (m *machine) percent(s string, arg Value) (Value, error) {
 	if used < len(pos) && (arg.k == kindTuple || arg.k != kindDict && arg.k != kindList && arg.k != kindUndefined && (arg.k != kindView || arg.s != "range")) {
 		return Value{}, errors.New("not all arguments converted during string formatting")
 	}
-	return m.str(b.String())
+	out, err := m.str(b.String())
+	out.n = x.n
+	return out, err
 }
 
-func (m *machine) percentOne(f spec, v Value) (string, error) {
+// percentOne writes one value; into markup, text goes escaped.
+func (m *machine) percentOne(f spec, v Value, escape bool) (string, error) {
 	switch f.conv {
 	case 's', 'r', 'a':
 		text, err := m.text(v)
 		if f.conv != 's' {
 			text, err = m.repr(v)
+		}
+		if err == nil && escape && (f.conv != 's' || !v.isMarkup()) {
+			text, err = m.escapeText(text)
 		}
 		if err != nil {
 			return "", err
@@ -336,16 +343,19 @@ func filterFormat(m *machine, x Value, a *args) (Value, error) {
 	if len(a.pos) > 0 && len(a.names) > 0 {
 		return Value{}, errors.New("can't handle positional and keyword arguments at the same time")
 	}
-	s, err := m.text(x)
-	if err != nil {
-		return Value{}, err
+	if x.k != kindString {
+		s, err := m.text(x)
+		if err != nil {
+			return Value{}, err
+		}
+		x = String(s)
 	}
 	if len(a.names) == 0 {
-		return m.percent(s, tuple(a.pos...))
+		return m.percent(x, tuple(a.pos...))
 	}
 	d := newDict(len(a.names))
 	for i, name := range a.names {
 		d.setString(name, a.kw[i])
 	}
-	return m.percent(s, Value{k: kindDict, p: d})
+	return m.percent(x, Value{k: kindDict, p: d})
 }

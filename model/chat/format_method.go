@@ -38,7 +38,7 @@ func formatMethod(m *machine, self Value, a *args) (Value, error) {
 		if strings.Contains(field, "{") {
 			return Value{}, errors.New("fields inside a field's format are not supported in chat templates")
 		}
-		text, err := m.formatField(field, a, &next)
+		text, err := m.formatField(field, a, &next, self.isMarkup())
 		if err != nil {
 			return Value{}, err
 		}
@@ -50,7 +50,7 @@ func formatMethod(m *machine, self Value, a *args) (Value, error) {
 	return m.str(b.String())
 }
 
-func (m *machine) formatField(field string, a *args, next *int) (string, error) {
+func (m *machine) formatField(field string, a *args, next *int, escape bool) (string, error) {
 	name, layout, _ := strings.Cut(field, ":")
 	name, conversion, converted := strings.Cut(name, "!")
 	v, err := m.fieldValue(name, a, next)
@@ -72,7 +72,11 @@ func (m *machine) formatField(field string, a *args, next *int) (string, error) 
 		}
 		v = String(text)
 	}
-	return m.formatValue(v, layout)
+	text, err := m.formatValue(v, layout)
+	if err != nil || !escape || v.isMarkup() {
+		return text, err
+	}
+	return m.escapeText(text)
 }
 
 func (m *machine) fieldValue(name string, a *args, next *int) (Value, error) {

@@ -32,6 +32,8 @@ var foreignAttrs = map[kind][]string{
 	kindView:      {"isdisjoint", "mapping", "start", "stop", "step"},
 }
 
+var foreignMarkup = []string{"escape", "striptags", "unescape"}
+
 var intAttrs = []string{"as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag", "numerator", "real", "to_bytes"}
 
 var dictMethods = map[string]*filterDef{

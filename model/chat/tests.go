@@ -53,7 +53,7 @@ func init() {
 		"mapping":   ofKind(kindDict),
 		"sequence":  {fn: func(_ *machine, x Value, _ []Value) (bool, error) { return isSequence(x), nil }},
 		"iterable":  is(func(x Value) bool { return x.iterable() || x.k == kindLoop }),
-		"escaped":   is(func(Value) bool { return false }),
+		"escaped":   is(Value.isMarkup),
 		"lower":     cased(isLower),
 		"upper":     cased(isUpper),
 		"odd":       {fn: remainder(2, 1)},

@@ -65,6 +65,9 @@ func (p *printer) repr(v Value) error {
 		if err := p.m.spend(len(v.s) >> 3); err != nil {
 			return err
 		}
+		if v.isMarkup() {
+			return p.write("Markup(" + quote(v.s) + ")")
+		}
 		return p.write(quote(v.s))
 	case kindUndefined:
 		return p.write("Undefined")

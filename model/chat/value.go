@@ -260,6 +260,9 @@ func (v Value) typeName() string {
 	case kindFloat:
 		return "float"
 	case kindString:
+		if v.n == isMarkup {
+			return "Markup"
+		}
 		return "str"
 	case kindList:
 		return "list"
