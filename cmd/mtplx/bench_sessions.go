@@ -20,7 +20,7 @@ import (
 type benchSessionsCmd struct {
 	Widths []int  `default:"1,2,4,8,16" help:"Numbers of sessions."`
 	Suite  string `default:"code" help:"Suite whose prompts the sessions answer."`
-	Tokens int    `default:"160" help:"Tokens of each answer."`
+	Tokens int    `default:"480" help:"Tokens of each answer."`
 	Depth  string `default:"auto" help:"Drafts a cycle of the mtp mode: auto, or 1 to 8."`
 	Rounds int    `default:"3" help:"How often the modes take turns."`
 	Join   int    `default:"3000" help:"Tokens of the prompt that joins a running stream; 0 leaves that out."`
