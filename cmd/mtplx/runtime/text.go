@@ -13,27 +13,56 @@ import (
 	"mtplx/model/weights"
 )
 
-// openTemplate finds the chat template: its own file, the tokenizer's configuration, or a plain
-// fallback.
+// openTemplate finds the chat template: its own file, the tokenizer's configuration, or a plain fallback.
+// Special tokens that the configuration names are variables of the template, as in transformers.
 func openTemplate(set *weights.Set) (*chat.Template, error) {
-	data, err := set.File("chat_template.jinja")
-	if err == nil {
-		return chat.Parse(string(data))
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	config, err := set.File("tokenizer_config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	data, err = set.File("tokenizer_config.json")
-	if errors.Is(err, fs.ErrNotExist) {
+	var source string
+	data, err := set.File("chat_template.jinja")
+	switch {
+	case err == nil:
+		source = string(data)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	default:
+		source = namedTemplate(gjson.GetBytes(config, "chat_template"))
+	}
+	if source == "" {
 		return chat.Fallback(), nil
 	}
+	t, err := chat.Parse(source)
 	if err != nil {
 		return nil, err
 	}
-	if t := gjson.GetBytes(data, "chat_template"); t.Type == gjson.String {
-		return chat.Parse(t.String())
+	var special []chat.Pair
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+		v := gjson.GetBytes(config, name)
+		if v.IsObject() {
+			v = v.Get("content")
+		}
+		if v.Type == gjson.String {
+			special = append(special, chat.Pair{Key: name, Value: chat.String(v.String())})
+		}
 	}
-	return chat.Fallback(), nil
+	return t.With(special...), nil
+}
+
+// namedTemplate reads the configuration's template: one text, or several with names, of which "default" is
+// meant, or else the first.
+func namedTemplate(v gjson.Result) string {
+	if !v.IsArray() {
+		return v.String()
+	}
+	source := ""
+	for i, t := range v.Array() {
+		if i == 0 || t.Get("name").String() == "default" {
+			source = t.Get("template").String()
+		}
+	}
+	return source
 }
 
 // stopTokens collects the tokens that end a text from every place that names one: generation and
