@@ -152,7 +152,7 @@ func (e *Engine) chunk(b *board, most int) int {
 		if c.Prompt.Known() || !c.Verify.Known() {
 			return c.Prompt.At(n)
 		}
-		return c.Bare.At(1) * c.Verify.At(n) / c.Verify.At(1)
+		return c.Bare.At(1) * float64(e.env.behind()) * c.Verify.At(n) / c.Verify.At(1)
 	}
 	n := most
 	for n > leastChunk && (!c.Verify.Known() || quiet+c.Verify.At(rows+n)-c.Verify.At(rows)+history(n) > e.env.Stretch*quiet) {

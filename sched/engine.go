@@ -87,6 +87,12 @@ func (e *Env) defaults() error {
 	return nil
 }
 
+// mostBehind is how many rows the head's history may lack while a lane decodes without drafts.
+const mostBehind = 16
+
+// behind is mostBehind, or what there is room for beside a verify's rows.
+func (e *Env) behind() int { return max(min(mostBehind, e.Rows-e.Depth-1), 1) }
+
 // Engine runs sessions. See the package comment.
 type Engine struct {
 	env    Env
@@ -103,7 +109,7 @@ func Open(env Env) (*Engine, error) {
 	if err := env.defaults(); err != nil {
 		return nil, err
 	}
-	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent()}
+	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind()}
 	if env.NewHead != nil {
 		head, err := env.NewHead(env.DraftQueue)
 		if err != nil {

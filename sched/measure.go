@@ -36,12 +36,12 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	costs.Verify.Observe(rows, (t.Verify + t.Accept).Seconds())
 	switch {
 	case read == 0:
-	case most > e.env.Depth+1: // more than a cycle commits: rows of a prompt
+	case most > max(e.env.Depth+1, e.env.behind()): // more than a cycle commits: rows of a prompt
 		costs.Prompt.Observe(read, t.History.Seconds())
 	case drafting > 0:
 		costs.First.Observe(drafting, t.History.Seconds())
 	default:
-		costs.Bare.Observe(len(c.Lanes), t.History.Seconds())
+		costs.Bare.Observe(len(c.Lanes), t.History.Seconds()/float64(e.env.behind()))
 	}
 	if deepest > 1 {
 		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.History).Seconds()/float64(deepest-1))
@@ -109,10 +109,7 @@ func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error
 		if err := timed(head, e.env.DraftQueue, &costs.Chain, step); err != nil {
 			return err
 		}
-		step.Logits = 0
-		if err := timed(head, e.env.DraftQueue, &costs.Bare, step); err != nil {
-			return err
-		}
+		costs.Bare.Observe(1, costs.Chain.At(1)/float64(e.env.behind()))
 		costs.First.Observe(1, costs.Chain.At(1))
 	}
 	return nil

@@ -48,7 +48,8 @@ type Lane struct {
 	// Logprob describes the accepted drafts and Next, where asked for.
 	Logprob []sample.Logprob
 
-	// HiddenBase is the position of the session's first trunk hidden row still on the device.
+	// HiddenBase is the position of the session's first trunk hidden row still on the device: that of position
+	// p is row p-HiddenBase.
 	HiddenBase int
 
 	// Out is the session's delivery: commit writes it, nobody else.

@@ -59,6 +59,8 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane: all %d lanes are taken", d.Lanes)
 	case span.Logits > n || f.wanted+span.Logits > d.Logits:
 		return fmt.Errorf("add lane with logits of %d rows: %d are taken of %d", span.Logits, f.wanted, d.Logits)
+	case !f.head && (span.Hidden < 0 || span.Hidden+n > f.m.opt.Rows):
+		return fmt.Errorf("add lane of %d rows: hidden rows from %d on exceed the %d that are kept", n, span.Hidden, f.m.opt.Rows)
 	case len(span.State.Pages())*page.Tokens < span.Base+n:
 		return fmt.Errorf("add lane of %d rows at %d: its pages hold %d positions; extend the state first", n, span.Base, len(span.State.Pages())*page.Tokens)
 	case len(span.State.Pages()) > d.Pages:
@@ -89,7 +91,7 @@ func (f *Forward) Add(span *page.Span) error {
 		s.ID[r], s.Lane[r] = id, int32(l)
 		switch {
 		case !f.head:
-			s.Out[r] = pool.trunk(i)
+			s.Out[r] = pool.trunk(span.Hidden + i)
 		case span.Chain:
 			s.In[r], s.Out[r] = pool.last(), pool.last()
 		default:

@@ -23,8 +23,8 @@ type Span struct {
 	// Certain rows of a trunk span will be committed whatever is accepted: all rows of a
 	// prompt, and the root of a verify.
 	Certain int
-	// Hidden says which hidden rows feed a head span: row i takes the session's trunk hidden
-	// Hidden+i of its last trunk forward. A span with Chain set has one row, which takes the
+	// Hidden is where the session's trunk hidden rows begin: row i of a trunk span is kept as hidden row
+	// Hidden+i, and row i of a head span is fed with that row. A span with Chain set has one row, which takes the
 	// head's own last output.
 	Hidden int
 	Chain  bool

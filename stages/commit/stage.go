@@ -38,7 +38,6 @@ func settle(l *stages.Lane) {
 	base := l.State.Len()
 	if l.Next < 0 { // a chunk of the prompt, not its last
 		l.State.Commit(&l.Span, l.Chunk)
-		l.HiddenBase = base
 		return
 	}
 	at := len(l.Text)
@@ -49,7 +48,6 @@ func settle(l *stages.Lane) {
 		l.Push(id)
 	}
 	l.State.Commit(&l.Span, max(l.Span.Certain, min(l.Span.Certain+l.Accepted, len(l.Text)-1-base)))
-	l.HiddenBase = base
 	l.Finished = finished
 }
 

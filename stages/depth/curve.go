@@ -121,7 +121,7 @@ type Costs struct {
 	// Verify is the trunk forward with the judging of its rows, by rows.
 	Verify Curve
 	// First is the head's forward over the committed rows when lanes draft from it, by those lanes; Bare is
-	// the same forward when none does, by all lanes.
+	// a cycle's share of the same forward when none does, by all lanes.
 	First, Bare Curve
 	// Prompt is the same forward when prompts are among the lanes, by their rows.
 	Prompt Curve

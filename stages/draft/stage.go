@@ -17,6 +17,9 @@ type Stage struct {
 	Head  stages.Forward
 	Queue queue.Queue
 	Done  queue.Event
+	// Behind is how many rows the head's history may lack while a lane decodes without drafts: a batch of them
+	// costs little more than one. 0 keeps it level.
+	Behind int
 
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
@@ -70,7 +73,7 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 	s.begin()
 	for _, l := range c.Lanes {
 		from, to := l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
-		if l.Err != nil || !l.Speculate || to <= from {
+		if l.Err != nil || !l.Speculate || to <= from || s.waits(l) {
 			continue
 		}
 		span := page.Span{
@@ -89,11 +92,17 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		return err
 	}
 	for _, l := range c.Lanes {
-		if to := min(l.State.Len(), len(l.Text)-1); l.Err == nil && l.Speculate && to > l.State.HeadLen() {
+		if to := min(l.State.Len(), len(l.Text)-1); l.Err == nil && l.Speculate && to > l.State.HeadLen() && !s.waits(l) {
 			l.State.SetHeadLen(to)
 		}
 	}
 	return nil
+}
+
+// waits tells whether a lane's history can stay behind for another cycle: it wants no draft, and there is room
+// for one more hidden row.
+func (s *Stage) waits(l *stages.Lane) bool {
+	return l.Depth == 0 && l.Chunk == 0 && l.State.Len()-l.HiddenBase < s.Behind
 }
 
 // chain draws draft step+1 of every lane that wants one, from the draft before it.

@@ -51,13 +51,16 @@ func (s *Stage) Run(_ context.Context, c *stages.Cycle) error {
 // span is the lane's share of the forward.
 func span(l *stages.Lane) page.Span {
 	n := l.State.Len()
+	if !l.Speculate || l.State.HeadLen() >= n {
+		l.HiddenBase = n // the head has read what there was: its rows may be written over
+	}
 	if l.Chunk > 0 {
-		sp := page.Span{State: l.State, Tokens: l.Text[n : n+l.Chunk], Base: n, Certain: l.Chunk, Temperature: l.Target.Temperature}
+		sp := page.Span{State: l.State, Tokens: l.Text[n : n+l.Chunk], Base: n, Hidden: n - l.HiddenBase, Certain: l.Chunk, Temperature: l.Target.Temperature}
 		if n+l.Chunk == l.Prompt {
 			sp.Logits = 1
 		}
 		return sp
 	}
 	l.Root = append(append(l.Root[:0], l.Text[n]), l.Drafts...)
-	return page.Span{State: l.State, Tokens: l.Root, Base: n, Certain: 1, Logits: len(l.Root), Temperature: l.Target.Temperature}
+	return page.Span{State: l.State, Tokens: l.Root, Base: n, Hidden: n - l.HiddenBase, Certain: 1, Logits: len(l.Root), Temperature: l.Target.Temperature}
 }

@@ -223,7 +223,7 @@ func (f *forward) runTrunk(l *lane) {
 	}
 	for j := range l.Tokens {
 		s := stamp(hash(text[:l.Base+j+1]))
-		copy(m.hiddenRow(l.slot, j), s[:])
+		copy(m.hiddenRow(l.slot, l.Hidden+j), s[:])
 		if j >= len(l.Tokens)-l.Logits {
 			f.score(Next(text[:l.Base+j+1]), l.Temperature)
 		}
