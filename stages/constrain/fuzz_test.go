@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"regexp"
+	"regexp/syntax"
 	"testing"
 )
 
@@ -77,7 +78,7 @@ func checkError(t *testing.T, err error) {
 
 // A pattern that compiles takes what package regexp matches, as a whole and anywhere in a string of JSON.
 func FuzzRegex(f *testing.F) {
-	for _, p := range []string{`(a|b)*abb`, `^a{2,3}$|b`, `(?i)straße`, `[^\x00-a]`, `\pL+é`, `(a*)*b`, `.{3}`, `a\/b\u00e9`, `$^`, `(?s).`} {
+	for _, p := range []string{`(a|b)*abb`, `^a{2,3}$|b`, `(?i)straße`, `[^\x00-a]`, `\pL+é`, `(a*)*b`, `.{3}`, `a\/b\u00e9`, `$^`, `(?s).`, `\Q`, `a\Q+(`} {
 		f.Add(p, "abb", uint64(1))
 	}
 	v := everyByte(pieces...)
@@ -88,7 +89,11 @@ func FuzzRegex(f *testing.F) {
 			return
 		}
 		c.recent, c.cache = nil, newCache(1<<20) // what runs depends on this input alone
-		whole, err := regexp.Compile(`\A(?:` + rewriteECMA(p) + `)\z`)
+		var whole *regexp.Regexp
+		re, err := syntax.Parse(rewriteECMA(p), syntax.Perl)
+		if err == nil { // printed anew, since what was sent may end inside \Q
+			whole, err = regexp.Compile(`\A(?:` + re.String() + `)\z`)
+		}
 		g, own := c.Compile(&Spec{Form: Regex, Pattern: p})
 		checkError(t, own)
 		if own == nil {

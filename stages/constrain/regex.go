@@ -13,7 +13,7 @@ type pattern struct {
 	prog   *syntax.Prog
 	search bool // it may match anywhere in the text, as in JSON schema, rather than all of it
 	path   string
-	text   string         // in RE2's syntax
+	text   string         // in RE2's syntax, as its parser prints it: it may stand inside a group
 	re     *regexp.Regexp // the same, once asked for
 }
 
@@ -58,7 +58,8 @@ func parsePattern(text, path, keyword string, search bool) (*pattern, error) {
 	if err != nil {
 		return nil, bad("cannot be compiled: "+err.Error(), "simplify it", err)
 	}
-	return &pattern{prog: prog, search: search, path: path, text: text}, nil
+	// What was sent may end inside \Q, and would quote whatever is put behind it.
+	return &pattern{prog: prog, search: search, path: path, text: re.String()}, nil
 }
 
 // rewriteECMA turns \uXXXX and \u{X} into RE2's \x{X}.
