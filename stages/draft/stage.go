@@ -87,16 +87,11 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		if err := s.add(ctx, l, span); err != nil {
 			return err
 		}
-	}
-	if err := s.flush(ctx); err != nil {
-		return err
-	}
-	for _, l := range c.Lanes {
-		if to := min(l.State.Len(), len(l.Text)-1); l.Err == nil && l.Speculate && to > l.State.HeadLen() && !s.waits(l) {
+		if l.Err == nil {
 			l.State.SetHeadLen(to)
 		}
 	}
-	return nil
+	return s.flush(ctx)
 }
 
 // waits tells whether a lane's history can stay behind for another cycle: it wants no draft, and there is room
