@@ -54,16 +54,11 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*calibration
-	shut, err := c.trace(&o)
+	r, shut, err := c.openWith(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
 	defer shut()
-	r, err := runtime.Open(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
-	if err != nil {
-		return err
-	}
-	defer r.Close()
 	b := &sessionsBench{r: r, base: base, tokens: c.Tokens}
 	for _, p := range prompts {
 		ids, err := r.Encode(p.Prompt, p.System, p.Raw)

@@ -41,7 +41,7 @@ func (f *modelFlags) options() (runtime.Options, error) {
 // calibration is how long a command that chooses depths by cost times forwards before it begins.
 const calibration = 15 * time.Millisecond
 
-// open opens the model for one session at a time. close must be called, and closes the trace too.
+// open opens the model for one session at a time. The caller calls shut.
 func (f *modelFlags) open(depth int) (r *runtime.Runtime, shut func(), err error) {
 	o, err := f.options()
 	if err != nil {
@@ -50,6 +50,11 @@ func (f *modelFlags) open(depth int) (r *runtime.Runtime, shut func(), err error
 	if depth == sched.Auto {
 		o.Calibrate = calibration
 	}
+	return f.openWith(o)
+}
+
+// openWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
+func (f *modelFlags) openWith(o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
 	closeTrace, err := f.trace(&o)
 	if err != nil {
 		return nil, nil, err

@@ -217,7 +217,7 @@ func (c *serveCmd) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// openSessions opens the model with room for several sessions. shut must be called, and closes the trace too.
+// openSessions opens the model with room for several sessions. The caller calls shut.
 func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func(), err error) {
 	o, err := c.options()
 	if err != nil {
@@ -227,19 +227,7 @@ func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func
 	if c.Bank {
 		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Log: log}
 	}
-	closeTrace, err := c.trace(&o)
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := runtime.Open(o)
-	if err != nil {
-		closeTrace()
-		return nil, nil, err
-	}
-	return r, func() {
-		r.Close()
-		closeTrace()
-	}, nil
+	return c.openWith(o)
 }
 
 // model is what the server needs of a runtime.

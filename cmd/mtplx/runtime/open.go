@@ -24,6 +24,10 @@ import (
 	"mtplx/stages"
 )
 
+// A block of ids is the same to the draft stage, which lists blocks, and to kernels, which multiply by them. Neither
+// may know the other; this does not compile when they differ.
+const _ = uint(stages.BlockIDs-kernels.BlockOutputs) + uint(kernels.BlockOutputs-stages.BlockIDs)
+
 // Options say what to open and how.
 type Options struct {
 	Model   string // directory; "" is the embedded default checkpoint
