@@ -85,11 +85,13 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 			s.Cancel()
 			res.Engine = s.Stats()
 			res.Text, res.Finish = string(text), "cancelled"
-			res.Elapsed = time.Since(start)
 			return res, err
 		}
-		if len(c.Tokens) > 0 && len(res.Tokens) == 0 {
-			res.FirstToken = time.Since(start)
+		if len(c.Tokens) > 0 {
+			res.Elapsed = time.Since(start)
+			if len(res.Tokens) == 0 {
+				res.FirstToken = res.Elapsed
+			}
 		}
 		if len(c.Text) > 0 && emit != nil {
 			emit(c.Text)
@@ -98,7 +100,6 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		res.Tokens = append(res.Tokens, c.Tokens...)
 		res.Finish = c.Finish
 	}
-	res.Elapsed = time.Since(start)
 	res.Engine = s.Stats()
 	res.Text = string(text)
 	if c.Err != nil {

@@ -61,9 +61,9 @@ func (r *Result) AcceptanceByDepth() []float64 {
 }
 
 // PlainRate measures plain decoding for comparison: a few tokens after the same prompt's last tokens,
-// for at most a twentieth of the time that res took. 0 when that was too short to say.
+// for at most a twentieth of the time that res took, or 60 ms. 0 when that was too short to say.
 func (r *Runtime) PlainRate(ctx context.Context, res *Result) float64 {
-	ctx, cancel := context.WithTimeout(ctx, max(res.Elapsed/20, 20*time.Millisecond))
+	ctx, cancel := context.WithTimeout(ctx, max(res.Elapsed/20, 60*time.Millisecond))
 	defer cancel()
 	if len(res.Tokens) < 8 {
 		return 0
