@@ -8,6 +8,7 @@ import (
 
 	"mtplx/bench"
 	"mtplx/bench/suites"
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/stages/sample"
 )
@@ -29,21 +30,21 @@ type benchRunCmd struct {
 	Seed   uint64 `default:"0" help:"Seed of the first round."`
 	JSON   bool   `help:"Print JSON, one object a suite."`
 
-	samplingFlags
-	modelFlags
+	command.SamplingFlags
+	command.ModelFlags
 }
 
 // Run implements the command.
-func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
-	depth, err := parseDepth(c.Depth)
+func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
+	depth, err := command.ParseDepth(c.Depth)
 	if err != nil {
 		return err
 	}
 	if c.Rounds < 1 || c.Limit < 0 {
-		return usage(fmt.Errorf("--rounds is %d and --limit %d", c.Rounds, c.Limit), "give at least 1 round and a limit that is not negative")
+		return command.Usage(fmt.Errorf("--rounds is %d and --limit %d", c.Rounds, c.Limit), "give at least 1 round and a limit that is not negative")
 	}
 	var base runtime.Request
-	if err := c.request(&base); err != nil {
+	if err := c.Request(&base); err != nil {
 		return err
 	}
 	names := []string{c.Suite}
@@ -54,14 +55,14 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 	for _, name := range names {
 		prompts, err := loadSuite(name)
 		if err != nil {
-			return usage(err, "known suites are "+strings.Join(suites.Names(), ", "))
+			return command.Usage(err, "known suites are "+strings.Join(suites.Names(), ", "))
 		}
 		if c.Limit > 0 && c.Limit < len(prompts) {
 			prompts = prompts[:c.Limit]
 		}
 		all = append(all, prompts)
 	}
-	r, shut, err := c.open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.Open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 	for i, name := range names {
 		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {
-			o.Progress = func(done, total int) { fmt.Fprintf(s.err, "\r%s %d/%d ", name, done, total) }
+			o.Progress = func(done, total int) { fmt.Fprintf(s.Err, "\r%s %d/%d ", name, done, total) }
 		}
 		rep, err := bench.Run(ctx, name, all[i], generate(r, base), o)
 		if err != nil {
@@ -78,13 +79,13 @@ func (c *benchRunCmd) Run(ctx context.Context, s streams) error {
 		rep.Model, rep.Profile = r.Name, r.Profile.Name
 		rep.Device = fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
 		if c.JSON {
-			if err := json.NewEncoder(s.out).Encode(rep); err != nil {
+			if err := json.NewEncoder(s.Out).Encode(rep); err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprint(s.err, "\r")
-		rep.Print(s.out)
+		fmt.Fprint(s.Err, "\r")
+		rep.Print(s.Out)
 	}
 	return nil
 }

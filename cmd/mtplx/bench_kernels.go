@@ -1,6 +1,7 @@
 package main
 
 import (
+	"mtplx/cmd/mtplx/command"
 	"context"
 	"encoding/json"
 
@@ -19,15 +20,15 @@ type benchKernelsCmd struct {
 }
 
 // Run implements the command.
-func (c *benchKernelsCmd) Run(ctx context.Context, s streams) error {
+func (c *benchKernelsCmd) Run(ctx context.Context, s command.Streams) error {
 	rep, err := kernelbench.Run(ctx, kernelbench.Options{
 		Tier: c.Tier, Threads: c.Threads, Bits: c.Bits, Rows: c.Rows, Quick: c.Quick, Best: c.Best,
 	})
 	if err != nil {
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
 	if c.JSON {
-		return json.NewEncoder(s.out).Encode(rep)
+		return json.NewEncoder(s.Out).Encode(rep)
 	}
-	return rep.WriteText(s.out)
+	return rep.WriteText(s.Out)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"mtplx/bench/synthetic"
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -24,30 +25,30 @@ memory with it, not acceptance. It reads text with the default model's tokenizer
 }
 
 // Run implements the command.
-func (c *benchMakeModelCmd) Run(ctx context.Context, s streams) error {
+func (c *benchMakeModelCmd) Run(ctx context.Context, s command.Streams) error {
 	shape, err := synthetic.Find(c.Shape)
 	if err != nil {
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
 	shown := int64(-1)
 	err = shape.Write(ctx, c.Dir, synthetic.Options{Bits: c.Bits, Seed: c.Seed, Progress: func(done, total int64) {
 		if percent := done * 100 / total; percent != shown {
 			shown = percent
-			fmt.Fprintf(s.err, "\r%s: %d of %d MiB, %d%% ", c.Shape, done>>20, total>>20, percent)
+			fmt.Fprintf(s.Err, "\r%s: %d of %d MiB, %d%% ", c.Shape, done>>20, total>>20, percent)
 		}
 	}})
 	if shown >= 0 {
-		fmt.Fprintln(s.err)
+		fmt.Fprintln(s.Err)
 	}
 	switch {
 	case err == nil:
-		fmt.Fprintf(s.out, "%s: shape %s, %d bits, seed %d, %d MiB of weights\n", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
+		fmt.Fprintf(s.Out, "%s: shape %s, %d bits, seed %d, %d MiB of weights\n", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
 		return nil
 	case errors.Is(err, synthetic.ErrSpace):
 		return runtime.Fail(runtime.NoResource, err, "free some, or name a directory on another disk")
 	case errors.Is(err, context.Canceled):
 		return err
 	default:
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"mtplx/bench"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
@@ -27,34 +28,34 @@ type benchSessionsCmd struct {
 	Cycles int    `default:"1" help:"Cycles in flight, at most."`
 	JSON   bool   `help:"Print JSON."`
 
-	samplingFlags
-	modelFlags
+	command.SamplingFlags
+	command.ModelFlags
 }
 
 // Run implements the command.
-func (c *benchSessionsCmd) Run(ctx context.Context, s streams) error {
-	depth, err := parseDepth(c.Depth)
+func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
+	depth, err := command.ParseDepth(c.Depth)
 	if err != nil {
 		return err
 	}
 	if len(c.Widths) == 0 || slices.Min(c.Widths) < 1 || slices.Max(c.Widths) > 512 || c.Tokens < 8 || c.Rounds < 1 || c.Join < 0 || c.Cycles < 1 || depth == 0 {
-		return usage(fmt.Errorf("--widths %v --tokens %d --rounds %d --join %d --cycles %d --depth %s", c.Widths, c.Tokens, c.Rounds, c.Join, c.Cycles, c.Depth),
+		return command.Usage(fmt.Errorf("--widths %v --tokens %d --rounds %d --join %d --cycles %d --depth %s", c.Widths, c.Tokens, c.Rounds, c.Join, c.Cycles, c.Depth),
 			"give widths of 1 to 512, 8 tokens or more, 1 round or more, a prompt of 0 tokens or more, 1 cycle or more, and a depth other than 0")
 	}
 	var base runtime.Request
-	if err := c.request(&base); err != nil {
+	if err := c.Request(&base); err != nil {
 		return err
 	}
 	prompts, err := loadSuite(c.Suite)
 	if err != nil {
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
-	o, err := c.options()
+	o, err := c.Options()
 	if err != nil {
 		return err
 	}
-	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*calibration
-	r, shut, err := c.openWith(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*command.Calibration
+	r, shut, err := c.OpenWith(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s streams) error {
 	opt := bench.SessionsOptions{Widths: c.Widths, Depth: depth, Rounds: c.Rounds}
 	if c.Join > 0 {
 		if most := r.Model.Options().Context - 2; c.Join > most {
-			return usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))
+			return command.Usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))
 		}
 		opt.Long, opt.Endless = b.long(c.Join), b.endless
 	}
@@ -80,13 +81,13 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s streams) error {
 	}
 	rep.Model, rep.Device = r.Name, fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
 	if c.JSON {
-		return json.NewEncoder(s.out).Encode(rep)
+		return json.NewEncoder(s.Out).Encode(rep)
 	}
-	rep.Print(s.out)
+	rep.Print(s.Out)
 	return nil
 }
 
-// sessionsBench runs streams on a runtime's engine.
+// sessionsBench runs command.Streams on a runtime's engine.
 type sessionsBench struct {
 	r       *runtime.Runtime
 	base    runtime.Request

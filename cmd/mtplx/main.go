@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -13,11 +12,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
-
-// version is set by the linker.
-var version = "dev"
 
 // cli is the command tree.
 type cli struct {
@@ -28,21 +25,15 @@ type cli struct {
 	Version struct{} `cmd:"" help:"Print the version."`
 }
 
-// streams is where a command reads and writes; tests replace it.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
 func main() {
-	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(execute(os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // exitCode is how kong's own exits (help) leave the parser.
 type exitCode int
 
 // execute runs one command line and returns the exit code.
-func execute(args []string, s streams) (code int) {
+func execute(args []string, s command.Streams) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
 			c, ok := r.(exitCode)
@@ -57,7 +48,7 @@ func execute(args []string, s streams) (code int) {
 		kong.Name("mtplx"),
 		kong.Description("Runs language models that draft with their own multi-token-prediction heads, exactly.\n\nExample: mtplx run \"Write a Python function that checks if a number is prime.\""),
 		kong.UsageOnError(),
-		kong.Writers(s.out, s.err),
+		kong.Writers(s.Out, s.Err),
 		kong.Exit(func(code int) { panic(exitCode(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
@@ -65,28 +56,23 @@ func execute(args []string, s streams) (code int) {
 		panic(err)
 	}
 	jsonErrors := wantsJSON(args)
-	command, err := parser.Parse(args)
+	parsed, err := parser.Parse(args)
 	if err != nil {
 		return report(s, jsonErrors, "", runtime.Fail(runtime.UsageProblem, err, "mtplx --help lists commands, mtplx COMMAND --help its flags"))
 	}
-	if command.Command() == "version" {
-		fmt.Fprintln(s.out, "mtplx", version)
+	if parsed.Command() == "version" {
+		fmt.Fprintln(s.Out, "mtplx", command.Version)
 		return 0
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(s)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(s)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = runtime.Fail(runtime.Interrupted, errors.New("interrupted"), "")
 	}
-	return report(s, jsonErrors, command.Command(), err)
+	return report(s, jsonErrors, parsed.Command(), err)
 }
-
-// silent is a failure whose report the command has printed already.
-type silent struct{ error }
-
-func (s *silent) Unwrap() error { return s.error }
 
 func wantsJSON(args []string) bool {
 	for _, a := range args {
@@ -101,13 +87,13 @@ func wantsJSON(args []string) bool {
 }
 
 // report prints a failure and returns its exit code.
-func report(s streams, asJSON bool, command string, err error) int {
+func report(s command.Streams, asJSON bool, name string, err error) int {
 	if err == nil {
 		return 0
 	}
 	f := &runtime.Failure{Kind: runtime.General, Err: err}
 	errors.As(err, &f)
-	if _, quiet := errors.AsType[*silent](err); quiet {
+	if _, quiet := errors.AsType[*command.Silent](err); quiet {
 		return int(f.Kind)
 	}
 	if asJSON {
@@ -117,12 +103,12 @@ func report(s streams, asJSON bool, command string, err error) int {
 			ExitCode int    `json:"exit_code"`
 			Fix      string `json:"fix,omitempty"`
 			Command  string `json:"command,omitempty"`
-		}{f.Kind.String(), strings.TrimSpace(f.Err.Error()), int(f.Kind), f.Fix, command}
-		enc := json.NewEncoder(s.out)
+		}{f.Kind.String(), strings.TrimSpace(f.Err.Error()), int(f.Kind), f.Fix, name}
+		enc := json.NewEncoder(s.Out)
 		enc.SetEscapeHTML(false)
 		_ = enc.Encode(out)
 		return int(f.Kind)
 	}
-	fmt.Fprintf(s.err, "mtplx: %v\n", err)
+	fmt.Fprintf(s.Err, "mtplx: %v\n", err)
 	return int(f.Kind)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/kernels"
 	"mtplx/model/qwen/golden"
@@ -31,10 +32,10 @@ type qaGoldenCmd struct {
 }
 
 // Run implements the command.
-func (c *qaGoldenCmd) Run(_ context.Context, s streams) error {
+func (c *qaGoldenCmd) Run(_ context.Context, s command.Streams) error {
 	mode, err := kernels.ParseMode(c.Numeric)
 	if err != nil {
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
 	var out struct {
 		Dirs []*golden.Report `json:"dirs"`
@@ -54,7 +55,7 @@ func (c *qaGoldenCmd) Run(_ context.Context, s streams) error {
 		}
 	}
 	if c.JSON {
-		if err := json.NewEncoder(s.out).Encode(out); err != nil {
+		if err := json.NewEncoder(s.Out).Encode(out); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (c *qaGoldenCmd) Run(_ context.Context, s streams) error {
 	}
 	err = fmt.Errorf("%d of %d golden folders differ by more than %g or in an id", failed, len(c.Dirs), golden.Tolerance)
 	if c.JSON { // the object is already on stdout: only the code is left to say
-		return &silent{runtime.Fail(runtime.Inexact, err, "")}
+		return &command.Silent{Err: runtime.Fail(runtime.Inexact, err, "")}
 	}
 	return runtime.Fail(runtime.Inexact, err, "")
 }
@@ -90,18 +91,18 @@ func (c *qaGoldenCmd) check(dir string, mode kernels.Mode) (*golden.Report, erro
 	return golden.Check(dir, dev, m, t, mode)
 }
 
-func printGolden(s streams, r *golden.Report) {
+func printGolden(s command.Streams, r *golden.Report) {
 	verdict := "ok"
 	if !r.Pass {
 		verdict = "DIFFERS"
 	}
-	fmt.Fprintf(s.out, "%s (%s): %s, ids equal: %v\n", r.Dir, r.Numeric, verdict, r.Greedy)
+	fmt.Fprintf(s.Out, "%s (%s): %s, ids equal: %v\n", r.Dir, r.Numeric, verdict, r.Greedy)
 	names := make([]string, 0, len(r.Tensors))
 	for name := range r.Tensors {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Fprintf(s.out, "  %-28s %.2g\n", name, r.Tensors[name].MaxRel)
+		fmt.Fprintf(s.Out, "  %-28s %.2g\n", name, r.Tensors[name].MaxRel)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/qwen/numerics"
 )
@@ -30,31 +31,31 @@ projection; it is left out for a model without one.`
 }
 
 // Run implements the command.
-func (c *qaNumericsCmd) Run(ctx context.Context, s streams) error {
+func (c *qaNumericsCmd) Run(ctx context.Context, s command.Streams) error {
 	progress := func(string) {}
 	if !c.JSON {
-		progress = func(step string) { fmt.Fprintf(s.err, "\r%-40s\r", step) }
+		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
 	}
 	rep, err := runtime.Numerics(ctx, runtime.NumericsOptions{Model: c.Model, Tokens: c.Tokens, Threads: c.Threads, Progress: progress})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(s.out).Encode(rep)
+		return json.NewEncoder(s.Out).Encode(rep)
 	}
 	progress("")
 	printNumerics(s, rep)
 	return nil
 }
 
-func printNumerics(s streams, r *numerics.Report) {
-	fmt.Fprintf(s.out, "%s, %d tokens in %d texts, against float64 (perplexity %.5g", r.Model, r.Tokens, r.Sequences, r.Float64.Perplexity)
+func printNumerics(s command.Streams, r *numerics.Report) {
+	fmt.Fprintf(s.Out, "%s, %d tokens in %d texts, against float64 (perplexity %.5g", r.Model, r.Tokens, r.Sequences, r.Float64.Perplexity)
 	if h := r.Float64.Head; h != nil {
-		fmt.Fprintf(s.out, ", head %.5g", h.Perplexity)
+		fmt.Fprintf(s.Out, ", head %.5g", h.Perplexity)
 	}
-	fmt.Fprintf(s.out, ")\n%-14s %10s %10s %8s %12s %14s\n", "", "KL mean", "KL max", "top-1", "perplexity", "logit error")
+	fmt.Fprintf(s.Out, ")\n%-14s %10s %10s %8s %12s %14s\n", "", "KL mean", "KL max", "top-1", "perplexity", "logit error")
 	line := func(name string, e *numerics.Error) {
-		fmt.Fprintf(s.out, "%-14s %10.2g %10.2g %7.2f%% %12.5g %14.2g\n", name, e.KLMean, e.KLMax, 100*e.Top1, e.Perplexity, e.MaxRelLogit)
+		fmt.Fprintf(s.Out, "%-14s %10.2g %10.2g %7.2f%% %12.5g %14.2g\n", name, e.KLMean, e.KLMax, 100*e.Top1, e.Perplexity, e.MaxRelLogit)
 	}
 	for i := range r.Modes {
 		m := &r.Modes[i]

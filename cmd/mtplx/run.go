@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -29,43 +30,43 @@ type runCmd struct {
 	Seed           *uint64 `placeholder:"N" help:"Fix the randomness: the same text at every depth." group:"Generation"`
 	JSON           bool    `help:"Print one JSON object instead of streaming." group:"Generation"`
 
-	samplingFlags
-	modelFlags
+	command.SamplingFlags
+	command.ModelFlags
 }
 
 // Run implements the command.
-func (c *runCmd) Run(ctx context.Context, s streams) error {
+func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	var req runtime.Request
-	if err := c.request(&req); err != nil {
+	if err := c.Request(&req); err != nil {
 		return err
 	}
-	depth, err := parseDepth(c.Depth)
+	depth, err := command.ParseDepth(c.Depth)
 	if err != nil {
 		return err
 	}
 	switch c.GenerationMode {
 	case "mtp", "ar":
 	default:
-		return usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
+		return command.Usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
 	}
 	if c.MaxTokens < 1 {
-		return usage(fmt.Errorf("--max-tokens is %d", c.MaxTokens), "give at least 1")
+		return command.Usage(fmt.Errorf("--max-tokens is %d", c.MaxTokens), "give at least 1")
 	}
 	if slices.Contains(c.Stop, "") {
-		return usage(errors.New("--stop is empty"), "give the text that should end the answer")
+		return command.Usage(errors.New("--stop is empty"), "give the text that should end the answer")
 	}
 	prompt, err := c.prompt(s)
 	if err != nil {
 		return err
 	}
-	r, shut, err := c.open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.Open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
 	defer shut()
 	if !c.JSON || len(r.Notices) > 0 {
 		for _, n := range r.Notices {
-			fmt.Fprintln(s.err, "mtplx:", n)
+			fmt.Fprintln(s.Err, "mtplx:", n)
 		}
 	}
 	if req.Prompt, err = r.Encode(prompt, c.System, c.Raw); err != nil {
@@ -78,35 +79,35 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		return printJSON(s.out, r, res)
+		return printJSON(s.Out, r, res)
 	}
-	out := bufio.NewWriter(s.out)
+	out := bufio.NewWriter(s.Out)
 	res, err := r.Generate(ctx, req, func(text []byte) {
 		_, _ = out.Write(text)
 		_ = out.Flush()
 	})
 	if res != nil {
 		if !strings.HasSuffix(res.Text, "\n") {
-			fmt.Fprintln(s.out)
+			fmt.Fprintln(s.Out)
 		}
 		if err == nil {
-			fmt.Fprintln(s.err, summary(ctx, r, res))
+			fmt.Fprintln(s.Err, summary(ctx, r, res))
 		}
 	}
 	return err
 }
 
 // prompt joins the arguments, or reads the file or standard input they name.
-func (c *runCmd) prompt(s streams) (string, error) {
+func (c *runCmd) prompt(s command.Streams) (string, error) {
 	text := strings.Join(c.Prompt, " ")
 	if c.PromptFile != "" && text != "" {
-		return "", usage(errors.New("a prompt and --prompt-file are both given"), "give one of them")
+		return "", command.Usage(errors.New("a prompt and --prompt-file are both given"), "give one of them")
 	}
 	var data []byte
 	var err error
 	switch {
 	case c.PromptFile == "-" || c.PromptFile == "" && text == "-":
-		data, err = io.ReadAll(s.in)
+		data, err = io.ReadAll(s.In)
 	case c.PromptFile != "":
 		data, err = os.ReadFile(c.PromptFile)
 	default:
@@ -114,11 +115,11 @@ func (c *runCmd) prompt(s streams) (string, error) {
 	}
 	switch {
 	case err != nil:
-		return "", usage(fmt.Errorf("read prompt: %w", err), "")
+		return "", command.Usage(fmt.Errorf("read prompt: %w", err), "")
 	case len(data) == 0:
-		return "", usage(errors.New("the prompt is empty"), `give one, as in: mtplx run "Say hello."`)
+		return "", command.Usage(errors.New("the prompt is empty"), `give one, as in: mtplx run "Say hello."`)
 	case !utf8.Valid(data):
-		return "", usage(errors.New("the prompt is not valid UTF-8"), "")
+		return "", command.Usage(errors.New("the prompt is not valid UTF-8"), "")
 	}
 	return string(data), nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mtplx/api"
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
@@ -61,26 +62,26 @@ type serveCmd struct {
 	LogFormat  string `default:"text" enum:"text,json" help:"text or json." group:"Logging"`
 	LogPrompts bool   `help:"Log prompts, too." group:"Logging"`
 
-	samplingFlags
-	modelFlags
+	command.SamplingFlags
+	command.ModelFlags
 }
 
 // Run implements the command.
-func (c *serveCmd) Run(ctx context.Context, s streams) error {
+func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	// Both signals are heard from the beginning: the second one, which cuts answers off, must not be lost.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	cfg := api.Config{
-		Version: version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue,
+		Version: command.Version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue,
 		Connections: c.MaxConnections, MaxBody: c.MaxBody, MaxTokens: c.MaxResponseTokens, ReadTimeout: c.ReadTimeout,
-		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.err), LogPrompts: c.LogPrompts,
+		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.Err), LogPrompts: c.LogPrompts,
 	}
 	if err := c.check(&cfg); err != nil {
 		return err
 	}
 	var req runtime.Request
-	if err := c.request(&req); err != nil {
+	if err := c.Request(&req); err != nil {
 		return err
 	}
 	cfg.Defaults.Sampler = req.Sampler
@@ -99,14 +100,14 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	cfg.Model = c.model(r, req.DraftSampler)
 	if cfg.Defaults.Depth > cfg.Model.Depth {
-		return usage(fmt.Errorf("--depth is %d", cfg.Defaults.Depth), fmt.Sprintf("this model takes at most %d", cfg.Model.Depth))
+		return command.Usage(fmt.Errorf("--depth is %d", cfg.Defaults.Depth), fmt.Sprintf("this model takes at most %d", cfg.Model.Depth))
 	}
 	if err := c.warmUp(ctx, r, &req); err != nil {
 		return err
 	}
 	server, err := api.New(cfg)
 	if err != nil {
-		return usage(err, "")
+		return command.Usage(err, "")
 	}
 	stopPprof, err := c.pprof(ctx)
 	if err != nil {
@@ -115,7 +116,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	defer stopPprof()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
-	fmt.Fprintf(s.out, "mtplx %s serves %s at %s\n", version, cfg.Model.Name, c.url(ln))
+	fmt.Fprintf(s.Out, "mtplx %s serves %s at %s\n", command.Version, cfg.Model.Name, c.url(ln))
 	select {
 	case err := <-served:
 		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
@@ -169,11 +170,11 @@ func (c *serveCmd) check(cfg *api.Config) error {
 		{"--warmup-tokens", c.WarmupTokens, 0},
 	} {
 		if n.value < n.least {
-			return usage(fmt.Errorf("%s is %d", n.flag, n.value), fmt.Sprintf("give at least %d", n.least))
+			return command.Usage(fmt.Errorf("%s is %d", n.flag, n.value), fmt.Sprintf("give at least %d", n.least))
 		}
 	}
 	if c.Port > 65535 {
-		return usage(fmt.Errorf("--port is %d", c.Port), "give 0 to 65535")
+		return command.Usage(fmt.Errorf("--port is %d", c.Port), "give 0 to 65535")
 	}
 	d := &cfg.Defaults
 	switch c.GenerationMode {
@@ -181,10 +182,10 @@ func (c *serveCmd) check(cfg *api.Config) error {
 		d.Speculate = true
 	case "ar":
 	default:
-		return usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
+		return command.Usage(fmt.Errorf("unknown generation mode %q", c.GenerationMode), "--generation-mode takes mtp or ar")
 	}
 	var err error
-	if d.Depth, err = parseDepth(c.Depth); err != nil {
+	if d.Depth, err = command.ParseDepth(c.Depth); err != nil {
 		return err
 	}
 	d.Speculate = d.Speculate && d.Depth != 0
@@ -196,7 +197,7 @@ func (c *serveCmd) check(cfg *api.Config) error {
 	}
 	cfg.Anyhost = c.Unix != "" || !c.loopback()
 	if cfg.Anyhost && c.Unix == "" && len(cfg.Keys) == 0 {
-		return usage(fmt.Errorf("--host %s lets other machines in, and there is no API key", c.Host), "set MTPLX_AUTH or give --api-key-file, or listen at 127.0.0.1")
+		return command.Usage(fmt.Errorf("--host %s lets other machines in, and there is no API key", c.Host), "set MTPLX_AUTH or give --api-key-file, or listen at 127.0.0.1")
 	}
 	return nil
 }
@@ -219,15 +220,15 @@ func (c *serveCmd) logger(w io.Writer) *slog.Logger {
 
 // openSessions opens the model with room for several sessions. The caller calls shut.
 func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func(), err error) {
-	o, err := c.options()
+	o, err := c.Options()
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*calibration
+	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*command.Calibration
 	if c.Bank {
 		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Log: log}
 	}
-	return c.openWith(o)
+	return c.OpenWith(o)
 }
 
 // model is what the server needs of a runtime.

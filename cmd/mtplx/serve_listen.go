@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -26,7 +27,7 @@ func (c *serveCmd) keys() ([]string, error) {
 	if c.APIKeyFile != "" {
 		f, err := os.Open(c.APIKeyFile)
 		if err != nil {
-			return nil, usage(fmt.Errorf("read API keys: %w", err), "")
+			return nil, command.Usage(fmt.Errorf("read API keys: %w", err), "")
 		}
 		defer func() { _ = f.Close() }()
 		lines := bufio.NewScanner(f)
@@ -36,12 +37,12 @@ func (c *serveCmd) keys() ([]string, error) {
 			}
 		}
 		if err := lines.Err(); err != nil {
-			return nil, usage(fmt.Errorf("read API keys: %w", err), "")
+			return nil, command.Usage(fmt.Errorf("read API keys: %w", err), "")
 		}
 	}
 	for i, k := range keys {
 		if len(k) < 8 {
-			return nil, usage(fmt.Errorf("API key %d has %d characters", i+1, len(k)), "give at least 8")
+			return nil, command.Usage(fmt.Errorf("API key %d has %d characters", i+1, len(k)), "give at least 8")
 		}
 	}
 	return keys, nil
@@ -50,13 +51,13 @@ func (c *serveCmd) keys() ([]string, error) {
 // listen opens the socket.
 func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return nil, usage(errors.New("only one of --tls-cert and --tls-key is given"), "give both")
+		return nil, command.Usage(errors.New("only one of --tls-cert and --tls-key is given"), "give both")
 	}
 	var config *tls.Config
 	if c.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 		if err != nil {
-			return nil, usage(fmt.Errorf("load certificate: %w", err), "")
+			return nil, command.Usage(fmt.Errorf("load certificate: %w", err), "")
 		}
 		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	}
@@ -65,7 +66,7 @@ func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 		network, addr = "unix", c.Unix
 		if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, addr); err == nil {
 			_ = conn.Close()
-			return nil, usage(fmt.Errorf("another program listens at %s", addr), "end it, or give another path")
+			return nil, command.Usage(fmt.Errorf("another program listens at %s", addr), "end it, or give another path")
 		} else if errors.Is(err, syscall.ECONNREFUSED) { // a socket that nobody has any more
 			_ = os.Remove(addr)
 		}
@@ -96,14 +97,14 @@ func (c *serveCmd) taken(ctx context.Context, addr string) error {
 			defer func() { _ = res.Body.Close() }()
 			var health struct{ Server, Model string }
 			if json.NewDecoder(io.LimitReader(res.Body, 1<<16)).Decode(&health) == nil && health.Server == "mtplx" {
-				return usage(fmt.Errorf("mtplx serves %s at http://%s already", health.Model, addr), "use that one, or give another --port")
+				return command.Usage(fmt.Errorf("mtplx serves %s at http://%s already", health.Model, addr), "use that one, or give another --port")
 			}
 			if res.Header.Get("Server") == "mtplx" {
-				return usage(fmt.Errorf("mtplx serves at http://%s already", addr), "use that one, or give another --port")
+				return command.Usage(fmt.Errorf("mtplx serves at http://%s already", addr), "use that one, or give another --port")
 			}
 		}
 	}
-	return usage(fmt.Errorf("another program listens at %s", addr), "give another --port")
+	return command.Usage(fmt.Errorf("another program listens at %s", addr), "give another --port")
 }
 
 // url is where the server can be reached.
@@ -125,7 +126,7 @@ func (c *serveCmd) pprof(ctx context.Context) (stop func(), err error) {
 	}
 	host, _, err := net.SplitHostPort(c.Pprof)
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, usage(fmt.Errorf("--pprof is %q", c.Pprof), "give a loopback address, such as 127.0.0.1:6060")
+		return nil, command.Usage(fmt.Errorf("--pprof is %q", c.Pprof), "give a loopback address, such as 127.0.0.1:6060")
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Pprof)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"mtplx/stages/sample"
 )
 
-// modelFlags choose what runs and how it computes.
-type modelFlags struct {
+// ModelFlags choose what runs and how it computes.
+type ModelFlags struct {
 	Model       string `placeholder:"DIR" help:"Checkpoint directory; without it the embedded default model runs." group:"Model"`
 	Profile     string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
 	Numeric     string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
@@ -24,37 +24,37 @@ type modelFlags struct {
 	Trace       string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
 }
 
-// options are what the flags say of the model.
-func (f *modelFlags) options() (runtime.Options, error) {
+// Options are what the flags say of the model.
+func (f *ModelFlags) Options() (runtime.Options, error) {
 	p, err := runtime.FindProfile(f.Profile)
 	if err != nil {
 		return runtime.Options{}, err
 	}
 	if f.Context < 0 {
-		return runtime.Options{}, usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
+		return runtime.Options{}, Usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
 	}
 	return runtime.Options{
 		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
 	}, nil
 }
 
-// calibration is how long a command that chooses depths by cost times forwards before it begins.
-const calibration = 15 * time.Millisecond
+// Calibration is how long a command that chooses depths by cost times forwards before it begins.
+const Calibration = 15 * time.Millisecond
 
-// open opens the model for one session at a time. The caller calls shut.
-func (f *modelFlags) open(depth int) (r *runtime.Runtime, shut func(), err error) {
-	o, err := f.options()
+// Open opens the model for one session at a time. The caller calls shut.
+func (f *ModelFlags) Open(depth int) (r *runtime.Runtime, shut func(), err error) {
+	o, err := f.Options()
 	if err != nil {
 		return nil, nil, err
 	}
 	if depth == sched.Auto {
-		o.Calibrate = calibration
+		o.Calibrate = Calibration
 	}
-	return f.openWith(o)
+	return f.OpenWith(o)
 }
 
-// openWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
-func (f *modelFlags) openWith(o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
+// OpenWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
+func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
 	closeTrace, err := f.trace(&o)
 	if err != nil {
 		return nil, nil, err
@@ -70,7 +70,7 @@ func (f *modelFlags) openWith(o runtime.Options) (r *runtime.Runtime, shut func(
 }
 
 // trace makes the engine write its cycles to the file that --trace names.
-func (f *modelFlags) trace(o *runtime.Options) (shut func(), err error) {
+func (f *ModelFlags) trace(o *runtime.Options) (shut func(), err error) {
 	if f.Trace == "" {
 		return func() {}, nil
 	}
@@ -86,8 +86,8 @@ func (f *modelFlags) trace(o *runtime.Options) (shut func(), err error) {
 	}, nil
 }
 
-// samplingFlags choose how tokens are drawn.
-type samplingFlags struct {
+// SamplingFlags choose how tokens are drawn.
+type SamplingFlags struct {
 	Temperature      float64  `default:"0.6" help:"0 is greedy." group:"Sampling"`
 	TopP             float64  `default:"0.95" help:"Nucleus mass; 1 is off." group:"Sampling"`
 	TopK             int      `default:"20" help:"Candidates; 0 is off." group:"Sampling"`
@@ -98,10 +98,10 @@ type samplingFlags struct {
 	Acceptance       string   `default:"auto" help:"Rule for drafts: ratio, coupled, or auto (coupled with a seed)." group:"Sampling"`
 }
 
-func (f *samplingFlags) request(r *runtime.Request) error {
+func (f *SamplingFlags) Request(r *runtime.Request) error {
 	r.Sampler = sample.Sampler{Temperature: f.Temperature, TopP: f.TopP, TopK: f.TopK, MinP: f.MinP}
 	if err := r.Sampler.Validate(); err != nil {
-		return usage(err, "")
+		return Usage(err, "")
 	}
 	if f.DraftTemperature != nil || f.DraftTopP != nil || f.DraftTopK != nil {
 		d := r.Sampler
@@ -115,28 +115,28 @@ func (f *samplingFlags) request(r *runtime.Request) error {
 			d.TopK = *f.DraftTopK
 		}
 		if err := d.Validate(); err != nil {
-			return usage(fmt.Errorf("draft sampler: %w", err), "")
+			return Usage(fmt.Errorf("draft sampler: %w", err), "")
 		}
 		r.DraftSampler = &d
 	}
 	var err error
 	r.Rule, err = sample.ParseRule(f.Acceptance)
-	return usage(err, "")
+	return Usage(err, "")
 }
 
-// maxDepth is the largest --depth.
-const maxDepth = 8
+// MaxDepth is the largest --depth.
+const MaxDepth = 8
 
-// parseDepth reads --depth: a number of drafts, or auto.
-func parseDepth(value string) (int, error) {
+// ParseDepth reads --depth: a number of drafts, or auto.
+func ParseDepth(value string) (int, error) {
 	if value == "auto" {
 		return sched.Auto, nil
 	}
 	depth, err := strconv.Atoi(value)
-	if err != nil || depth < 0 || depth > maxDepth {
-		return 0, usage(fmt.Errorf("--depth is %s", value), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", maxDepth))
+	if err != nil || depth < 0 || depth > MaxDepth {
+		return 0, Usage(fmt.Errorf("--depth is %s", value), fmt.Sprintf("give auto, or 0 (plain decoding) to %d", MaxDepth))
 	}
 	return depth, nil
 }
 
-func usage(err error, fix string) error { return runtime.Fail(runtime.UsageProblem, err, fix) }
+func Usage(err error, fix string) error { return runtime.Fail(runtime.UsageProblem, err, fix) }
