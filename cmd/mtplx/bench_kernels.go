@@ -1,9 +1,9 @@
 package main
 
 import (
-	"mtplx/cmd/mtplx/command"
 	"context"
 	"encoding/json"
+	"mtplx/cmd/mtplx/command"
 
 	"mtplx/bench/kernelbench"
 )
