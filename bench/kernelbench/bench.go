@@ -66,8 +66,8 @@ type bench struct {
 	queue   queue.Queue
 	event   queue.Event
 	turn    uint64
-	ahead   int      // of the fastest read loop
-	frees   []func() // of the case
+	ahead   cpu.Ahead // of the fastest read loop
+	frees   []func()  // of the case
 	figures []Figure
 }
 

@@ -28,10 +28,8 @@ func (b *bench) readCeiling(ctx context.Context) (float64, error) {
 	b.announce("read ceiling, %d threads", b.dev.Threads())
 	defer b.free()
 	const piece = 32 << 20
-	// Whether asking for lines ahead of time helps, and how far, differs between processors. The
-	// best of these is the read loop that everything else is set beside.
-	distances := []int{0, 512, 2048, 4096}
-	list := make([]*variant, len(distances))
+	// The best of these is the read loop that everything else is set beside.
+	list := make([]*variant, len(cpu.Aheads))
 	for i := range list {
 		list[i] = &variant{}
 	}
@@ -45,7 +43,7 @@ func (b *bench) readCeiling(ctx context.Context) (float64, error) {
 		for i := 0; i < len(mem); i += 4096 {
 			mem[i] = 1
 		}
-		for i, ahead := range distances {
+		for i, ahead := range cpu.Aheads {
 			prog, err := b.record(&cpu.Sweep{Buffers: []queue.Buffer{buf}, Ahead: ahead})
 			if err != nil {
 				return 0, err
@@ -59,7 +57,7 @@ func (b *bench) readCeiling(ctx context.Context) (float64, error) {
 	best := 0.0
 	for i, v := range list {
 		if gbs := piece / float64(b.took(v).Nanoseconds()); gbs > best {
-			best, b.ahead = gbs, distances[i]
+			best, b.ahead = gbs, cpu.Aheads[i]
 		}
 	}
 	return best, nil

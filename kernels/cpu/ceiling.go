@@ -22,9 +22,16 @@ type Sweep struct {
 	Buffers []queue.Buffer
 	// Update writes every word back, plus one: the ceiling of state that is read and written.
 	Update bool
-	// Ahead is how many bytes before their turn lines are asked for; 0 leaves it to the processor.
-	Ahead int
+	// Ahead is how many bytes before their turn lines are asked for.
+	Ahead Ahead
 }
+
+// Ahead is how many bytes before their turn lines are asked for into the first cache (Near) and the second (Far);
+// 0 leaves it to the processor.
+type Ahead struct{ Near, Far int }
+
+// Aheads are the distances worth trying: which makes the fastest read loop differs between processors.
+var Aheads = []Ahead{{}, {512, 0}, {2048, 0}, {4096, 0}, {2048, 12288}}
 
 // Kernel is "sweep".
 func (*Sweep) Kernel() string { return "sweep" }
@@ -38,10 +45,11 @@ type sweep struct {
 // sweepArgs is what the read loop takes, and where it leaves the sum of what it read, for which
 // nobody asks.
 type sweepArgs struct {
-	p            unsafe.Pointer
-	lines, ahead int
-	sum          uint64 //nolint:unused // the assembly writes it
-	_            [border]byte
+	p         unsafe.Pointer
+	lines     int
+	near, far int
+	sum       uint64 //nolint:unused // the assembly writes it
+	_         [border]byte
 }
 
 // sweepRun is how many lines a call reads, so that Go can stop the thread.
@@ -49,12 +57,12 @@ const sweepRun = 1 << 14
 
 func compileSweep(d *Device, op queue.Op) (step, error) {
 	o := op.(*Sweep)
-	if o.Ahead < 0 {
-		return nil, fmt.Errorf("%d bytes ahead; expecting 0 or more", o.Ahead)
+	if o.Ahead.Near < 0 || o.Ahead.Far < 0 {
+		return nil, fmt.Errorf("%+v bytes ahead; expecting 0 or more", o.Ahead)
 	}
 	s := &sweep{update: o.Update, args: make([]sweepArgs, d.team.n)}
 	for i := range s.args {
-		s.args[i].ahead = o.Ahead
+		s.args[i].near, s.args[i].far = o.Ahead.Near, o.Ahead.Far
 	}
 	for i, kw := range o.Weights {
 		w, ok := kw.(*weight)

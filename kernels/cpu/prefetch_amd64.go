@@ -27,7 +27,7 @@ func aheadOf(t tier) ahead {
 	far := distances{far: 8192}
 	_, b, c, d := cpuid(0)
 	if [3]uint32{b, d, c} != [3]uint32{0x68747541, 0x69746e65, 0x444d4163} { // not "AuthenticAMD"
-		return ahead{many: far}
+		return ahead{many: distances{near: 2048, far: 12288}}
 	}
 	a := ahead{few: distances{near: 4096}, many: far, fewRows: 2}
 	if t.products() == tierAVX2 {

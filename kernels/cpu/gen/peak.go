@@ -59,10 +59,12 @@ func sweeps() *asm {
 	a.p("MOVQ 0(AX), SI")
 	a.p("MOVQ 8(AX), CX")
 	a.p("MOVQ 16(AX), DX")
+	a.p("MOVQ 24(AX), DI")
 	a.p("XORQ BX, BX")
 	a.label("lines")
 	for i := range 4 {
 		a.p("PREFETCHT0 %d(SI)(DX*1)", 64*i)
+		a.p("PREFETCHT1 %d(SI)(DI*1)", 64*i)
 	}
 	for i := range 4 {
 		a.p("ADDQ %d(SI), BX", 64*i)
@@ -70,7 +72,7 @@ func sweeps() *asm {
 	a.p("ADDQ $256, SI")
 	a.p("SUBQ $4, CX")
 	a.p("JG lines")
-	a.p("MOVQ BX, 24(AX)")
+	a.p("MOVQ BX, 32(AX)")
 	a.p("RET")
 	return a
 }

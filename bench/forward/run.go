@@ -1,0 +1,293 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mtplx/kernels/cpu"
+	"mtplx/model/qwen"
+	"mtplx/sched/page"
+	"mtplx/sched/queue"
+)
+
+// Run times forwards of o.Checkpoint on a CPU device of its own for each number of threads. It stops early, with
+// ctx's error, between two forwards. Progress is called from the calling goroutine.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	o, err := o.defaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Mode: o.Mode.String(), Context: o.Context}
+	for _, n := range o.Threads {
+		if err := runThreads(ctx, &o, n, r); err != nil {
+			return nil, fmt.Errorf("benchmark forward with %d threads: %w", n, err)
+		}
+	}
+	return r, nil
+}
+
+func runThreads(ctx context.Context, o *Options, threads int, r *Report) (err error) {
+	o.Progress(fmt.Sprintf("load for %d threads", threads))
+	b, err := open(o, threads)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	r.Tier = b.dev.Tier()
+	if err := b.prompt(ctx); err != nil {
+		return err
+	}
+	o.Progress(fmt.Sprintf("forwards, %d threads", threads))
+	if err := b.rounds(ctx); err != nil {
+		return err
+	}
+	read := median(b.reads[0])
+	for _, times := range b.reads[1:] {
+		read = min(read, median(times))
+	}
+	one := median(b.times[0])
+	for i, rows := range o.Rows {
+		t := median(b.times[i])
+		f := Figure{
+			Threads: threads, Rows: rows, Micros: micros(t), Bytes: b.queue.total(),
+			GBs: float64(b.queue.total()) / float64(t.Nanoseconds()), ReadGBs: float64(b.swept) / float64(read.Nanoseconds()),
+			C: float64(t) / float64(one),
+		}
+		f.OfRead = f.GBs / f.ReadGBs
+		o.Progress(fmt.Sprintf("profile, %d threads, %d rows", threads, rows))
+		if f.Operations, err = b.profile(ctx, rows, t); err != nil {
+			return err
+		}
+		r.Forwards = append(r.Forwards, f)
+	}
+	return nil
+}
+
+// bench is a model on a device of some threads, with one session.
+type bench struct {
+	*Options
+	threads int
+	dev     *cpu.Device
+	model   *qwen.Model
+	queue   *counted
+	event   queue.Event
+	turn    uint64
+	trunk   *qwen.Forward
+	state   *page.State
+	tokens  []int32
+
+	sweeps []queue.Program // by index into cpu.Aheads
+	buffer queue.Buffer
+	swept  int64
+	times  [][]time.Duration // by index into Rows
+	reads  [][]time.Duration // by index into cpu.Aheads
+}
+
+func open(o *Options, threads int) (b *bench, err error) {
+	b = &bench{Options: o, threads: threads, times: make([][]time.Duration, len(o.Rows)), reads: make([][]time.Duration, len(cpu.Aheads))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if b.dev, err = cpu.New(cpu.Options{Threads: threads, Tier: o.Tier, Profile: true}); err != nil {
+		return nil, err
+	}
+	b.dev.PauseProfile(true)
+	b.event = b.dev.NewEvent()
+	q, err := b.dev.NewQueue("bench")
+	if err != nil {
+		return nil, err
+	}
+	b.queue = &counted{Queue: q, moved: map[string]int64{}, position: o.Context}
+	if b.model, err = qwen.New(b.dev, o.Checkpoint, qwen.Options{Mode: o.Mode, Context: o.Context + maxRows, Rows: chunk}); err != nil {
+		return nil, err
+	}
+	if b.trunk, err = b.model.NewTrunk(b.queue); err != nil {
+		return nil, err
+	}
+	if b.state, err = b.model.NewState(); err != nil {
+		return nil, err
+	}
+	if err = b.state.Extend(o.Context + maxRows); err != nil {
+		return nil, err
+	}
+	b.tokens = make([]int32, chunk)
+	for i := range b.tokens {
+		b.tokens[i] = int32((300 + 31*i) % o.Checkpoint.VocabSize)
+	}
+	return b, b.makeSweeps()
+}
+
+// makeSweeps records read loops over as many bytes as a forward moves.
+func (b *bench) makeSweeps() (err error) {
+	b.swept = b.queue.total() &^ 63
+	if b.buffer, err = b.dev.Alloc(int(b.swept), "read loop"); err != nil {
+		return err
+	}
+	// Every page must be real: the system maps untouched ones to a single page of zeros.
+	mem := b.buffer.Bytes()
+	for i := 0; i < len(mem); i += 4096 {
+		mem[i] = 1
+	}
+	for _, ahead := range cpu.Aheads {
+		cb := b.queue.Queue.NewCommandBuffer("read")
+		cb.Dispatch(&cpu.Sweep{Buffers: []queue.Buffer{b.buffer}, Ahead: ahead})
+		p, err := cb.Finish()
+		if err != nil {
+			return err
+		}
+		b.sweeps = append(b.sweeps, p)
+	}
+	return nil
+}
+
+func (b *bench) close() error {
+	if b.dev == nil {
+		return nil
+	}
+	if b.state != nil {
+		b.state.Release()
+	}
+	if b.trunk != nil {
+		b.trunk.Close()
+	}
+	if b.model != nil {
+		b.model.Close()
+	}
+	if b.buffer != nil {
+		b.buffer.Release()
+	}
+	if b.queue != nil {
+		b.queue.Close()
+	}
+	return b.dev.Close()
+}
+
+// await runs what submit hands over to its end and returns how long that took.
+func (b *bench) await(ctx context.Context, submit func(done queue.Point) error) (time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b.turn++
+	start := time.Now()
+	if err := submit(queue.Point{Event: b.event, Value: b.turn}); err != nil {
+		return 0, err
+	}
+	// What was submitted cannot be stopped halfway.
+	if err := b.event.Wait(context.WithoutCancel(ctx), b.turn); err != nil {
+		return 0, err
+	}
+	return time.Since(start), b.queue.Err()
+}
+
+func (b *bench) forward(ctx context.Context, span *page.Span) (time.Duration, error) {
+	b.trunk.Begin()
+	if err := b.trunk.Add(span); err != nil {
+		return 0, err
+	}
+	return b.await(ctx, func(done queue.Point) error { return b.trunk.Submit(b.queue, queue.Point{}, done) })
+}
+
+// prompt commits Context tokens.
+func (b *bench) prompt(ctx context.Context) error {
+	for left := b.Context; left > 0; {
+		n := min(left, chunk)
+		span := page.Span{State: b.state, Tokens: b.tokens[:n], Base: b.state.Len(), Certain: n}
+		if _, err := b.forward(ctx, &span); err != nil {
+			return err
+		}
+		b.state.Commit(&span, n)
+		left -= n
+	}
+	return nil
+}
+
+// verify runs the forward of a cycle with rows-1 drafts, and commits nothing.
+func (b *bench) verify(ctx context.Context, rows int) (time.Duration, error) {
+	span := page.Span{
+		State: b.state, Tokens: b.tokens[:rows], Base: b.state.Len(), Certain: 1, Logits: rows, Temperature: 0.6,
+	}
+	return b.forward(ctx, &span)
+}
+
+// rounds runs the read loops and a forward of each size in turn, until Time is over and at least thrice.
+func (b *bench) rounds(ctx context.Context) error {
+	begin := time.Now()
+	for round := 0; round < 4 || time.Since(begin) < b.Time; round++ {
+		for i, sweep := range b.sweeps {
+			t, err := b.await(ctx, func(done queue.Point) error { return b.queue.Submit(sweep, queue.Point{}, done) })
+			if err != nil {
+				return err
+			}
+			if round > 0 { // the first one wakes the workers and touches the memory
+				b.reads[i] = append(b.reads[i], t)
+			}
+		}
+		for i, rows := range b.Rows {
+			t, err := b.verify(ctx, rows)
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				b.times[i] = append(b.times[i], t)
+			}
+		}
+	}
+	return nil
+}
+
+// profile adds up where the time of forwards of some rows goes. What is left of the forward's own time is waiting:
+// for workers at the end of each operation, and for the host.
+func (b *bench) profile(ctx context.Context, rows int, took time.Duration) ([]Operation, error) {
+	count := int(max(3, min(50, b.Time/time.Duration(2*len(b.Rows))/max(took, 1))))
+	b.dev.PauseProfile(false)
+	b.dev.TakeProfile()
+	for range count {
+		// As in rounds, the caches hold something else when a forward begins.
+		if _, err := b.await(ctx, func(done queue.Point) error { return b.queue.Submit(b.sweeps[0], queue.Point{}, done) }); err != nil {
+			return nil, err
+		}
+		if _, err := b.verify(ctx, rows); err != nil {
+			return nil, err
+		}
+	}
+	b.dev.PauseProfile(true)
+	var list []Operation
+	rest := micros(took)
+	for name, t := range b.dev.TakeProfile() {
+		if name == (*cpu.Sweep)(nil).Kernel() {
+			continue
+		}
+		o := Operation{Name: name, Micros: micros(t) / float64(count*b.threads), Bytes: b.queue.moved[name]}
+		if o.Bytes > 0 {
+			o.GBs = float64(o.Bytes) / o.Micros / 1e3
+		}
+		rest -= o.Micros
+		list = append(list, o)
+	}
+	list = append(list, Operation{Name: "waiting", Micros: max(0, rest)})
+	for i := range list {
+		list[i].Share = list[i].Micros / micros(took)
+	}
+	slices.SortFunc(list, func(a, b Operation) int {
+		switch {
+		case a.Micros > b.Micros:
+			return -1
+		case a.Micros < b.Micros:
+			return 1
+		}
+		return 0
+	})
+	return list, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+func median(list []time.Duration) time.Duration {
+	s := slices.Sorted(slices.Values(list))
+	return s[len(s)/2]
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"mtplx/bench/forward"
+	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/runtime"
+)
+
+// benchForwardCmd times whole forwards of a checkpoint beside the read bandwidth.
+type benchForwardCmd struct {
+	Model   string `placeholder:"DIR" help:"Checkpoint (default: the embedded one)."`
+	Numeric string `default:"fast" help:"Numeric mode: fast, exact, float32."`
+	Tier    string `placeholder:"NAME" help:"Instruction set (default: the best this machine has)."`
+	Threads []int  `placeholder:"N" help:"Numbers of worker threads (default: 1 and all cores)."`
+	Rows    []int  `placeholder:"M" help:"Row counts, 1 to 9 (default: 1, 2, 3, 4, 8)."`
+	Context int    `default:"512" help:"Tokens before the rows."`
+	JSON    bool   `help:"Print JSON."`
+}
+
+// Help is shown by --help.
+func (c *benchForwardCmd) Help() string {
+	return `Times one forward of the whole model by rows, beside a read loop over as many bytes in the same process, and shows
+what each kind of operation takes of it.
+
+--json prints {"model","tier","mode","context","forwards":[{"threads","rows","us","bytes","gbs","read_gbs","of_read",
+"c","operations":[{"name","us","share","bytes","gbs"}]}]}. bytes are weights once, recurrent state read and written
+once, keys and values once; c is the time over that of one row; an operation's us is a worker's, on average.`
+}
+
+// Run implements the command.
+func (c *benchForwardCmd) Run(ctx context.Context, s command.Streams) error {
+	progress := func(string) {}
+	if !c.JSON {
+		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
+	}
+	rep, err := runtime.BenchForward(ctx, c.Model, c.Numeric, forward.Options{
+		Tier: c.Tier, Threads: c.Threads, Rows: c.Rows, Context: c.Context, Progress: progress,
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(rep)
+	}
+	progress("")
+	return rep.WriteText(s.Out)
+}

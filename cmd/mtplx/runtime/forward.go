@@ -1,0 +1,36 @@
+package runtime
+
+import (
+	"context"
+
+	"mtplx/bench/forward"
+	"mtplx/kernels"
+	"mtplx/model/qwen"
+)
+
+// BenchForward times whole forwards of the model in a directory, or of the embedded one.
+func BenchForward(ctx context.Context, model, numeric string, o forward.Options) (*forward.Report, error) {
+	mode, err := kernels.ParseMode(numeric)
+	if err != nil {
+		return nil, Fail(UsageProblem, err, "")
+	}
+	set, name, err := OpenSet(model)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = set.Close() }()
+	ck, err := qwen.Load(set)
+	if err != nil {
+		return nil, loadFailure(err)
+	}
+	o.Checkpoint, o.Mode = ck, mode
+	rep, err := forward.Run(ctx, o)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, Fail(UsageProblem, err, "")
+	}
+	rep.Model = name
+	return rep, nil
+}
