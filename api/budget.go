@@ -31,7 +31,7 @@ func (b *budget) spend(chunk *commit.Chunk, decode func([]int32) string) (rest c
 	text := decode(b.tokens)
 	n := min(max(0, len(text)-b.sent), len(chunk.Text))
 	rest = *chunk
-	rest.Text, rest.Tokens, rest.Heads = chunk.Text[n:], chunk.Tokens[k:], nil
+	rest.Text, rest.Tokens, rest.Heads = chunk.Text[n:], chunk.Tokens[k:], chunk.Heads[min(k, len(chunk.Heads)):]
 	chunk.Text, chunk.Tokens, chunk.Finish = chunk.Text[:n], chunk.Tokens[:k], ""
 	if len(chunk.Logprobs) >= k {
 		rest.Logprobs, chunk.Logprobs = chunk.Logprobs[k:], chunk.Logprobs[:k]
@@ -68,7 +68,12 @@ func (j *job) endThoughts(to receiver, i int) error {
 		return engineError(err)
 	}
 	c.session = session
-	return j.deliver(to, i, output.Piece{Events: c.split.Write(thoughtsEnd)})
+	events := c.split.Write(thoughtsEnd)
+	if c.origins != nil {
+		c.origins.insert(thoughtsEnd, s.prompts.detok(j.req))
+		c.origins.mark(events)
+	}
+	return j.deliver(to, i, output.Piece{Events: events})
 }
 
 // book adds what a session that has left did to the usage.
@@ -78,7 +83,13 @@ func (j *job) book(c *choice) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.usage.Cached += cached
+	j.usage.Cycles += stats.Cycles
 	for d := range stats.Drafted {
+		if d == len(j.usage.ByDepth) {
+			j.usage.ByDepth = append(j.usage.ByDepth, output.Draft{})
+		}
+		j.usage.ByDepth[d].Drafted += stats.Drafted[d]
+		j.usage.ByDepth[d].Accepted += stats.Accepted[d]
 		j.usage.Drafted += stats.Drafted[d]
 		j.usage.Accepted += stats.Accepted[d]
 	}

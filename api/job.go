@@ -43,6 +43,7 @@ type choice struct {
 	begun   bool
 	prompt  *prompt
 	budget  budget
+	origins *origins // nil where nobody asked
 }
 
 // errCancelled ends answers that an operator cancelled.
@@ -119,6 +120,9 @@ func (j *job) begin(p *prompt) error {
 	ch := &choice{session: session, split: output.NewSplitter(o), prompt: p}
 	if p.thinking && (j.req.MaxTokens == 0 || j.req.MaxTokens > j.req.ThinkingBudget) {
 		ch.budget.left = j.req.ThinkingBudget
+	}
+	if j.req.Provenance {
+		ch.origins = &origins{detok: s.prompts.detok(j.req)}
 	}
 	if j.req.Echo {
 		ch.echo = p.text
@@ -236,6 +240,10 @@ func (j *job) take(to receiver, i int, chunk *commit.Chunk) error {
 	c := j.choices[i]
 	j.count(c, chunk)
 	p := output.Piece{Events: c.split.Write(string(chunk.Text)), Tokens: chunk.Tokens}
+	if c.origins != nil {
+		c.origins.add(chunk)
+		c.origins.mark(p.Events)
+	}
 	if j.req.Logprobs {
 		p.Logprobs = output.TokensOf(chunk.Logprobs, j.srv.cfg.Model.Tokenizer.Bytes)
 	}
@@ -250,6 +258,9 @@ func (j *job) take(to receiver, i int, chunk *commit.Chunk) error {
 func (j *job) end(to receiver, i int, f output.Finish) error {
 	c := j.choices[i]
 	if events := c.split.Close(); len(events) > 0 {
+		if c.origins != nil {
+			c.origins.mark(events)
+		}
 		if err := j.deliver(to, i, output.Piece{Events: events}); err != nil {
 			return err
 		}

@@ -152,8 +152,10 @@ func (s *CompletionStream) Open(dst []byte) []byte { return dst }
 // Piece appends one chunk.
 func (s *CompletionStream) Piece(dst []byte, choice int, p output.Piece) []byte {
 	var b strings.Builder
+	var from []output.Source
 	for _, e := range p.Events {
 		b.WriteString(e.Text)
+		from = append(from, e.Sources...)
 	}
 	text := b.String()
 	if text == "" && len(p.Logprobs) == 0 && !s.req.ReturnTokens {
@@ -169,6 +171,9 @@ func (s *CompletionStream) Piece(dst []byte, choice int, p output.Piece) []byte 
 	if s.req.ReturnTokens {
 		dst = output.AppendInts(append(dst, `,"token_ids":`...), p.Tokens)
 	}
+	if from != nil {
+		dst = appendSources(dst, from)
+	}
 	return append(dst, `,"finish_reason":null}]}`+"\n\n"...)
 }
 
@@ -182,10 +187,10 @@ func (s *CompletionStream) Finish(dst []byte, choice int, f output.Finish) []byt
 
 // Close appends the usage chunk, where the client wants one, and the end mark.
 func (s *CompletionStream) Close(dst []byte, u *output.Usage) []byte {
-	if s.req.IncludeUsage {
+	if s.req.IncludeUsage || s.req.Provenance {
 		dst = append(append(dst, s.head...), `,"choices":[],"usage":`...)
 		dst = appendTimings(AppendUsage(dst, u), u)
-		dst = append(dst, "}\n\n"...)
+		dst = append(appendDepths(dst, s.req, u), "}\n\n"...)
 	}
 	return append(dst, "data: [DONE]\n\n"...)
 }

@@ -83,6 +83,9 @@ func common(o *request.Object, r *request.Request) error {
 		if r.IncludeUsage, err = streamOptions.Bool("include_usage", false); err != nil {
 			return err
 		}
+		if r.Provenance, err = streamOptions.Bool("include_mtplx", false); err != nil {
+			return err
+		}
 	}
 	ms, err := o.Whole("t_max_predict_ms", 0, 1<<31)
 	r.Deadline = time.Duration(ms) * time.Millisecond

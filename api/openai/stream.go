@@ -56,7 +56,7 @@ func (s *ChatStream) Piece(dst []byte, choice int, p output.Piece) []byte {
 	extras := len(p.Logprobs) > 0 || s.req.ReturnTokens && len(p.Tokens) > 0
 	if len(p.Events) == 0 && extras {
 		dst = s.begin(dst, choice)
-		dst = s.end(dst, p)
+		dst = s.end(dst, p, nil)
 	}
 	for _, e := range p.Events {
 		if e.Kind == output.CallEnd {
@@ -65,7 +65,11 @@ func (s *ChatStream) Piece(dst []byte, choice int, p output.Piece) []byte {
 		dst = s.begin(dst, choice)
 		dst = appendDelta(dst, e)
 		if extras {
-			dst, extras = s.end(dst, p), false
+			dst, extras = s.end(dst, p, e.Sources), false
+			continue
+		}
+		if e.Sources != nil {
+			dst = append(appendSources(append(dst, '}'), e.Sources), `,"finish_reason":null}]}`+"\n\n"...)
 			continue
 		}
 		dst = append(dst, plainEnd...)
@@ -73,7 +77,7 @@ func (s *ChatStream) Piece(dst []byte, choice int, p output.Piece) []byte {
 	return dst
 }
 
-func (s *ChatStream) end(dst []byte, p output.Piece) []byte {
+func (s *ChatStream) end(dst []byte, p output.Piece, from []output.Source) []byte {
 	dst = append(dst, '}')
 	if s.req.Logprobs {
 		dst = append(dst, `,"logprobs":`...)
@@ -82,6 +86,9 @@ func (s *ChatStream) end(dst []byte, p output.Piece) []byte {
 	if s.req.ReturnTokens {
 		dst = append(dst, `,"token_ids":`...)
 		dst = output.AppendInts(dst, p.Tokens)
+	}
+	if from != nil {
+		dst = appendSources(dst, from)
 	}
 	return append(dst, `,"finish_reason":null}]}`+"\n\n"...)
 }
@@ -131,12 +138,12 @@ func appendStop(dst []byte, f output.Finish) []byte {
 
 // Close appends the usage chunk, where the client wants one, and the end mark.
 func (s *ChatStream) Close(dst []byte, u *output.Usage) []byte {
-	if s.req.IncludeUsage {
+	if s.req.IncludeUsage || s.req.Provenance {
 		dst = append(dst, s.head...)
 		dst = append(dst, `,"choices":[],"usage":`...)
 		dst = AppendUsage(dst, u)
 		dst = appendTimings(dst, u)
-		dst = append(dst, "}\n\n"...)
+		dst = append(appendDepths(dst, s.req, u), "}\n\n"...)
 	}
 	return append(dst, "data: [DONE]\n\n"...)
 }

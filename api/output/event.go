@@ -24,6 +24,17 @@ type Event struct {
 	Text     string
 	Call     int // which call of the answer, from 0
 	ID, Name string
+	// End is how many bytes of the answer as the model wrote it end with Text, which stands in it as it is.
+	// Only content and thoughts have one.
+	End int
+	// Sources are the tokens that Text came from, where the request asks for them.
+	Sources []Source
+}
+
+// Source is a token's share of a text, and whether the head proposed that token.
+type Source struct {
+	Text    string
+	Drafted bool
 }
 
 // Call is a whole tool call.
@@ -73,11 +84,16 @@ type Usage struct {
 	Reasoning  int // tokens of them that are thoughts
 	Drafted    int // tokens the head proposed, and how many of them stood
 	Accepted   int
+	ByDepth    []Draft // the same by depth, from the first draft of a cycle
+	Cycles     int     // forwards that wrote
 	FirstToken time.Duration // from the request
 	Elapsed    time.Duration
 	Mode       string // "mtp" or "ar"
 	Depth      int
 }
+
+// Draft counts tokens that the head proposed at one depth, and how many of them stood.
+type Draft struct{ Drafted, Accepted int }
 
 // Total is the sum that clients expect.
 func (u *Usage) Total() int { return u.Prompt + u.Completion }

@@ -35,6 +35,7 @@ type Splitter struct {
 	opt   Options
 	state state
 	text  string // not given out yet
+	read  int    // bytes that have been written to it, those of text included
 	began bool   // content has been given out: <think> in it is what the model writes about
 	after bool   // white space at the beginning is dropped: it follows thoughts or a call
 	gap   string // white space before <tool_call>, which counts if that begins no call
@@ -68,6 +69,7 @@ func (s *Splitter) Plain() bool { return !s.opt.Thoughts && s.opt.Tools == nil }
 func (s *Splitter) Write(text string) []Event {
 	s.events = s.events[:0]
 	s.text += text
+	s.read += len(text)
 	for s.step(false) {
 	}
 	return s.events
@@ -134,7 +136,7 @@ func (s *Splitter) content(end bool) bool {
 		}
 	}
 	if s.opt.Tools == nil {
-		s.emitContent(s.text)
+		s.emitContent(s.text, s.read)
 		s.text = ""
 		return false
 	}
@@ -144,7 +146,7 @@ func (s *Splitter) content(end bool) bool {
 		before = strings.TrimRight(before, " \t\r\n")
 	}
 	s.gap = s.text[len(before):at]
-	s.emitContent(before)
+	s.emitContent(before, s.read-len(s.text)+len(before))
 	if tag == "" {
 		s.text = s.text[len(before):]
 		return false
@@ -154,7 +156,8 @@ func (s *Splitter) content(end bool) bool {
 	return true
 }
 
-func (s *Splitter) emitContent(text string) {
+// emitContent gives out text that ends after so many bytes of all that was written.
+func (s *Splitter) emitContent(text string, end int) {
 	if s.after {
 		text = strings.TrimLeft(text, " \t\r\n")
 	}
@@ -162,7 +165,7 @@ func (s *Splitter) emitContent(text string) {
 		return
 	}
 	s.after, s.began = false, true
-	s.emit(Event{Kind: Content, Text: text})
+	s.emit(Event{Kind: Content, Text: text, End: end})
 }
 
 func (s *Splitter) thoughts(end bool) bool {
@@ -177,7 +180,7 @@ func (s *Splitter) thoughts(end bool) bool {
 	}
 	if before != "" {
 		s.after = false
-		s.emit(Event{Kind: Reasoning, Text: before})
+		s.emit(Event{Kind: Reasoning, Text: before, End: s.read - len(held)})
 	}
 	if tag == "" {
 		s.text = held
@@ -225,7 +228,7 @@ func (s *Splitter) notation(end bool) bool {
 // giveUp makes what began as a call content: raw is what has been taken off the text since.
 func (s *Splitter) giveUp(raw string) {
 	s.state = inContent
-	s.emitContent(s.gap + raw)
+	s.emitContent(s.gap+raw, s.read-len(s.text))
 }
 
 func (s *Splitter) begin(name string) {
@@ -252,7 +255,7 @@ func (s *Splitter) endCall() {
 func (s *Splitter) emit(e Event) {
 	if n := len(s.events); n > 0 && e.Text != "" {
 		if last := &s.events[n-1]; last.Kind == e.Kind && last.Call == e.Call && last.Text != "" {
-			last.Text += e.Text
+			last.Text, last.End = last.Text+e.Text, e.End
 			return
 		}
 	}

@@ -23,15 +23,23 @@ func split(o Options, text string, n int) Choice {
 		for end < len(text) && !utf8.RuneStart(text[end]) {
 			end++
 		}
-		for _, e := range s.Write(text[i:end]) {
-			c.Add(e)
-		}
+		add(&c, s.Write(text[i:end]), text)
 		i = end
 	}
-	for _, e := range s.Close() {
+	add(&c, s.Close(), text)
+	return c
+}
+
+// add makes events part of a choice. Each stands in the text where it says, or its text shows that it does not.
+func add(c *Choice, events []Event, text string) {
+	for _, e := range events {
+		if e.Kind == Content || e.Kind == Reasoning {
+			if from := e.End - len(e.Text); from < 0 || e.End > len(text) || text[from:e.End] != e.Text {
+				e.Text = fmt.Sprintf("(%q does not end at %d)", e.Text, e.End)
+			}
+		}
 		c.Add(e)
 	}
-	return c
 }
 
 func show(c Choice) string {

@@ -127,6 +127,7 @@ type Request struct {
 
 	Stream       bool
 	IncludeUsage bool // as a last chunk of a stream
+	Provenance   bool // a stream says of each token whether the head proposed it
 	Echo         bool
 	Timings      bool // on every chunk
 	ReturnTokens bool

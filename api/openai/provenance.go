@@ -1,0 +1,52 @@
+package openai
+
+import (
+	"strconv"
+
+	"mtplx/api/output"
+	"mtplx/api/request"
+)
+
+// An extension of streams, asked for by "stream_options": {"include_mtplx": true}. A chunk's choice then has
+//
+//	"mtplx": {"pieces": ["He", "llo"], "drafted": [false, true]}
+//
+// whose pieces make the delta's text together, one for each token that has text in it; drafted says which of them the
+// head proposed. The last chunk has usage, and the request's drafts by depth, from the first of a cycle:
+//
+//	"mtplx": {"mode": "mtp", "cycles": 9, "drafted_by_depth": [9, 9, 4], "accepted_by_depth": [8, 6, 1]}
+
+// appendSources appends ,"mtplx":{...} of a chunk.
+func appendSources(dst []byte, from []output.Source) []byte {
+	dst = append(dst, `,"mtplx":{"pieces":[`...)
+	for i, s := range from {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = output.AppendString(dst, s.Text)
+	}
+	dst = append(dst, `],"drafted":[`...)
+	for i, s := range from {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendBool(dst, s.Drafted)
+	}
+	return append(dst, "]}"...)
+}
+
+// appendDepths appends ,"mtplx":{...} of the last chunk, where it was asked for.
+func appendDepths(dst []byte, r *request.Request, u *output.Usage) []byte {
+	if !r.Provenance {
+		return dst
+	}
+	drafted, accepted := make([]int32, len(u.ByDepth)), make([]int32, len(u.ByDepth))
+	for i, d := range u.ByDepth {
+		drafted[i], accepted[i] = int32(d.Drafted), int32(d.Accepted)
+	}
+	dst = append(append(append(dst, `,"mtplx":{"mode":"`...), u.Mode...), `","cycles":`...)
+	dst = strconv.AppendInt(dst, int64(u.Cycles), 10)
+	dst = output.AppendInts(append(dst, `,"drafted_by_depth":`...), drafted)
+	dst = output.AppendInts(append(dst, `,"accepted_by_depth":`...), accepted)
+	return append(dst, '}')
+}
