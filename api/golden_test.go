@@ -30,7 +30,7 @@ var exchanges = []struct{ name, path, body string }{
 	{"chat-mtplx-unicode-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"unicode"}],"stream":true,"stream_options":{"include_mtplx":true},"max_tokens":9,"return_token_ids":true}`},
 	{"chat-mtplx-thinking-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"enable_thinking":true,"stream":true,"stream_options":{"include_mtplx":true}}`},
 	{"chat-mtplx-budget-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"enable_thinking":true,"thinking_budget":5,"stream":true,"stream_options":{"include_mtplx":true}}`},
-	{"chat-mtplx-tools-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"weather?"}],"tools":[`+ weatherTool + `],"stream":true,"stream_options":{"include_mtplx":true}}`},
+	{"chat-mtplx-tools-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"weather?"}],"tools":[` + weatherTool + `],"stream":true,"stream_options":{"include_mtplx":true}}`},
 	{"completion-mtplx-stream", "/v1/completions", `{"prompt":"say","max_tokens":6,"stream":true,"stream_options":{"include_mtplx":true},"stop":["ld"]}`},
 	{"chat-logprobs", "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"logprobs":true,"top_logprobs":2,"max_tokens":2}`},
 	{"chat-logprobs-stream", "/v1/chat/completions", `{"messages":[{"role":"user","content":"unicode"}],"logprobs":true,"max_tokens":5,"stream":true,"return_token_ids":true}`},

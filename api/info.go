@@ -95,18 +95,6 @@ func (s *Server) root(c *call) error {
 	return s.card(c)
 }
 
-// page is a static file.
-func (s *Server) page(c *call) error {
-	p := s.cfg.Pages[string(c.Path())]
-	c.SetContentType(p.ContentType)
-	h := &c.Response.Header
-	h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
-	h.Set("Referrer-Policy", "no-referrer")
-	c.SetBody(p.Body)
-	c.compress()
-	return nil
-}
-
 // card is GET /v1: what there is.
 func (s *Server) card(c *call) error {
 	paths := make([]string, 0, len(s.routes))
@@ -157,7 +145,10 @@ func (s *Server) snapshot(c *call) error {
 		Waiting  int       `json:"waiting"`
 		Requests []entry   `json:"requests"`
 		Memory   *Load     `json:"memory,omitempty"`
-	}{s.cfg.Now().UTC(), s.Ready(), running, waiting, list, load})
+		Process  process   `json:"process"`
+		Totals   *totals   `json:"totals"`
+		Server   about     `json:"server"`
+	}{s.cfg.Now().UTC(), s.Ready(), running, waiting, list, load, readProcess(), s.metrics.totals.copy(), s.about()})
 }
 
 // sessions is GET /admin/sessions: conversations that have answers in work.

@@ -20,6 +20,7 @@ import (
 type Load struct {
 	Pages, FreePages int         // of keys and values
 	PageTokens       int         // tokens of a page
+	Cycles           uint64      // that the engine has run
 	Bank             *bank.Stats // nil: there is no session bank
 }
 
@@ -55,6 +56,8 @@ type metrics struct {
 	looked, found                   prometheus.Counter
 	verifies, drafted, accepted     prometheus.Counter
 	draftedByDepth, acceptedByDepth *prometheus.CounterVec
+
+	totals totals
 }
 
 func newMetrics(s *Server) *metrics {
@@ -127,6 +130,7 @@ func (m *metrics) firstToken(d time.Duration) { m.first.Observe(d.Seconds()) }
 // tokens books n tokens of a chunk; timed of them came within d after tokens before them.
 func (m *metrics) tokens(n, timed int, d time.Duration) {
 	m.generated.Add(float64(n))
+	m.totals.wrote(n)
 	for range timed { // as its reader sees them: the tokens of one cycle share its time
 		m.inter.Observe(d.Seconds() / float64(n))
 	}
@@ -137,6 +141,7 @@ func (m *metrics) finished(reason string) { m.answers.WithLabelValues(reason).In
 
 // drafts books what a session drafted.
 func (m *metrics) drafts(s *stages.Stats) {
+	m.totals.drafts(s)
 	m.verifies.Add(float64(s.Verifies))
 	for i := range s.Drafted {
 		m.drafted.Add(float64(s.Drafted[i]))
@@ -151,6 +156,7 @@ func (m *metrics) done(j *job, err error) {
 	m.prompt.Add(float64(j.usage.Prompt))
 	m.looked.Add(float64(j.usage.Prompt))
 	m.found.Add(float64(j.usage.Cached))
+	m.totals.done(j.usage.Prompt, j.usage.Cached, err != nil)
 	if err != nil {
 		m.failures.WithLabelValues(causeOf(err)).Inc()
 		return

@@ -23,6 +23,7 @@ type Server struct {
 	cfg      Config
 	http     *fasthttp.Server
 	routes   map[string]*route
+	pages    map[string]*served
 	keys     keyring
 	rates    *limiter
 	queue    *admission
@@ -50,6 +51,10 @@ func New(c Config) (*Server, error) {
 	s.prompts = newPrompter(&s.cfg.Model)
 	s.grammars = newGrammars(&s.cfg.Model)
 	s.metrics = newMetrics(s)
+	s.pages = make(map[string]*served, len(c.Pages))
+	for path, p := range c.Pages {
+		s.pages[path] = newServed(p)
+	}
 	s.routes = s.table()
 	s.base, s.abort = context.WithCancelCause(context.Background())
 	s.http = &fasthttp.Server{

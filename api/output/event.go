@@ -84,8 +84,8 @@ type Usage struct {
 	Reasoning  int // tokens of them that are thoughts
 	Drafted    int // tokens the head proposed, and how many of them stood
 	Accepted   int
-	ByDepth    []Draft // the same by depth, from the first draft of a cycle
-	Cycles     int     // forwards that wrote
+	ByDepth    []Draft       // the same by depth, from the first draft of a cycle
+	Cycles     int           // forwards that wrote
 	FirstToken time.Duration // from the request
 	Elapsed    time.Duration
 	Mode       string // "mtp" or "ar"
