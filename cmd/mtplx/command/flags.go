@@ -9,6 +9,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched"
 	"mtplx/sched/trace"
+	"mtplx/stages"
 	"mtplx/stages/sample"
 )
 
@@ -79,11 +80,22 @@ func (f *ModelFlags) trace(o *runtime.Options) (shut func(), err error) {
 		return nil, runtime.Fail(runtime.Environment, fmt.Errorf("open trace: %w", err), "give --trace a file that can be written")
 	}
 	rec := trace.New(file)
-	o.Observe = rec.Observe
+	o.Observe = both(o.Observe, rec.Observe)
 	return func() {
 		_ = rec.Close()
 		_ = file.Close()
 	}, nil
+}
+
+// both tells two observers of a cycle, of which the first may be missing.
+func both(a, b func(*stages.Cycle)) func(*stages.Cycle) {
+	if a == nil {
+		return b
+	}
+	return func(c *stages.Cycle) {
+		a(c)
+		b(c)
+	}
 }
 
 // SamplingFlags choose how tokens are drawn.
