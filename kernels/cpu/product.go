@@ -98,7 +98,7 @@ type product struct {
 	s      *kernels.Slots
 	rowMap kernels.RowMap
 	parts  []part
-	total  int // bytes of all parts' strips
+	work   spans // bytes of all parts' strips, laid end to end
 	out    []float32
 	stride int
 	add    bool
@@ -127,8 +127,9 @@ func compileProduct(d *Device, op queue.Op) (step, error) {
 			return nil, fmt.Errorf("part %d: %w", i, err)
 		}
 		p.parts = append(p.parts, pt)
-		p.total += pt.w.strip * pt.w.strips
+		p.work.total += pt.w.strip * pt.w.strips
 	}
+	p.work.open(d.Threads())
 	return p, nil
 }
 
@@ -137,12 +138,22 @@ func (p *product) run(t, n int) {
 	if rows == 0 {
 		return
 	}
-	// A worker's share is a range of bytes of all parts laid end to end; a strip belongs to the
-	// worker in whose range it starts.
-	lo, hi := p.total/n*t, p.total/n*(t+1)
-	if t == n-1 {
-		hi = p.total
+	if rows > passRows { // whose blocks are worth more than an even end
+		p.strips(t, rows, p.work.total/n*t, p.work.end(t, n))
+		return
 	}
+	p.work.begin(t, n)
+	for {
+		lo, hi, ok := p.work.next(t)
+		if !ok {
+			return
+		}
+		p.strips(t, rows, lo, hi)
+	}
+}
+
+// strips computes the strips that start in bytes lo..hi-1 of all parts.
+func (p *product) strips(t, rows, lo, hi int) {
 	base := 0
 	for i := range p.parts {
 		pt := &p.parts[i]

@@ -17,6 +17,27 @@ struct delta {
   long rows, certain, dk, cols, fresh;
 };
 
+// fold applies n rows of the tape to the state and returns the sums of the state times k over even and odd rows. With
+// n known to the compiler, what does not change from one row of the state to the next stays in registers.
+INLINE void fold(const struct delta *a, const float *k, long n, v16 *even, v16 *odd) {
+  const long dk = a->dk;
+  float *s = a->state;
+  v16 ue = splat(0), uo = splat(0), d[4], g[4];
+  if (n <= 4)
+    for (long i = 0; i < n; i++) d[i] = load(a->td + i * a->tds), g[i] = splat(a->tg[i * a->tgs]);
+  for (long r = 0; r < dk; r++) {
+    v16 x = load(s + 16 * r);
+    for (long i = 0; i < n; i++) {
+      v16 k = splat(a->tk[i * a->tks + r]);
+      x = n <= 4 ? fma16(k, d[i], g[i] * x) : fma16(k, load(a->td + i * a->tds), splat(a->tg[i * a->tgs]) * x);
+    }
+    store(s + 16 * r, x);
+    if (r & 1) uo = fma16(x, splat(k[r]), uo);
+    else ue = fma16(x, splat(k[r]), ue);
+  }
+  *even = ue, *odd = uo;
+}
+
 void delta(const struct delta *a) {
   const long dk = a->dk, cols = a->cols;
   float *s = a->state;
@@ -30,15 +51,16 @@ void delta(const struct delta *a) {
       uo = fma16(load(s + 16 * r + 16), splat(k[r + 1]), uo);
     }
     if (dk & 1) ue = fma16(load(s + 16 * (dk - 1)), splat(k[dk - 1]), ue);
+  } else if (a->fold == 1) {
+    fold(a, k, 1, &ue, &uo);
+  } else if (a->fold == 2) {
+    fold(a, k, 2, &ue, &uo);
+  } else if (a->fold == 3) {
+    fold(a, k, 3, &ue, &uo);
+  } else if (a->fold == 4) {
+    fold(a, k, 4, &ue, &uo);
   } else {
-    for (long r = 0; r < dk; r++) {
-      v16 x = load(s + 16 * r);
-      for (long n = 0; n < a->fold; n++)
-        x = fma16(splat(a->tk[n * a->tks + r]), load(a->td + n * a->tds), splat(a->tg[n * a->tgs]) * x);
-      store(s + 16 * r, x);
-      if (r & 1) uo = fma16(x, splat(k[r]), uo);
-      else ue = fma16(x, splat(k[r]), ue);
-    }
+    fold(a, k, a->fold, &ue, &uo);
   }
   for (long i = 0; i < a->rows; i++) {
     const float *src = i <= a->certain ? s : a->scratch;
