@@ -33,6 +33,9 @@ type Options struct {
 	// session's own text; 0 is all, AutoDraftVocabulary the usual choice. Ids of byte-pair vocabularies are in the order in which merges were
 	// learned, so that low ids are frequent tokens. Drafts only, as above.
 	DraftVocabulary int
+	// Loaded, when set, is called whenever a layer's weights are on the device: what was read of the checkpoint's
+	// files so far may be forgotten.
+	Loaded func()
 }
 
 // AutoDraftVocabulary is a value of Options.DraftVocabulary: an eighth of the vocabulary, at least leastDraft
@@ -160,6 +163,12 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	return m, nil
 }
 
+func (m *Model) loaded() {
+	if m.opt.Loaded != nil {
+		m.opt.Loaded()
+	}
+}
+
 func (m *Model) load(ck *Checkpoint) error {
 	u, c := &m.up, &m.cfg
 	m.embed = u.weight(ck.Embed, "embed_tokens")
@@ -171,6 +180,7 @@ func (m *Model) load(ck *Checkpoint) error {
 	var attn, deltas int
 	for i := range ck.Layer {
 		m.layers = append(m.layers, m.loadLayer(&ck.Layer[i], fmt.Sprintf("layers.%d", i), &attn, &deltas))
+		m.loaded()
 	}
 	if h := ck.MTP; h != nil {
 		m.head = &mtpHead{
@@ -189,6 +199,7 @@ func (m *Model) load(ck *Checkpoint) error {
 			m.draft = u.weight(small, "draft lm_head")
 		}
 	}
+	m.loaded()
 	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*(2*m.opt.Rows+1), "hidden rows")
 	if u.err != nil {
 		return u.err

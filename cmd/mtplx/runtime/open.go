@@ -135,6 +135,7 @@ func Open(o Options) (_ *Runtime, err error) {
 			r.Close()
 		}
 	}()
+	opt.Loaded = set.Drop
 	text := make(chan error, 1)
 	go func() { text <- r.openText(set) }() // beside the weights: both take tens of milliseconds
 	ck, dev, m, err := LoadModel(set, o.Threads, opt)
