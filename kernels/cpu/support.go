@@ -138,7 +138,16 @@ func (s *supportRows) best(row int, w *candidates) []candidate {
 	entries := (*support)(s).entries(row)
 	tops := s.top[row*s.strips:][:(entries+stripBlock-1)/stripBlock*16]
 	logits := s.logits[row*s.Stride:][:entries]
+	// Few strips hold an entry at or above a bound: first those of a rough one, then those of the k-th greatest
+	// strip, below which none of the k best can lie.
 	bound := leastOfGroups(tops, k)
+	w.bounds = w.bounds[:0]
+	for _, m := range tops {
+		if m >= bound {
+			w.bounds = append(w.bounds, m)
+		}
+	}
+	bound = lowerBound(w.bounds, k)
 	found := w.found[:0]
 	for i, m := range tops {
 		if m < bound {
@@ -149,21 +158,6 @@ func (s *supportRows) best(row int, w *candidates) []candidate {
 				found = append(found, candidate{logits[j], int32(j)})
 			}
 		}
-	}
-	if len(found) > k+k/2 {
-		w.bounds = w.bounds[:0]
-		for _, c := range found {
-			w.bounds = append(w.bounds, c.logit)
-		}
-		bound = lowerBound(w.bounds, k)
-		n := 0
-		for _, c := range found {
-			if c.logit >= bound {
-				found[n] = c
-				n++
-			}
-		}
-		found = found[:n]
 	}
 	w.found = found
 	slices.SortFunc(found, func(a, b candidate) int {
