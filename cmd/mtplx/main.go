@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
@@ -19,6 +20,7 @@ import (
 // cli is the command tree.
 type cli struct {
 	Run     runCmd   `cmd:"" help:"Answer one prompt."`
+	Chat    chat.Cmd `cmd:"" help:"Converse in the terminal."`
 	Serve   serveCmd `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Bench   benchCmd `cmd:"" help:"Measure speed on prompt suites."`
 	QA      qaCmd    `cmd:"" name:"qa" help:"Check that results are what they must be."`
