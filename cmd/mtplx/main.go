@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
@@ -20,6 +21,7 @@ import (
 // cli is the command tree.
 type cli struct {
 	Run     runCmd   `cmd:"" help:"Answer one prompt."`
+	Ask     ask.Cmd  `cmd:"" help:"Answer one question, for a person to read."`
 	Chat    chat.Cmd `cmd:"" help:"Converse in the terminal."`
 	Serve   serveCmd `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Bench   benchCmd `cmd:"" help:"Measure speed on prompt suites."`
