@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,10 +19,9 @@ type SessionsOptions struct {
 	Widths []int // numbers of sessions
 	Depth  int   // of the mtp mode; plain is depth 0
 	Rounds int   // the modes take turns this often; figures are medians over rounds
-	// Endless is a stream that goes on for some hundred arrivals or more, and Long one token after a long
-	// prompt, which joins it. Without Long that part is left out.
-	Endless Stream
-	Long    func(ctx context.Context) error
+	Tokens int   // of each session while all of them decode, on average
+	// Long is one token after a long prompt, which joins a stream. Without it that part is left out.
+	Long func(ctx context.Context) error
 }
 
 // Width is the outcome of one number of sessions in one mode.
@@ -55,14 +55,15 @@ type arrival struct {
 	tokens int
 }
 
-// RunSessions measures many sessions at once.
+// RunSessions measures many sessions at once. Streams should go on for as long as they may: those that end
+// before all of them decode leave nothing to measure, which is an error.
 func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsReport, error) {
 	r := &SessionsReport{}
 	for _, n := range o.Widths {
 		var rounds [2][]Width
 		for range max(o.Rounds, 1) {
 			for mode, depth := range []int{0, o.Depth} {
-				w, err := together(ctx, s, n, depth)
+				w, err := together(ctx, s, n, depth, max(o.Tokens, 1))
 				if err != nil {
 					return nil, fmt.Errorf("run %d sessions at depth %d: %w", n, depth, err)
 				}
@@ -87,65 +88,96 @@ func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsRep
 		return r, nil
 	}
 	var err error
-	r.Join, err = join(ctx, o)
+	r.Join, err = join(ctx, s, o)
 	return r, err
 }
 
-// together runs n sessions at once.
-func together(ctx context.Context, s Stream, n, depth int) (Width, error) {
-	got := make([][]arrival, n)
+// together runs n sessions at once until, from the last one's first token on, n*tokens tokens have come.
+func together(ctx context.Context, s Stream, n, depth, tokens int) (Width, error) {
+	w := window{got: make([][]arrival, n), want: n * tokens}
+	streams, stop := context.WithCancel(ctx)
+	defer stop()
 	failed := make([]error, n)
 	start := time.Now()
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			failed[i] = s(ctx, i, depth, func(tokens int) { got[i] = append(got[i], arrival{time.Now(), tokens}) })
+			failed[i] = s(streams, i, depth, func(tokens int) {
+				if w.add(i, arrival{time.Now(), tokens}) {
+					stop()
+				}
+			})
+			w.end(time.Now())
+			stop()
 		})
 	}
 	wg.Wait()
-	for _, err := range failed {
-		if err != nil {
-			return Width{}, err
-		}
+	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+		return Width{}, err
 	}
-	return summarise(start, got), nil
+	return w.summarise(start)
 }
 
-// summarise counts the tokens that came while every session was decoding: after the last first token and
-// before the first end.
-func summarise(start time.Time, got [][]arrival) Width {
-	var from, to time.Time
-	var first, gaps []float64
-	for i, a := range got {
-		if len(a) < 2 {
-			continue
+// window is the time in which every session decodes. It is safe for concurrent use.
+type window struct {
+	mu       sync.Mutex
+	got      [][]arrival
+	from, to time.Time
+	begun    int // sessions whose first token is there
+	tokens   int // since from
+	want     int
+}
+
+// add books an arrival and tells whether the window has what it wants.
+func (w *window) add(i int, a arrival) (done bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.got[i]) == 0 {
+		if w.begun++; w.begun == len(w.got) {
+			w.from = a.at
 		}
-		if a[0].at.After(from) {
-			from = a[0].at
-		}
-		if end := a[len(a)-1].at; i == 0 || end.Before(to) {
-			to = end
-		}
-		first = append(first, 1000*a[0].at.Sub(start).Seconds())
+	} else if w.begun == len(w.got) {
+		w.tokens += a.tokens
 	}
+	w.got[i] = append(w.got[i], a)
+	if w.tokens >= w.want && w.to.IsZero() {
+		w.to = a.at
+	}
+	return !w.to.IsZero()
+}
+
+// end books that a session has ended.
+func (w *window) end(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.to.IsZero() {
+		w.to = at
+	}
+}
+
+func (w *window) summarise(start time.Time) (Width, error) {
+	if w.begun < len(w.got) || !w.to.After(w.from) {
+		return Width{}, fmt.Errorf("a session ended before all %d decoded: their answers are too short to measure", len(w.got))
+	}
+	var first, gaps []float64
 	tokens := 0
-	for _, a := range got {
+	for _, a := range w.got {
+		first = append(first, 1000*a[0].at.Sub(start).Seconds())
 		for i := 1; i < len(a); i++ {
-			if a[i].at.After(from) && !a[i].at.After(to) {
+			if a[i].at.After(w.from) && !a[i].at.After(w.to) {
 				tokens += a[i].tokens
 				gaps = append(gaps, 1000*a[i].at.Sub(a[i-1].at).Seconds())
 			}
 		}
 	}
-	w := Width{FirstMS: median(first), GapP50: quantile(gaps, 0.5), GapP99: quantile(gaps, 0.99)}
-	if d := to.Sub(from).Seconds(); d > 0 {
-		w.TokS = float64(tokens) / d
-	}
-	return w
+	return Width{
+		FirstMS: median(first), GapP50: quantile(gaps, 0.5), GapP99: quantile(gaps, 0.99),
+		TokS: float64(tokens) / w.to.Sub(w.from).Seconds(),
+	}, nil
 }
 
 // join measures a stream's gaps before and while a long prompt is read.
-func join(ctx context.Context, o SessionsOptions) (*Join, error) {
+func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
 	const warm, quiet = 20, 200 // arrivals
 	var before, during []float64
 	for range max(o.Rounds, 1) {
@@ -153,7 +185,7 @@ func join(ctx context.Context, o SessionsOptions) (*Join, error) {
 		joined := make(chan error, 1)
 		var last time.Time
 		n, running, over := 0, false, false
-		err := o.Endless(stream, 0, o.Depth, func(int) {
+		err := s(stream, 0, o.Depth, func(int) {
 			now := time.Now()
 			gap := 1000 * now.Sub(last).Seconds()
 			last = now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ func TestSessionsReportFollowsFromArrivals(t *testing.T) {
 			return nil
 		}
 		r, err := RunSessions(t.Context(), s, SessionsOptions{
-			Widths: []int{1, 4}, Depth: 2, Rounds: 2, Endless: s,
+			Widths: []int{1, 4}, Depth: 2, Rounds: 2, Tokens: 300,
 			Long: func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil },
 		})
 		if err != nil {
@@ -43,6 +44,20 @@ func TestSessionsReportFollowsFromArrivals(t *testing.T) {
 		}
 		if r.Join == nil || r.Join.Quiet != 5 || r.Join.Loaded != 5 {
 			t.Errorf("join %+v, want gaps of 5 ms", r.Join)
+		}
+	})
+}
+
+// A session that ends before the last begins leaves no time in which all decode, and no figure is made up.
+func TestSessionsReportNeedsATimeWhenAllDecode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := RunSessions(t.Context(), func(_ context.Context, i, _ int, got func(int)) error {
+			time.Sleep(time.Duration(i) * time.Second)
+			got(1)
+			return nil
+		}, SessionsOptions{Widths: []int{2}, Tokens: 10})
+		if err == nil || !strings.Contains(err.Error(), "before all 2 decoded") {
+			t.Errorf("error %v, want one that says that a session ended too early", err)
 		}
 	})
 }

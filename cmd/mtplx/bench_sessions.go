@@ -21,7 +21,7 @@ import (
 type benchSessionsCmd struct {
 	Widths []int  `default:"1,2,4,8,16" help:"Numbers of sessions."`
 	Suite  string `default:"code" help:"Suite whose prompts the sessions answer."`
-	Tokens int    `default:"480" help:"Tokens of each answer."`
+	Tokens int    `default:"480" help:"Tokens of each session that are measured."`
 	Depth  string `default:"auto" help:"Drafts a cycle of the mtp mode: auto, or 1 to 8."`
 	Rounds int    `default:"3" help:"How often the modes take turns."`
 	Join   int    `default:"3000" help:"Tokens of the prompt that joins a running stream; 0 leaves that out."`
@@ -60,7 +60,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer shut()
-	b := &sessionsBench{r: r, base: base, tokens: c.Tokens}
+	b := &sessionsBench{r: r, base: base}
 	for _, p := range prompts {
 		ids, err := r.Encode(p.Prompt, p.System, p.Raw)
 		if err != nil {
@@ -68,12 +68,12 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 		}
 		b.prompts = append(b.prompts, ids)
 	}
-	opt := bench.SessionsOptions{Widths: c.Widths, Depth: depth, Rounds: c.Rounds}
+	opt := bench.SessionsOptions{Widths: c.Widths, Depth: depth, Rounds: c.Rounds, Tokens: c.Tokens}
 	if c.Join > 0 {
 		if most := r.Model.Options().Context - 2; c.Join > most {
 			return command.Usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))
 		}
-		opt.Long, opt.Endless = b.long(c.Join), b.endless
+		opt.Long = b.long(c.Join)
 	}
 	rep, err := bench.RunSessions(ctx, b.stream, opt)
 	if err != nil {
@@ -92,16 +92,10 @@ type sessionsBench struct {
 	r       *runtime.Runtime
 	base    runtime.Request
 	prompts [][]int32
-	tokens  int
 }
 
-// stream answers prompt i and tells of each arrival. Stop tokens do not end it, so that all streams are as long.
+// stream answers prompt i as long as the context allows and tells of each arrival. Stop tokens do not end it.
 func (b *sessionsBench) stream(ctx context.Context, i, depth int, got func(int)) error {
-	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), depth, b.tokens, got)
-}
-
-// endless is stream as long as the context allows.
-func (b *sessionsBench) endless(ctx context.Context, i, depth int, got func(int)) error {
 	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), depth, 0, got)
 }
 
