@@ -18,6 +18,8 @@ type benchCmd struct {
 	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
 	Sessions  benchSessionsCmd  `cmd:"" help:"Measure many sessions at once, plain and MTP in turn."`
 	Kernels   benchKernelsCmd   `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
+	Serve     benchServeCmd     `cmd:"" help:"Put load on a server, ours or another, and measure what its clients see."`
+	Client    benchClientCmd    `cmd:"" hidden:""`
 	Forward   benchForwardCmd   `cmd:"" help:"Time whole forwards of a model beside the machine's limits."`
 	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
