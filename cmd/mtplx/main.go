@@ -16,17 +16,19 @@ import (
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/start"
 )
 
 // cli is the command tree.
 type cli struct {
-	Run     runCmd   `cmd:"" help:"Answer one prompt."`
-	Ask     ask.Cmd  `cmd:"" help:"Answer one question, for a person to read."`
-	Chat    chat.Cmd `cmd:"" help:"Converse in the terminal."`
-	Serve   serveCmd `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
-	Bench   benchCmd `cmd:"" help:"Measure speed on prompt suites."`
-	QA      qaCmd    `cmd:"" name:"qa" help:"Check that results are what they must be."`
-	Version struct{} `cmd:"" help:"Print the version."`
+	Start   start.Cmd `cmd:"" help:"Begin here: three questions, and the model runs."`
+	Run     runCmd    `cmd:"" help:"Answer one prompt."`
+	Ask     ask.Cmd   `cmd:"" help:"Answer one question, for a person to read."`
+	Chat    chat.Cmd  `cmd:"" help:"Converse in the terminal."`
+	Serve   serveCmd  `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
+	Bench   benchCmd  `cmd:"" help:"Measure speed on prompt suites."`
+	QA      qaCmd     `cmd:"" name:"qa" help:"Check that results are what they must be."`
+	Version struct{}  `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -71,6 +73,7 @@ func execute(args []string, s command.Streams) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(start.Launch(execute))
 	err = parsed.Run(s)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = runtime.Fail(runtime.Interrupted, errors.New("interrupted"), "")

@@ -1,0 +1,145 @@
+package start
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/model/qwen"
+)
+
+// Target is where to talk to the model.
+type Target string
+
+// The targets.
+const (
+	Terminal Target = "terminal"
+	Browser  Target = "browser"
+	Server   Target = "server"
+)
+
+// Choice is what start.json holds.
+type Choice struct {
+	Model   string `json:"model"` // a directory; "" is the embedded model
+	Profile string `json:"profile"`
+	Target  Target `json:"target"`
+}
+
+// defaults is what --yes takes when nothing was chosen before.
+func defaults() Choice { return Choice{Profile: runtime.Profiles[0].Name, Target: Terminal} }
+
+// command is the command line, after mtplx, that does what was chosen.
+func (c Choice) command(port int) []string {
+	args := []string{"chat"}
+	if c.Target != Terminal {
+		args = []string{"serve"}
+		if port != defaultPort {
+			args = append(args, "--port", strconv.Itoa(port))
+		}
+	}
+	if c.Model != "" {
+		args = append(args, "--model", c.Model)
+	}
+	if c.Profile != runtime.Profiles[0].Name {
+		args = append(args, "--profile", c.Profile)
+	}
+	return args
+}
+
+// String says it to a person.
+func (c Choice) String() string {
+	return fmt.Sprintf("%s, %s, %s", modelName(c.Model), c.Profile, map[Target]string{
+		Terminal: "in the terminal", Browser: "in the browser", Server: "as a server",
+	}[c.Target])
+}
+
+func modelName(directory string) string {
+	if directory == "" {
+		return "the embedded model"
+	}
+	return filepath.Base(directory)
+}
+
+// check refuses what cannot be started.
+func (c Choice) check() error {
+	if _, err := runtime.FindProfile(c.Profile); err != nil {
+		return err
+	}
+	switch c.Target {
+	case Terminal, Browser, Server:
+	default:
+		return fmt.Errorf("unknown target %q", c.Target)
+	}
+	if c.Model == "" {
+		return nil
+	}
+	_, err := checkModel(c.Model)
+	return err
+}
+
+// checkModel reads a checkpoint's configuration and the list of its tensors; the path comes back absolute.
+func checkModel(directory string) (string, error) {
+	abs, err := filepath.Abs(directory)
+	if err != nil {
+		return "", fmt.Errorf("find model: %w", err)
+	}
+	set, _, err := runtime.OpenSet(abs)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = set.Close() }()
+	_, err = qwen.Load(set)
+	return abs, err
+}
+
+// recall reads the last choice. Without a file it is nil; one that cannot be used is an error.
+func recall(path string) (*Choice, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the last choice: %w", err)
+	}
+	var c Choice
+	if err := json.Unmarshal(data, &c); err != nil {
+		return nil, fmt.Errorf("read the last choice from %s: %w", path, err)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("the last choice cannot be taken again: %w", err)
+	}
+	return &c, nil
+}
+
+// remember keeps a choice: written aside and renamed, so that there is always a whole one.
+func remember(path string, c Choice) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("the choice is not remembered: %w", err)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "start-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
