@@ -15,7 +15,7 @@ func (a *Answer) Figures() string {
 	if rates := a.AcceptanceByDepth(); len(rates) > 0 {
 		var b strings.Builder
 		b.WriteString("accepted by depth")
-		for _, r := range rates {
+		for _, r := range rates[:min(len(rates), 4)] {
 			fmt.Fprintf(&b, " %.2f", r)
 		}
 		parts = append(parts, b.String())

@@ -90,8 +90,6 @@ func checkpoint(t *testing.T) string {
 	return dir
 }
 
-const last = "\x1b[A" // Up: from the first option to the last
-
 func TestThreeEntersStartAChat(t *testing.T) {
 	r := begin(t, &Cmd{Port: 8000}, nil)
 	r.See("Which model?\n> The embedded model")

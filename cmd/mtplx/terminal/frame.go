@@ -22,7 +22,8 @@ type Frame struct {
 
 	lines  []string // what stands there
 	cursor Cursor
-	row    int // rows from the first line to the cursor, as the terminal shows them now
+	row    int  // rows from the first line to the cursor, as the terminal shows them now
+	stale  bool // the terminal has wrapped the lines anew
 	buf    bytes.Buffer
 }
 
@@ -43,7 +44,7 @@ func (f *Frame) Resize(width, height int) {
 	f.row += f.cursor.X / max(width, 1)
 	f.row = min(f.row, height-1)
 	f.width, f.height = width, height
-	f.lines = nil // nothing is known to stand where it stood
+	f.lines, f.stale = nil, true // nothing is known to stand where it stood
 }
 
 func rows(length, width int) int { return max(1, (length+width-1)/max(width, 1)) }
@@ -65,21 +66,29 @@ func (f *Frame) Draw(above, lines []string, c Cursor) error {
 	b.Reset()
 	b.WriteString(ansi.SetModeSynchronizedOutput + ansi.ResetModeTextCursorEnable + "\r")
 	up(b, f.row)
+	if f.stale { // erased first: a row that is only overwritten still counts as wrapped when the size changes again
+		b.WriteString(ansi.EraseScreenBelow)
+		f.stale = false
+	}
 	at := 0
 	for _, l := range above {
-		f.line(b, l, at, len(above)+len(lines))
+		f.line(b, l, at)
 		at++
 	}
 	for i, l := range lines {
-		if len(above) == 0 && i < len(f.lines) && f.lines[i] == l && len(f.lines) <= len(lines) {
+		if len(above) == 0 && i < len(f.lines) && f.lines[i] == l {
 			if at > 0 {
 				b.WriteString("\r\n")
 			}
 		} else {
-			f.line(b, l, at, len(above)+len(lines))
+			f.line(b, l, at)
 		}
 		at++
 	}
+	// Rows that are not needed any more are erased one by one: some terminals keep what is erased in one go from the top.
+	spare := max(0, len(f.lines)-at)
+	b.WriteString(strings.Repeat("\r\n"+ansi.EraseLineRight, spare))
+	up(b, spare)
 	b.WriteByte('\r')
 	up(b, len(lines)-1-c.Y)
 	if c.X > 0 {
@@ -94,20 +103,16 @@ func (f *Frame) Draw(above, lines []string, c Cursor) error {
 	return err
 }
 
-// line writes the at'th of so many lines over what stands there. What stands behind it is erased before it is written: at the
-// last column, erasing to the end would take the last character.
-func (f *Frame) line(b *bytes.Buffer, l string, at, of int) {
+// line writes the at'th line over what stands there. What stands behind it is erased before it is written where it fills the
+// row: at the last column, erasing to the end would take the last character.
+func (f *Frame) line(b *bytes.Buffer, l string, at int) {
 	if at > 0 {
 		b.WriteString("\r\n")
 	}
-	erase := ansi.EraseLineRight
-	if at == of-1 {
-		erase = ansi.EraseScreenBelow
-	}
-	if full := ansi.StringWidth(l) >= f.width; full {
-		b.WriteString(erase + l)
+	if ansi.StringWidth(l) >= f.width {
+		b.WriteString(ansi.EraseLineRight + l)
 	} else {
-		b.WriteString(l + erase)
+		b.WriteString(l + ansi.EraseLineRight)
 	}
 }
 

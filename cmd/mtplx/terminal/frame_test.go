@@ -77,6 +77,20 @@ func TestFramesAreSmall(t *testing.T) {
 	}
 }
 
+// Erasing everything from the top of the screen makes some terminals (tmux) keep it in their history: a frame never does.
+func TestFramesEraseRowByRow(t *testing.T) {
+	var out strings.Builder
+	f := NewFrame(&out, 80, 24)
+	for _, lines := range [][]string{{"a", "b", "c"}, {"d"}, {"e", "f"}, nil} {
+		if err := f.Draw([]string{"above"}, lines, Cursor{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(out.String(), "\x1b[J") || strings.Contains(out.String(), "\x1b[2J") {
+		t.Errorf("sent %q", out.String())
+	}
+}
+
 // A terminal that becomes narrower wraps what stands there; the next frame starts at its first row.
 func TestFrameOverwritesWhatWrapped(t *testing.T) {
 	var out strings.Builder

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
@@ -68,6 +69,10 @@ func (s *Screen) Leave() error {
 	return err
 }
 
+// stopping is how long a process may take to stop once it is told to. One that nobody would wake again is not stopped: the
+// kernel ignores the signal where no shell controls the process.
+const stopping = 200 * time.Millisecond
+
 // Suspend stops the process as Ctrl-Z does, and returns once it goes on and has the terminal again.
 func (s *Screen) Suspend() error {
 	if err := s.Leave(); err != nil {
@@ -79,7 +84,10 @@ func (s *Screen) Suspend() error {
 	if err := syscall.Kill(0, syscall.SIGTSTP); err != nil {
 		return errors.Join(err, s.Enter())
 	}
-	<-resumed
+	select {
+	case <-resumed:
+	case <-time.After(stopping):
+	}
 	return s.Enter()
 }
 
