@@ -81,7 +81,29 @@ func parseSafetensors(file string, data []byte) ([]Tensor, error) {
 	if n > uint64(len(data)-8) {
 		return fail("header of %d bytes does not fit a file of %d: truncated, download it again", n, len(data))
 	}
-	head, body := data[8:8+n], data[8+n:]
+	body := data[8+n:]
+	out, spans, err := parseLayout(file, data[8:8+n], uint64(len(body)))
+	for i, s := range spans {
+		out[i].Data = body[s.begin:s.end:s.end]
+	}
+	return out, err
+}
+
+// ParseHeader reads the JSON of a safetensors header, of a file whose data has so many bytes. The tensors come in the order of
+// their data, which they do not hold: a header suffices to list a file that is elsewhere.
+func ParseHeader(file string, head []byte, data uint64) ([]Tensor, error) {
+	if len(head) > maxHeader {
+		return nil, fmt.Errorf("%s: header of %d bytes exceeds the limit of %d", file, len(head), maxHeader)
+	}
+	out, _, err := parseLayout(file, head, data)
+	return out, err
+}
+
+// parseLayout returns the tensors that a header lists, in the order of their data, and where each lies.
+func parseLayout(file string, head []byte, size uint64) ([]Tensor, []span, error) {
+	fail := func(format string, args ...any) ([]Tensor, []span, error) {
+		return nil, nil, fmt.Errorf("%s: %w", file, fmt.Errorf(format, args...))
+	}
 	if err := CheckJSON(head); err != nil {
 		return fail("header: %w", err)
 	}
@@ -100,9 +122,8 @@ func parseSafetensors(file string, data []byte) ([]Tensor, error) {
 		} else {
 			var t Tensor
 			var s span
-			if t, s, err = parseTensor(v, uint64(len(body))); err == nil {
+			if t, s, err = parseTensor(v, size); err == nil {
 				t.Name, t.File = key.Str, file
-				t.Data = body[s.begin:s.end:s.end]
 				s.index = len(out)
 				out, ends = append(out, t), append(ends, s)
 			}
@@ -113,7 +134,7 @@ func parseSafetensors(file string, data []byte) ([]Tensor, error) {
 		return err == nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// In the order of their data, each tensor must begin where the last one ended.
 	sort.Slice(ends, func(i, j int) bool {
@@ -129,17 +150,17 @@ func parseSafetensors(file string, data []byte) ([]Tensor, error) {
 		t := out[s.index]
 		switch {
 		case s.begin < at:
-			return nil, t.errorf("data at [%d, %d) overlaps the tensor before it, which ends at %d", s.begin, s.end, at)
+			return nil, nil, t.errorf("data at [%d, %d) overlaps the tensor before it, which ends at %d", s.begin, s.end, at)
 		case s.begin > at:
-			return nil, t.errorf("data at [%d, %d) leaves a hole from %d", s.begin, s.end, at)
+			return nil, nil, t.errorf("data at [%d, %d) leaves a hole from %d", s.begin, s.end, at)
 		}
 		at = s.end
 		sorted = append(sorted, t)
 	}
-	if at != uint64(len(body)) {
-		return fail("tensors cover %d of %d bytes of data: the rest belongs to none", at, len(body))
+	if at != size {
+		return fail("tensors cover %d of %d bytes of data: the rest belongs to none", at, size)
 	}
-	return sorted, nil
+	return sorted, ends, nil
 }
 
 // span is where a tensor's data lies, and which tensor it is.

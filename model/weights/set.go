@@ -142,7 +142,9 @@ func (s *Set) readIndex() (where map[string]string, files []string, err error) {
 	return where, files, nil
 }
 
-// parseIndex reads {"weight_map": {tensor: file}}.
+// ParseIndex reads an index, {"weight_map": {tensor: file}}, whose files are all inside the checkpoint's directory.
+func ParseIndex(data []byte) (map[string]string, error) { return parseIndex(data) }
+
 func parseIndex(data []byte) (map[string]string, error) {
 	if err := CheckJSON(data); err != nil {
 		return nil, err
