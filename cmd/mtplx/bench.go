@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"mtplx/bench"
 	"mtplx/bench/suites"
@@ -18,6 +17,7 @@ type benchCmd struct {
 	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
 	Sessions  benchSessionsCmd  `cmd:"" help:"Measure many sessions at once, plain and MTP in turn."`
 	Kernels   benchKernelsCmd   `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
+	Preflight benchPreflightCmd `cmd:"" help:"Say whether figures measured here, now, could be trusted."`
 	Serve     benchServeCmd     `cmd:"" help:"Put load on a server, ours or another, and measure what its clients see."`
 	Client    benchClientCmd    `cmd:"" hidden:""`
 	Forward   benchForwardCmd   `cmd:"" help:"Time whole forwards of a model beside the machine's limits."`
@@ -39,43 +39,28 @@ type benchRunCmd struct {
 
 // Run implements the command.
 func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
-	depth, err := command.ParseDepth(c.Depth)
+	if c.Limit < 0 {
+		return command.Usage(fmt.Errorf("--limit is %d", c.Limit), "give at least 0, which is no limit")
+	}
+	f, err := compare(c.Depth, c.Rounds, &c.SamplingFlags, c.Suite)
 	if err != nil {
 		return err
 	}
-	if c.Rounds < 1 || c.Limit < 0 {
-		return command.Usage(fmt.Errorf("--rounds is %d and --limit %d", c.Rounds, c.Limit), "give at least 1 round and a limit that is not negative")
-	}
-	var base runtime.Request
-	if err := c.Request(&base); err != nil {
-		return err
-	}
-	names := []string{c.Suite}
-	if c.Suite == "all" {
-		names = suites.Names()
-	}
-	var all [][]suites.Prompt
-	for _, name := range names {
-		prompts, err := loadSuite(name)
-		if err != nil {
-			return command.Usage(err, "known suites are "+strings.Join(suites.Names(), ", "))
-		}
-		if c.Limit > 0 && c.Limit < len(prompts) {
-			prompts = prompts[:c.Limit]
-		}
-		all = append(all, prompts)
-	}
-	r, shut, err := c.Open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.Open(f.depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
 	if err != nil {
 		return err
 	}
 	defer shut()
-	for i, name := range names {
-		o := bench.Options{Depth: depth, Rounds: c.Rounds, Seed: c.Seed}
+	for i, name := range f.names {
+		o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
 		if !c.JSON {
 			o.Progress = func(done, total int) { fmt.Fprintf(s.Err, "\r%s %d/%d ", name, done, total) }
 		}
-		rep, err := bench.Run(ctx, name, all[i], generate(r, base), o)
+		prompts := f.all[i]
+		if c.Limit > 0 {
+			prompts = prompts[:min(c.Limit, len(prompts))]
+		}
+		rep, err := bench.Run(ctx, name, prompts, generate(r, f.base), o)
 		if err != nil {
 			return err
 		}
@@ -91,13 +76,6 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 		rep.Print(s.Out)
 	}
 	return nil
-}
-
-func loadSuite(name string) ([]suites.Prompt, error) {
-	if strings.HasSuffix(name, ".jsonl") {
-		return suites.LoadFile(name)
-	}
-	return suites.Load(name)
 }
 
 // generate runs one prompt of a suite. Both modes run under the request's own rule: with `auto` that is

@@ -34,21 +34,16 @@ type benchSessionsCmd struct {
 
 // Run implements the command.
 func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
-	depth, err := command.ParseDepth(c.Depth)
+	if len(c.Widths) == 0 || slices.Min(c.Widths) < 1 || slices.Max(c.Widths) > 512 || c.Tokens < 8 || c.Join < 0 || c.Cycles < 1 {
+		return command.Usage(fmt.Errorf("--widths %v --tokens %d --join %d --cycles %d", c.Widths, c.Tokens, c.Join, c.Cycles),
+			"give widths of 1 to 512, 8 tokens or more, a prompt of 0 tokens or more, and 1 cycle or more")
+	}
+	f, err := compare(c.Depth, c.Rounds, &c.SamplingFlags, c.Suite)
 	if err != nil {
 		return err
 	}
-	if len(c.Widths) == 0 || slices.Min(c.Widths) < 1 || slices.Max(c.Widths) > 512 || c.Tokens < 8 || c.Rounds < 1 || c.Join < 0 || c.Cycles < 1 || depth == 0 {
-		return command.Usage(fmt.Errorf("--widths %v --tokens %d --rounds %d --join %d --cycles %d --depth %s", c.Widths, c.Tokens, c.Rounds, c.Join, c.Cycles, c.Depth),
-			"give widths of 1 to 512, 8 tokens or more, 1 round or more, a prompt of 0 tokens or more, 1 cycle or more, and a depth other than 0")
-	}
-	var base runtime.Request
-	if err := c.Request(&base); err != nil {
-		return err
-	}
-	prompts, err := loadSuite(c.Suite)
-	if err != nil {
-		return command.Usage(err, "")
+	if f.depth == 0 {
+		return command.Usage(errors.New("--depth is 0"), "give auto, or 1 or more: plain decoding is measured beside it anyway")
 	}
 	o, err := c.Options()
 	if err != nil {
@@ -60,15 +55,15 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer shut()
-	b := &sessionsBench{r: r, base: base}
-	for _, p := range prompts {
+	b := &sessionsBench{r: r, base: f.base}
+	for _, p := range slices.Concat(f.all...) {
 		ids, err := r.Encode(p.Prompt, p.System, p.Raw)
 		if err != nil {
 			return err
 		}
 		b.prompts = append(b.prompts, ids)
 	}
-	opt := bench.SessionsOptions{Widths: c.Widths, Depth: depth, Rounds: c.Rounds, Tokens: c.Tokens}
+	opt := bench.SessionsOptions{Widths: c.Widths, Depth: f.depth, Rounds: c.Rounds, Tokens: c.Tokens}
 	if c.Join > 0 {
 		if most := r.Model.Options().Context - 2; c.Join > most {
 			return command.Usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))
