@@ -2,10 +2,12 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"mtplx/cmd/mtplx/conversation"
 	"mtplx/cmd/mtplx/markdown"
 	"mtplx/cmd/mtplx/terminal"
 )
@@ -46,6 +48,21 @@ func (u *screen) key(k tea.KeyPressMsg) tea.Cmd {
 	}
 	var cmd tea.Cmd
 	u.input, cmd = u.input.Update(k)
+	return cmd
+}
+
+// mostLines is how many lines an input has at most: what the widget holds, it would cut without a word.
+const mostLines = 9999
+
+// paste inserts a text as it stands.
+func (u *screen) paste(p tea.PasteMsg) (cmd tea.Cmd) {
+	u.hint, u.warns, u.leaving = "", false, false
+	p.Content = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(p.Content) // each line break once
+	if n := strings.Count(p.Content, "\n") + u.input.LineCount(); n > mostLines {
+		u.hint, u.warns = fmt.Sprintf("These are %s lines, more than fit here. mtplx ask takes them through a pipe.", conversation.Thousands(n)), true
+		return nil
+	}
+	u.input, cmd = u.input.Update(p)
 	return cmd
 }
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -121,7 +121,7 @@ func (u *screen) beside(work func() tea.Msg) {
 func newInput(theme markdown.Theme) textarea.Model {
 	in := textarea.New()
 	in.ShowLineNumbers = false
-	in.DynamicHeight, in.MaxContentHeight = true, 10000
+	in.DynamicHeight, in.MaxContentHeight = true, math.MaxInt32
 	in.CharLimit, in.MaxWidth = 0, 0
 	in.EndOfBufferCharacter = ' '
 	in.Placeholder = "Ask something; /help lists commands"
@@ -170,9 +170,7 @@ func (u *screen) Update(m tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		cmd = u.key(m)
 	case tea.PasteMsg:
-		u.hint, u.leaving = "", false
-		m.Content = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(m.Content) // each line break once
-		u.input, cmd = u.input.Update(m)
+		cmd = u.paste(m)
 	case frameMsg:
 		if u.answer != nil && u.answer == m.of {
 			u.answer.grow(u)

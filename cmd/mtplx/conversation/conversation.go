@@ -64,7 +64,7 @@ type Answer struct {
 type FullError struct{ Tokens, Context int }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the conversation has %d tokens with this message, but the context holds %d", e.Tokens, e.Context)
+	return fmt.Sprintf("the conversation has %s with this message, but the context holds %s", Count(e.Tokens, "token"), Thousands(e.Context))
 }
 
 // Conversation is a talk with a model.
