@@ -124,6 +124,7 @@ func (e *Engine) share(b *board) {
 		taken += s.rows
 	}
 	if len(b.streams) > 0 {
+		b.planner.Alone = !b.cohorts.many
 		b.planner.Plan(b.plans, rows, taken)
 	}
 	for _, s := range b.streams {
@@ -142,20 +143,21 @@ func (e *Engine) chunk(b *board, most int) int {
 		rows += d
 		deepest = max(deepest, d)
 	}
-	quiet := c.Rest.At(len(b.plans)) + c.Verify.At(rows)
+	lanes := len(b.plans)
+	quiet := c.Rest.At(lanes) + c.Verify.At(lanes, rows)
 	if deepest == 0 {
-		quiet += c.Bare.At(len(b.plans))
+		quiet += c.Bare.At(lanes)
 	} else {
-		quiet += c.First.At(len(b.plans)) + float64(deepest-1)*c.Chain.At(len(b.plans))
+		quiet += c.First.At(lanes) + float64(deepest-1)*c.Chain.At(lanes)
 	}
 	history := func(n int) float64 { // of the head, in the cycle after
 		if c.Prompt.Known() || !c.Verify.Known() {
 			return c.Prompt.At(n)
 		}
-		return c.Bare.At(1) * float64(e.env.behind()) * c.Verify.At(n) / c.Verify.At(1)
+		return c.Bare.At(1) * float64(e.env.behind()) * (1 + c.Chunk.At(n)/c.Verify.At(1, 1))
 	}
 	n := most
-	for n > leastChunk && (!c.Verify.Known() || quiet+c.Verify.At(rows+n)-c.Verify.At(rows)+history(n) > e.env.Stretch*quiet) {
+	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+history(n) > (e.env.Stretch-1)*quiet) {
 		n = max(n*7/8, leastChunk)
 	}
 	return n

@@ -14,12 +14,18 @@ import (
 // measure feeds the planner with what a cycle cost and what became of its drafts.
 func (e *Engine) measure(b *board, c *stages.Cycle) {
 	t := &c.Times
-	rows, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0
+	streams, rows, tokens, prompts, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		if l.Err != nil {
 			return
 		}
-		rows += len(l.Span.Tokens)
+		if l.Chunk > 0 {
+			prompts += len(l.Span.Tokens)
+		} else {
+			streams++
+			rows += len(l.Span.Tokens)
+			tokens += 1 + l.Accepted
+		}
 		n := l.State.HeadLen() - b.travelling[l].head // rows that the head has read
 		read, most = read+n, max(most, n)
 		if n := len(l.Drafts); n > 0 {
@@ -32,8 +38,11 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.cohorts.switched) {
 		return
 	}
+	if prompts == 0 {
+		b.planner.Yield(streams, tokens, time.Since(t.Formed).Seconds())
+	}
 	costs := &b.planner.Costs
-	costs.Verify.Observe(rows, (t.Verify + t.Accept).Seconds())
+	observeForward(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	switch {
 	case read == 0:
 	case most > max(e.env.Depth+1, e.env.behind()): // more than a cycle commits: rows of a prompt
@@ -48,6 +57,23 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	}
 	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
 }
+
+// observeForward books a forward of some streams' rows and of prompts' rows. What the latter added is told apart by
+// what the former are known to cost.
+func observeForward(costs *depth.Costs, streams, rows, prompts int, seconds float64) {
+	switch {
+	case prompts == 0:
+		costs.Verify.Observe(streams, rows, seconds)
+	case !costs.Verify.Known():
+	case streams == 0:
+		costs.Chunk.Observe(prompts, max(seconds-costs.Verify.At(1, 1), seconds/leastShare))
+	default:
+		costs.Chunk.Observe(prompts, max(seconds-costs.Verify.At(streams, rows), seconds/leastShare))
+	}
+}
+
+// leastShare bounds what rows of prompts are taken to cost from below: this part of the forward they were in.
+const leastShare = 50
 
 // calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.
 func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error {
@@ -66,30 +92,29 @@ func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error
 	tokens := make([]int32, e.env.Rows)
 	done := e.env.NewEvent()
 	ticket := uint64(0)
-	timed := func(f stages.Forward, q queue.Queue, curve *depth.Curve, span page.Span) error {
+	timed := func(f stages.Forward, q queue.Queue, span page.Span) (float64, error) {
 		least := time.Duration(0)
 		for range 2 {
 			f.Begin()
 			if err := f.Add(&span); err != nil {
-				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
 			}
 			ticket++
 			from := time.Now()
 			if err := f.Submit(q, queue.Point{}, queue.Point{Event: done, Value: ticket}); err != nil {
-				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
 			}
 			if err := done.Wait(context.Background(), ticket); err != nil {
-				return err
+				return 0, err
 			}
 			if err := q.Err(); err != nil {
-				return fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
+				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
 			}
 			if d := time.Since(from); least == 0 || d < least {
 				least = d
 			}
 		}
-		curve.Observe(len(span.Tokens), least.Seconds())
-		return nil
+		return least.Seconds(), nil
 	}
 	for _, n := range []int{1, 2, 4, 8, 64, 256} {
 		if n > e.env.Rows || n > e.env.Context || n > 1 && time.Since(start) > e.env.Calibrate {
@@ -99,16 +124,23 @@ func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error
 		if n <= e.env.Depth+1 {
 			span.Certain, span.Logits = 1, n
 		}
-		if err := timed(trunk, e.env.VerifyQueue, &costs.Verify, span); err != nil {
+		took, err := timed(trunk, e.env.VerifyQueue, span)
+		if err != nil {
 			return err
+		}
+		if n <= e.env.Depth+1 {
+			observeForward(costs, 1, n, 0, took)
+		} else {
+			observeForward(costs, 0, 0, n, took)
 		}
 		if n > 1 || head == nil {
 			continue
 		}
 		step := page.Span{State: st, Tokens: tokens[:1], Chain: true, Logits: 1}
-		if err := timed(head, e.env.DraftQueue, &costs.Chain, step); err != nil {
+		if took, err = timed(head, e.env.DraftQueue, step); err != nil {
 			return err
 		}
+		costs.Chain.Observe(1, took)
 		costs.Bare.Observe(1, costs.Chain.At(1)/float64(e.env.behind()))
 		costs.First.Observe(1, costs.Chain.At(1))
 	}

@@ -44,7 +44,7 @@ func (e *Engine) publish(b *board) {
 			return
 		}
 		for i := range st.verify {
-			st.verify[i] = b.planner.Costs.Verify.At(i + 1)
+			st.verify[i] = b.planner.Costs.Verify.At(1, i+1)
 		}
 	}
 }

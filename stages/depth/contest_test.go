@@ -44,10 +44,10 @@ func TestContestLeavesAWayOnlyForAClearlyBetterOne(t *testing.T) {
 
 func TestClonedCostsGoTheirOwnWay(t *testing.T) {
 	var a Costs
-	a.Verify.Observe(1, 1)
+	a.Verify.Observe(1, 1, 1)
 	b := a.Clone()
-	b.Verify.Observe(1, 3)
-	if a.Verify.At(1) != 1 || b.Verify.At(1) == 1 {
-		t.Fatalf("the original costs %v, the copy %v", a.Verify.At(1), b.Verify.At(1))
+	b.Verify.Observe(1, 1, 3)
+	if a.Verify.At(1, 1) != 1 || b.Verify.At(1, 1) == 1 {
+		t.Fatalf("the original costs %v, the copy %v", a.Verify.At(1, 1), b.Verify.At(1, 1))
 	}
 }

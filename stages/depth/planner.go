@@ -29,6 +29,9 @@ func (l *Lane) Usual() int {
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
 type Planner struct {
 	Costs Costs
+	// Alone says that one cycle is in flight at a time: only then does a cycle's time tell what its plan yields, and
+	// only then are plans that promise little held against plain decoding.
+	Alone bool
 	// Margin is how much more a plan must promise than the one in force (default 0.01).
 	Margin float64
 
@@ -42,6 +45,10 @@ type Planner struct {
 	first  []float64 // cost of the head's first forward by lanes that draft
 	chain  []float64 // cost of a further step by lanes in it
 	fixed  float64   // cost of the rest
+
+	// plain is, by numbers of lanes, the contest between plans and plain decoding where a plan promises little more.
+	plain   []Contest
+	contest int // the number of lanes whose contest the last plan was part of; 0: none
 	counts []int     // lanes that draft more than i tokens
 	best   []int
 	trial  []int
@@ -108,6 +115,7 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	if p.rows(p.trial) <= room && top < p.rate(lanes, p.trial)*(1+p.Margin) {
 		copy(p.best, p.trial)
 	}
+	without := p.settle(lanes)
 	probing := false
 	for i, l := range lanes {
 		if l.policy != nil {
@@ -122,6 +130,42 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 			l.Depth, probing = d, true
 			p.gap = l.probe.gap
 		}
+		if without {
+			l.Depth = 0
+		}
+	}
+}
+
+// clear is how much more than plain decoding a plan must promise to go unchallenged, as a ratio. Estimates for many
+// lanes err by some percent, and the search finds those that err in its favour.
+const clear = 1.2
+
+// settle tells whether the lanes of the plan at hand should decode plainly all the same, since that has yielded more.
+func (p *Planner) settle(lanes []*Lane) bool {
+	p.contest = 0
+	if !p.Alone || len(lanes) < 2 || p.rows(p.best) == 0 {
+		return false
+	}
+	for i, l := range lanes {
+		p.trial[i] = 0
+		if l.policy != nil {
+			p.trial[i] = p.best[i]
+		}
+	}
+	if p.rows(p.trial) == p.rows(p.best) || p.rate(lanes, p.best) > clear*p.rate(lanes, p.trial) {
+		return false
+	}
+	for len(p.plain) <= len(lanes) {
+		p.plain = append(p.plain, Contest{})
+	}
+	p.contest = len(lanes)
+	return p.plain[len(lanes)].Choice() == 1
+}
+
+// Yield books what a cycle of the last plan brought: the tokens of its lanes, and the time it took.
+func (p *Planner) Yield(lanes, tokens int, seconds float64) {
+	if lanes > 0 && lanes == p.contest {
+		p.plain[lanes].Observe(tokens, seconds)
 	}
 }
 
@@ -160,8 +204,12 @@ func (p *Planner) prepare(lanes []*Lane, room, taken int) (deepest int) {
 	})
 	drafts := p.rows(p.trial)
 	p.verify = p.verify[:0]
+	prompts := 0.0
+	if taken > 0 {
+		prompts = p.Costs.Chunk.Hopeful(taken)
+	}
 	for r := range min(drafts+room, drafts+len(lanes)*deepest) + 1 {
-		p.verify = append(p.verify, p.Costs.Verify.Hopeful(taken+len(lanes)+r))
+		p.verify = append(p.verify, prompts+p.Costs.Verify.Hopeful(len(lanes), len(lanes)+r))
 	}
 	p.fixed = p.Costs.Rest.Hopeful(len(lanes))
 	p.first, p.chain = append(p.first[:0], p.Costs.Bare.Hopeful(len(lanes))), append(p.chain[:0], 0)

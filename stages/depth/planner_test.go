@@ -15,7 +15,10 @@ func (m machine) trunk(rows int) float64 { return m.verify * (1 + m.slope*float6
 func (m machine) teach(c *Costs, lanes int) {
 	for range window {
 		for _, r := range []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64} {
-			c.Verify.Observe(r, m.trunk(r))
+			for n := 1; n <= lanes; n++ {
+				c.Verify.Observe(n, r, m.trunk(r))
+			}
+			c.Chunk.Observe(r, m.verify*m.slope*float64(r))
 		}
 		for n := 1; n <= lanes; n++ {
 			c.Bare.Observe(n, m.bare)
@@ -93,7 +96,7 @@ func (m machine) run(p *Planner, l *Lane, limit, cycles int, accept []float64, n
 			stood++
 		}
 		jitter := func(x float64) float64 { return x * (1 + noise*rng.Float64()) }
-		p.Costs.Verify.Observe(1+l.Depth, jitter(m.trunk(1+l.Depth)))
+		p.Costs.Verify.Observe(1, 1+l.Depth, jitter(m.trunk(1+l.Depth)))
 		if l.Depth == 0 {
 			p.Costs.Bare.Observe(1, jitter(m.bare))
 		} else {
