@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 func runThreads(ctx context.Context, o *Options, threads int, r *Report) (err error) {
 	o.Progress(fmt.Sprintf("load for %d threads", threads))
-	b, err := open(o, threads)
+	b, err := open(o, threads) //nolint:contextcheck // its queue is closed before this returns
 	if err != nil {
 		return err
 	}

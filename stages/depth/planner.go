@@ -48,10 +48,10 @@ type Planner struct {
 
 	// plain is, by numbers of lanes, the contest between plans and plain decoding where a plan promises little more.
 	plain   []Contest
-	contest int // the number of lanes whose contest the last plan was part of; 0: none
-	counts []int     // lanes that draft more than i tokens
-	best   []int
-	trial  []int
+	contest int   // the number of lanes whose contest the last plan was part of; 0: none
+	counts  []int // lanes that draft more than i tokens
+	best    []int
+	trial   []int
 }
 
 type candidate struct {
@@ -136,9 +136,9 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	}
 }
 
-// clear is how much more than plain decoding a plan must promise to go unchallenged, as a ratio. Estimates for many
+// plainly is how much more than plain decoding a plan must promise to go unchallenged, as a ratio. Estimates for many
 // lanes err by some percent, and the search finds those that err in its favour.
-const clear = 1.2
+const plainly = 1.2
 
 // settle tells whether the lanes of the plan at hand should decode plainly all the same, since that has yielded more.
 func (p *Planner) settle(lanes []*Lane) bool {
@@ -152,7 +152,7 @@ func (p *Planner) settle(lanes []*Lane) bool {
 			p.trial[i] = p.best[i]
 		}
 	}
-	if p.rows(p.trial) == p.rows(p.best) || p.rate(lanes, p.best) > clear*p.rate(lanes, p.trial) {
+	if p.rows(p.trial) == p.rows(p.best) || p.rate(lanes, p.best) > plainly*p.rate(lanes, p.trial) {
 		return false
 	}
 	for len(p.plain) <= len(lanes) {

@@ -45,7 +45,7 @@ func (s *Surface) Hopeful(lanes, rows int) float64 {
 
 // of is the curve of so many lanes, or of the nearest number that was measured, nil when none was.
 func (s *Surface) of(lanes int) *Curve {
-	for d := 0; d < max(lanes+1, len(s.curves)); d++ {
+	for d := range max(lanes+1, len(s.curves)) {
 		if i := lanes - d; i >= 0 && i < len(s.curves) && s.curves[i].Known() {
 			return &s.curves[i]
 		}
