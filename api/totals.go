@@ -66,14 +66,14 @@ func (t *totals) copy() *totals {
 
 // process is what this process takes of the machine.
 type process struct {
-	GoBytes  uint64 `json:"go_bytes"`                 // mapped by Go's runtime; weights that are mapped from files are not in it
+	GoBytes  uint64 `json:"go_bytes"`                 // held by Go's runtime; weights that are mapped from files are not in it
 	Resident uint64 `json:"resident_bytes,omitempty"` // where the system says
 }
 
 func readProcess() process {
-	s := []runtimemetrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	s := []runtimemetrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	runtimemetrics.Read(s)
-	p := process{GoBytes: s[0].Value.Uint64()}
+	p := process{GoBytes: s[0].Value.Uint64() - s[1].Value.Uint64()}
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if f := strings.Fields(string(statm)); len(f) > 1 {
 			pages, _ := strconv.ParseUint(f[1], 10, 64)

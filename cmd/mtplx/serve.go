@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mtplx/api"
+	"mtplx/api/web"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
@@ -76,6 +77,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 		Version: command.Version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue,
 		Connections: c.MaxConnections, MaxBody: c.MaxBody, MaxTokens: c.MaxResponseTokens, ReadTimeout: c.ReadTimeout,
 		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.Err), LogPrompts: c.LogPrompts,
+		Pages: web.Pages(),
 	}
 	if err := c.check(&cfg); err != nil {
 		return err
