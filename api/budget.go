@@ -54,7 +54,9 @@ func (j *job) endThoughts(to receiver, i int) error {
 	c, s := j.choices[i], j.srv
 	c.session.Cancel()
 	j.book(c)
-	p := prompt{tokens: append(append([]int32(nil), c.prompt.tokens...), c.budget.tokens...)}
+	p := *c.prompt
+	p.thinking, p.text = false, ""
+	p.tokens = append(append([]int32(nil), c.prompt.tokens...), c.budget.tokens...)
 	p.tokens = s.cfg.Model.Tokenizer.Encode(p.tokens, thoughtsEnd, true)
 	q, err := s.session(j.req, &p, i%j.req.N)
 	if err != nil {

@@ -30,6 +30,14 @@ type Engine interface {
 	Start(r sched.Request) (Session, error)
 }
 
+// Bank is what sessions have left for others that begin alike; *sched.Engine is one.
+type Bank interface {
+	// ClearBank and ClearSession forget all of it, or what one conversation left, and return how many places to
+	// resume at that were. Running sessions are not disturbed.
+	ClearBank() int
+	ClearSession(id string) int
+}
+
 // Tokenizer turns text into tokens; *tokenizer.Tokenizer is one.
 type Tokenizer interface {
 	// Encode appends the tokens of text; special says that the text of special tokens means them.
@@ -63,6 +71,7 @@ type Model struct {
 	// DraftSampler is what the checkpoint recommends, or nil.
 	DraftSampler *sample.Sampler
 	Engine       Engine
+	Bank         Bank // nil: there is none
 	// Vocabulary is the width of a row of logits (default: the tokenizer's size).
 	Vocabulary int
 	Load       func() Load // nil: memory is not shown

@@ -80,7 +80,7 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 	if r.Deadline > 0 {
 		q.Deadline = time.Now().Add(r.Deadline)
 	}
-	q.Reuse = sched.Reuse{Mode: r.Reuse, Session: r.Session}
+	q.Reuse = sched.Reuse{Mode: r.Reuse, Session: r.Session, Pinned: p.pinned, Stable: p.stable}
 	var err error
 	if q.Constraint, err = s.grammars.constraint(r, p); err != nil {
 		return q, err

@@ -151,17 +151,6 @@ func (s *Server) snapshot(c *call) error {
 	}{s.cfg.Now().UTC(), s.Ready(), running, waiting, list, load, readProcess(), s.metrics.totals.copy(), s.about()})
 }
 
-// sessions is GET /admin/sessions: conversations that have answers in work.
-func (s *Server) sessions(c *call) error {
-	by := map[string]int{}
-	for _, f := range s.queue.list() {
-		if f.Session != "" {
-			by[f.Session] += f.Sessions
-		}
-	}
-	return c.encode(map[string]any{"active": by})
-}
-
 // cancel is POST /v1/mtplx/cancel/{id}, by the request's or the answer's id.
 func (s *Server) cancel(c *call) error {
 	if !s.queue.cancel(c.tail, errCancelled) {

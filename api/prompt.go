@@ -45,6 +45,8 @@ type prompt struct {
 	text     string
 	tokens   []int32
 	thinking bool // it ends inside the model's thoughts
+	pinned   int  // tokens at the beginning that many conversations share
+	stable   int  // tokens that the next turn repeats; 0: not known
 }
 
 // prompts makes a request's prompts: one for a conversation, one for each raw prompt.
@@ -72,11 +74,13 @@ func (p *prompter) prompts(r *request.Request, d *Defaults) ([]prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []prompt{{
+	out := prompt{
 		text:     strings.ReplaceAll(text, guardMark, ""),
 		tokens:   p.encode(text),
 		thinking: p.thoughts && strings.HasSuffix(strings.TrimRight(text, "\n"), "<think>"),
-	}}, nil
+	}
+	out.pinned, out.stable = p.prefix(r, d, text, out.tokens)
+	return []prompt{out}, nil
 }
 
 // encode makes tokens of a rendered text: guarded places are cut, so that no special token spans them.
@@ -100,32 +104,9 @@ func (p *prompter) text(ids []int32) string {
 // render runs the chat template. System messages at the beginning become one; where the template takes
 // none after it, later ones speak as the user.
 func (p *prompter) render(r *request.Request, d *Defaults) (string, error) {
-	o := chat.Options{AddGenerationPrompt: !r.Continue, ContinueFinalMessage: r.Continue, EnableThinking: r.Thinking}
-	if o.EnableThinking == nil {
-		o.EnableThinking = d.Thinking
-	}
-	if r.ToolMode != request.ToolsNone {
-		for _, t := range r.Tools {
-			v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(t.Raw)))
-			if err != nil {
-				return "", fmt.Errorf("read tool %q: %w", t.Name, err)
-			}
-			o.Tools = append(o.Tools, v)
-		}
-	}
-	if r.TemplateArgs != "" {
-		v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(r.TemplateArgs)))
-		if err != nil {
-			return "", fmt.Errorf("read template arguments: %w", err)
-		}
-		request.EachKey(r.TemplateArgs, func(key string) {
-			if key != "enable_thinking" {
-				o.Kwargs = append(o.Kwargs, chat.Pair{Key: key, Value: v.Get(key)})
-			}
-		})
-	}
-	if r.Effort != "" {
-		o.Kwargs = append(o.Kwargs, chat.Pair{Key: "reasoning_effort", Value: chat.String(r.Effort)})
+	o, err := p.options(r, d)
+	if err != nil {
+		return "", err
 	}
 	messages := p.messages(r.Messages)
 	text, err := p.model.Template.RenderChat(messages, o)
@@ -141,6 +122,38 @@ func (p *prompter) render(r *request.Request, d *Defaults) (string, error) {
 		return "", request.Errorf("messages", "the model's chat template cannot render the conversation: %v", err)
 	}
 	return text, nil
+}
+
+// options is what a request asks of the template.
+func (p *prompter) options(r *request.Request, d *Defaults) (chat.Options, error) {
+	o := chat.Options{AddGenerationPrompt: !r.Continue, ContinueFinalMessage: r.Continue, EnableThinking: r.Thinking}
+	if o.EnableThinking == nil {
+		o.EnableThinking = d.Thinking
+	}
+	if r.ToolMode != request.ToolsNone {
+		for _, t := range r.Tools {
+			v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(t.Raw)))
+			if err != nil {
+				return o, fmt.Errorf("read tool %q: %w", t.Name, err)
+			}
+			o.Tools = append(o.Tools, v)
+		}
+	}
+	if r.TemplateArgs != "" {
+		v, err := chat.FromJSON(p.guardJSON(nil, gjson.Parse(r.TemplateArgs)))
+		if err != nil {
+			return o, fmt.Errorf("read template arguments: %w", err)
+		}
+		request.EachKey(r.TemplateArgs, func(key string) {
+			if key != "enable_thinking" {
+				o.Kwargs = append(o.Kwargs, chat.Pair{Key: key, Value: v.Get(key)})
+			}
+		})
+	}
+	if r.Effort != "" {
+		o.Kwargs = append(o.Kwargs, chat.Pair{Key: "reasoning_effort", Value: chat.String(r.Effort)})
+	}
+	return o, nil
 }
 
 // messages makes what the template sees.

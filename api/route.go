@@ -79,6 +79,8 @@ func (s *Server) table() map[string]*route {
 		"/v1/mtplx/snapshot":        quiet(get(s.snapshot)),
 		"/v1/mtplx/cancel/":         post(s.cancel),
 		"/admin/sessions":           get(s.sessions),
+		"/admin/sessions/":          post(s.clearSession), // {id}/clear
+		"/admin/cache/clear":        post(s.clearCache),
 	}
 	for path := range s.cfg.Pages {
 		if path != "/" {
@@ -96,6 +98,9 @@ func (s *Server) find(path string) (*route, string) {
 	if i := strings.LastIndexByte(path, '/'); i > 0 && i+1 < len(path) {
 		if r, ok := s.routes[path[:i+1]]; ok {
 			return r, path[i+1:]
+		}
+		if id, ok := strings.CutPrefix(path, "/admin/sessions/"); ok {
+			return s.routes["/admin/sessions/"], id
 		}
 		// Names of models may hold a slash.
 		if name, ok := strings.CutPrefix(path, "/v1/models/"); ok {

@@ -43,6 +43,7 @@ type serveCmd struct {
 	Queue             int           `default:"60" help:"Answers that may wait; more are refused." group:"Serving"`
 	RateLimit         int           `default:"0" help:"Requests a minute for each key, or each address without keys; 0 is no limit." group:"Serving"`
 	Bank              bool          `default:"true" negatable:"" help:"Remember what sessions computed, for those that begin alike." group:"Serving"`
+	BankIdle          time.Duration `name:"bank-idle" default:"0s" help:"Forget what nobody has asked for during that time; 0 keeps it until room is needed." group:"Serving"`
 	BankDir           string        `name:"bank-dir" placeholder:"DIR" help:"Keep it across restarts, too, in this directory." group:"Serving"`
 	BankDisk          int           `name:"bank-disk" default:"4096" help:"Most megabytes of that directory." group:"Serving"`
 	MaxResponseTokens int           `default:"0" help:"Most tokens of an answer; 0 is as many as fit." group:"Serving"`
@@ -175,6 +176,9 @@ func (c *serveCmd) check(cfg *api.Config) error {
 			return command.Usage(fmt.Errorf("%s is %d", n.flag, n.value), fmt.Sprintf("give at least %d", n.least))
 		}
 	}
+	if c.BankIdle < 0 {
+		return command.Usage(fmt.Errorf("--bank-idle is %v", c.BankIdle), "give a time such as 1h, or 0s to keep what there is room for")
+	}
 	if c.Port > 65535 {
 		return command.Usage(fmt.Errorf("--port is %d", c.Port), "give 0 to 65535")
 	}
@@ -228,7 +232,7 @@ func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func
 	}
 	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*command.Calibration
 	if c.Bank {
-		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Log: log}
+		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Idle: c.BankIdle, Log: log}
 	}
 	return c.OpenWith(o)
 }
@@ -248,6 +252,9 @@ func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 			}
 			return l
 		},
+	}
+	if c.Bank {
+		m.Bank = r.Engine
 	}
 	if c.ModelID != "" {
 		m.Name = c.ModelID

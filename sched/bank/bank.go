@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"mtplx/sched/page"
 )
@@ -29,6 +30,9 @@ type Options struct {
 	// Pages that for pages (default: half the pool's).
 	Bytes int64
 	Pages int
+	// Idle is how long a place to resume at is kept in memory that nobody uses; 0 keeps it until room is needed.
+	// It goes at the first use of the bank after that time.
+	Idle time.Duration
 	// Disk, when set, is the second tier. The bank closes it.
 	Disk *Disk
 	Log  *slog.Logger // default: none
@@ -149,6 +153,7 @@ func (b *Bank) Restore(tokens []int32, headed bool, mode Mode) (Restored, error)
 		b.count(&r)
 		return r, nil
 	}
+	b.expire()
 	m, matched, unheaded := b.find(tokens, headed)
 	var pages []int32
 	switch x := b.border(headed); {
@@ -218,7 +223,7 @@ func (b *Bank) touch(x *node) {
 
 func (b *Bank) use(m *mark) {
 	b.tick++
-	m.used = b.tick
+	m.used, m.seen = b.tick, time.Now()
 }
 
 // Insert remembers a snapshot, and takes over its checkpoint whatever comes of it.
@@ -232,6 +237,7 @@ func (b *Bank) insert(s *Snapshot, fromDisk bool) {
 	if b.closed || len(s.Tokens) == 0 {
 		return
 	}
+	b.expire()
 	at := b.top
 	pages := whole(len(s.Tokens))
 	for i := range pages {

@@ -94,6 +94,7 @@ func (d *Disk) Close() {
 	d.closed = true
 	d.mu.Unlock()
 	if !closed {
+		d.pending.Wait() // nobody sends any more
 		close(d.jobs)
 		<-d.ended
 		d.codec.close()
@@ -101,7 +102,27 @@ func (d *Disk) Close() {
 }
 
 // Flush waits until everything queued is written.
-func (d *Disk) Flush() { d.pending.Wait() }
+func (d *Disk) Flush() { d.do(func() {}) }
+
+// do runs work after all that is queued, and waits for it. When the tier is closed it only waits for that.
+func (d *Disk) do(f func()) {
+	d.mu.Lock()
+	closed := d.closed
+	if !closed {
+		d.pending.Add(1)
+	}
+	d.mu.Unlock()
+	if closed {
+		<-d.ended
+		return
+	}
+	done := make(chan struct{})
+	d.jobs <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
 
 // later queues work, or tells that there is no room for it.
 func (d *Disk) later(f func()) bool {
@@ -243,6 +264,9 @@ func (d *Disk) shrink(keep string) {
 // forget removes a file.
 func (d *Disk) forget(name string) {
 	_ = os.Remove(filepath.Join(d.dir, name))
+	if _, ok := d.files[name]; !ok {
+		return
+	}
 	d.total -= d.files[name].size
 	delete(d.files, name)
 	if part := strings.Split(name, "-"); len(part) == 5 {

@@ -1,6 +1,10 @@
 package bank
 
-import "slices"
+import (
+	"slices"
+
+	"mtplx/sched/page"
+)
 
 // trim evicts until the bank is within its budget.
 func (b *Bank) trim() {
@@ -30,13 +34,19 @@ func (b *Bank) Reclaim(n int) bool {
 }
 
 // evict removes the mark that is worth least: the tokens that it spares, by how often it was used, over the
-// bytes that it takes and the time since. Pinned marks go when nothing else is left.
+// bytes that it takes and the time since. Pinned marks go when nothing else is left, or when they take more than
+// half the budget: where every conversation brings a system prompt of its own, pinning them all would leave no
+// room for the conversations.
 func (b *Bank) evict() {
 	var worst *mark
 	least := 0.0
 	g := b.opt.Pool.Geometry()
 	pageBytes := float64(g.Layers * g.PageBytes)
+	crowded := b.crowded()
 	for _, m := range b.marks {
+		if crowded && !m.pinned {
+			continue
+		}
 		spared := m.n - m.before()
 		bytes := float64(m.size()) + pageBytes*float64(1+spared/64)
 		worth := float64(1+m.hits) * float64(spared) / bytes / float64(1+b.tick-m.used)
@@ -48,6 +58,20 @@ func (b *Bank) evict() {
 	b.stats.Evictions++
 	b.remember(worst.at.key)
 	b.remove(worst, true)
+}
+
+// crowded tells whether pinned marks take more than half the budget. Pages that several of them share count for
+// each, as far as no mark lies between.
+func (b *Bank) crowded() bool {
+	bytes, pages, count := int64(0), 0, 0
+	for _, m := range b.marks {
+		if m.pinned {
+			bytes += m.size()
+			pages += 1 + (m.n-m.before())/page.Tokens
+			count++
+		}
+	}
+	return count > 1 && (bytes > b.opt.Bytes/2 || pages > b.opt.Pages/2)
 }
 
 // remember keeps the keys of a few evicted places, to be able to say why something is missing.

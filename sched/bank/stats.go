@@ -53,6 +53,7 @@ type Stats struct {
 	Reused     uint64 // tokens that were not computed again
 	Inserts    uint64
 	Evictions  uint64
+	Expired    uint64 // places to resume at that nobody used for long
 	Disk       DiskStats
 	DiskLoads  uint64
 	DiskTokens uint64
@@ -72,6 +73,7 @@ func (b *Bank) count(r *Restored) {
 func (b *Bank) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.expire()
 	s := b.stats
 	s.Misses = maps.Clone(b.stats.Misses)
 	g := b.opt.Pool.Geometry()

@@ -3,6 +3,7 @@ package bank
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"time"
 
 	"mtplx/sched/page"
 )
@@ -62,6 +63,7 @@ type mark struct {
 	pinned bool
 	hits   int
 	used   uint64 // tick of the last use
+	seen   time.Time
 }
 
 // fits tells whether a text goes on from the mark, whose node it has reached, with at least one token.

@@ -51,10 +51,12 @@ type Options struct {
 	Observe func(*stages.Cycle)
 }
 
-// BankOptions are what a session bank may take. Dir, when set, is its tier on disk, of DiskBytes.
+// BankOptions are what a session bank may take. Dir, when set, is its tier on disk, of DiskBytes. Idle, when set, is
+// how long what nobody asks for is kept.
 type BankOptions struct {
 	Dir       string
 	DiskBytes int64
+	Idle      time.Duration
 	Log       *slog.Logger
 }
 
@@ -165,7 +167,7 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 	if o.Bank == nil {
 		return nil, nil
 	}
-	opt := bank.Options{Pool: r.Model.Pool(), Log: o.Bank.Log}
+	opt := bank.Options{Idle: o.Bank.Idle, Pool: r.Model.Pool(), Log: o.Bank.Log}
 	if o.Bank.Dir != "" {
 		of, err := set.Fingerprint()
 		if err != nil {
