@@ -12,9 +12,11 @@ import (
 // holds; here the rest is bounded, and told how long it may take.
 type admission struct {
 	running, waiting int // bounds
+	each             int // bound for one key, or one address without keys; 0: none
 
 	mu      sync.Mutex
-	now     int // sessions that were admitted and have not left
+	now     int            // sessions that were admitted and have not left
+	by      map[string]int // of them, whose
 	average time.Duration
 	flights map[string]*flight
 	closed  bool
@@ -38,8 +40,8 @@ type flight struct {
 	cancel    context.CancelCauseFunc
 }
 
-func newAdmission(running, waiting int) *admission {
-	return &admission{running: running, waiting: waiting, flights: map[string]*flight{}, average: time.Second, empty: make(chan struct{})}
+func newAdmission(running, waiting, each int) *admission {
+	return &admission{running: running, waiting: waiting, each: each, by: map[string]int{}, flights: map[string]*flight{}, average: time.Second, empty: make(chan struct{})}
 }
 
 func (a *admission) full() bool {
@@ -55,27 +57,40 @@ func (a *admission) counts() (running, waiting int) {
 	return min(a.now, a.running), max(0, a.now-a.running)
 }
 
-// enter admits a request's sessions, or says that the queue is full.
-func (a *admission) enter(f *flight) error {
+// enter admits a request's sessions and returns its place among those that wait, 0 when
+// it need not, or says that the queue
+// is full.
+func (a *admission) enter(f *flight) (position int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		return &request.Error{Kind: request.Draining, RetryAfter: 5, Message: "the server is shutting down"}
+		return 0, &request.Error{Kind: request.Draining, RetryAfter: 5, Message: "the server is shutting down"}
 	}
 	if f.Sessions > a.running+a.waiting {
-		return request.Errorf("n", "the request asks for %d answers at once; this server takes at most %d", f.Sessions, a.running+a.waiting)
+		return 0, request.Errorf("n", "the request asks for %d answers at once; this server takes at most %d", f.Sessions, a.running+a.waiting)
+	}
+	if a.each > 0 && f.Sessions > a.each {
+		return 0, request.Errorf("n", "the request asks for %d answers at once; a client of this server may have at most %d", f.Sessions, a.each)
+	}
+	if n := a.by[f.Key]; a.each > 0 && n+f.Sessions > a.each {
+		return 0, &request.Error{
+			Kind: request.RateLimited, RetryAfter: seconds(a.average),
+			Message: "you have " + itoa(n) + " answers in work already; this server gives each client at most " + itoa(a.each) + " at once",
+		}
 	}
 	if a.now+f.Sessions > a.running+a.waiting {
-		position := a.now - a.running + 1
+		position = a.now - a.running + 1
 		wait := a.average * time.Duration(position) / time.Duration(a.running)
-		return &request.Error{
+		return position, &request.Error{
 			Kind: request.Overloaded, RetryAfter: seconds(wait), Position: position,
 			Message: "the queue is full: " + itoa(a.now-a.running) + " answers wait already; try again in about " + itoa(seconds(wait)) + " s",
 		}
 	}
+	position = max(0, a.now+1-a.running)
 	a.now += f.Sessions
+	a.by[f.Key] += f.Sessions
 	a.flights[f.ID] = f
-	return nil
+	return position, nil
 }
 
 // leave takes a request out.
@@ -86,6 +101,9 @@ func (a *admission) leave(f *flight, took time.Duration) {
 		return // it has left already
 	}
 	a.now -= f.Sessions
+	if a.by[f.Key] -= f.Sessions; a.by[f.Key] <= 0 {
+		delete(a.by, f.Key)
+	}
 	delete(a.flights, f.ID)
 	a.average += (took - a.average) / 8
 	a.check()

@@ -100,6 +100,7 @@ type Config struct {
 	Rate        int // requests a minute for each key, or each address without keys; 0: no limit
 	Running     int // sessions that run at once (default 8)
 	Waiting     int // sessions that may wait (default 64)
+	Each        int // sessions in work for each key, or each address without keys; 0: no limit
 	Connections int // open connections (default 4096)
 	MaxBody     int // bytes (default 32 MiB)
 	MaxTokens   int // most tokens of an answer; 0: as many as fit

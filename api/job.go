@@ -75,7 +75,11 @@ func (s *Server) start(c *call, r *request.Request, id string) (*job, error) {
 		j.usage.Prompt += n
 	}
 	j.flight.Prompt = j.usage.Prompt
-	if err := s.queue.enter(j.flight); err != nil {
+	position, err := s.queue.enter(j.flight)
+	if position > 0 {
+		c.Response.Header.Set("X-Mtplx-Queue-Position", itoa(position))
+	}
+	if err != nil {
 		return nil, err
 	}
 	for i := range prompts {

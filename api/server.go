@@ -47,7 +47,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{cfg: c, started: c.Now()}
 	s.keys = newKeyring(c.Keys)
 	s.rates = newLimiter(c.Rate, c.Now)
-	s.queue = newAdmission(c.Running, c.Waiting)
+	s.queue = newAdmission(c.Running, c.Waiting, c.Each)
 	s.prompts = newPrompter(&s.cfg.Model)
 	s.grammars = newGrammars(&s.cfg.Model)
 	s.metrics = newMetrics(s)

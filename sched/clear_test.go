@@ -1,7 +1,7 @@
 package sched
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +25,7 @@ func TestClearingWhileSessionsRun(t *testing.T) {
 		var running []one
 		for i := range 5 {
 			q := then(first, text, int32(i), int32(i)+1)
-			q.Seed, q.Reuse.Session = uint64(i+2), fmt.Sprint(i)
+			q.Seed, q.Reuse.Session = uint64(i+2), strconv.Itoa(i)
 			if i == 4 {
 				q = request(200, 9) // still in its prompt
 			}
@@ -46,7 +46,7 @@ func TestClearingWhileSessionsRun(t *testing.T) {
 					return
 				case <-time.After(7 * time.Millisecond): // of the fake clock: between any two cycles
 					if i%2 == 0 {
-						n += r.ClearSession(fmt.Sprint(i / 2 % 5))
+						n += r.ClearSession(strconv.Itoa(i / 2 % 5))
 					} else {
 						n += r.ClearBank()
 					}

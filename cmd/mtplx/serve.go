@@ -41,6 +41,7 @@ type serveCmd struct {
 
 	Sessions          int           `default:"4" help:"Answers written at once." group:"Serving"`
 	Queue             int           `default:"60" help:"Answers that may wait; more are refused." group:"Serving"`
+	ClientAnswers     int           `name:"client-answers" default:"0" help:"Answers that one key, or one address without keys, may have in work; 0 is no limit." group:"Serving"`
 	RateLimit         int           `default:"0" help:"Requests a minute for each key, or each address without keys; 0 is no limit." group:"Serving"`
 	Bank              bool          `default:"true" negatable:"" help:"Remember what sessions computed, for those that begin alike." group:"Serving"`
 	BankIdle          time.Duration `name:"bank-idle" default:"0s" help:"Forget what nobody has asked for during that time; 0 keeps it until room is needed." group:"Serving"`
@@ -75,7 +76,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	cfg := api.Config{
-		Version: command.Version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue,
+		Version: command.Version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue, Each: c.ClientAnswers,
 		Connections: c.MaxConnections, MaxBody: c.MaxBody, MaxTokens: c.MaxResponseTokens, ReadTimeout: c.ReadTimeout,
 		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.Err), LogPrompts: c.LogPrompts,
 		Pages: web.Pages(),
@@ -166,6 +167,7 @@ func (c *serveCmd) check(cfg *api.Config) error {
 		{"--sessions", c.Sessions, 1},
 		{"--queue", c.Queue, 0},
 		{"--rate-limit", c.RateLimit, 0},
+		{"--client-answers", c.ClientAnswers, 0},
 		{"--max-response-tokens", c.MaxResponseTokens, 0},
 		{"--max-body", c.MaxBody, 1024},
 		{"--max-connections", c.MaxConnections, 1},
