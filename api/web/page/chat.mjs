@@ -205,8 +205,8 @@ async function ask(conv, question) {
   state.running.set(conv.id, answer);
   state.pinned = true;
   if (conv === state.conv) history.replaceState(null, "", `#${conv.id}`);
+  save(conv); // which lists it at once, and writes it meanwhile
   draw();
-  save(conv);
   const failure = await answer.run();
   state.running.delete(conv.id);
   if (failure?.kind === "gone") connection.lost();

@@ -98,7 +98,7 @@ function draw(f) {
   if (f.bank) cards.bank.show(bytes(f.bank.held), "", `${count(f.bank.hits)} hits, ${count(f.bank.misses)} misses, resumes at ${count(f.bank.checkpoints)}`, f.bank.held);
   else cards.bank.show("off", "", "start the server with --bank", 0);
   cards.reused.show(percent(f.reused), "", `${count(f.cached)} of ${count(f.prompt)} tokens`, f.reused);
-  cards.memory.show(bytes(f.memory), "", f.resident ? "weights are mapped files, and count as they are read" : "without mapped files", f.memory);
+  cards.memory.show(bytes(f.memory), "", f.resident ? "mapped weights count as they are read" : "without mapped files", f.memory);
   cards.depths.show(f.drafts ? percent(f.stood / f.drafts) : "–", f.drafts ? "of all drafts" : "", f.drafts ? `${count(f.stood)} of ${count(f.drafts)}` : f.head ? "nothing has been drafted" : "this model has no head");
   const label = depthsLabel(f.drafted, f.accepted);
   if (cards.depths.label !== label) cards.depths.body.replaceChildren(depthRows(f.drafted, f.accepted));

@@ -189,6 +189,28 @@ chat("conversations are listed, renamed, exported, deleted and imported", async 
   await page.getByRole("heading", { name: "The file could not be imported" }).waitFor();
 });
 
+chat("an answer goes on while another conversation is read", async (page) => {
+  proxy.script();
+  await ask(page, "slow one");
+  const slow = await proxy.next();
+  slow.text(["be", "gun"]);
+  await page.waitForFunction(() => document.querySelector(".assistant > .md")?.textContent === "begun");
+  assert.equal(await count(page, "#list li"), 1, "it is listed from its first message on");
+  await page.keyboard.press("Control+k");
+  await page.waitForSelector("#send:visible");
+  await ask(page, "quick one");
+  const quick = await proxy.next();
+  slow.text([" and", " ended"]);
+  slow.end();
+  quick.text(["ok"]);
+  quick.end();
+  await answered(page, 1);
+  assert.equal(await text(page, ".assistant > .md"), "ok");
+  await page.getByRole("button", { name: "slow one", exact: true }).click();
+  await page.waitForFunction(() => document.querySelector(".assistant > .md")?.textContent === "begun and ended");
+  await answered(page, 1);
+});
+
 chat("settings are sent, kept and checked", async (page) => {
   proxy.script();
   await page.waitForSelector("#model:not([hidden])");
