@@ -45,9 +45,9 @@ func TestStreamsSayWhatTheHeadProposed(t *testing.T) {
 						continue
 					}
 					shown += text
-					joined := ""
+					var joined strings.Builder
 					for i, p := range choice.Get("mtplx.pieces").Array() {
-						joined += p.Str
+						joined.WriteString(p.Str)
 						drafted := choice.Get(fmt.Sprintf("mtplx.drafted.%d", i)).Bool()
 						for _, char := range p.Str {
 							want, next := following(c.reply, at, char, proposed)
@@ -57,8 +57,8 @@ func TestStreamsSayWhatTheHeadProposed(t *testing.T) {
 							at = next
 						}
 					}
-					if joined != text {
-						t.Errorf("pieces make %q of %q", joined, text)
+					if joined.String() != text {
+						t.Errorf("pieces make %q of %q", joined.String(), text)
 					}
 				}
 				if shown != c.shown {
