@@ -21,14 +21,15 @@ import (
 
 // cli is the command tree.
 type cli struct {
-	Start   start.Cmd `cmd:"" help:"Begin here: three questions, and the model runs."`
-	Run     runCmd    `cmd:"" help:"Answer one prompt."`
-	Ask     ask.Cmd   `cmd:"" help:"Answer one question, for a person to read."`
-	Chat    chat.Cmd  `cmd:"" help:"Converse in the terminal."`
-	Serve   serveCmd  `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
-	Bench   benchCmd  `cmd:"" help:"Measure speed on prompt suites."`
-	QA      qaCmd     `cmd:"" name:"qa" help:"Check that results are what they must be."`
-	Version struct{}  `cmd:"" help:"Print the version."`
+	Start      start.Cmd     `cmd:"" help:"Begin here: three questions, and the model runs."`
+	Run        runCmd        `cmd:"" help:"Answer one prompt."`
+	Ask        ask.Cmd       `cmd:"" help:"Answer one question, for a person to read."`
+	Chat       chat.Cmd      `cmd:"" help:"Converse in the terminal."`
+	Serve      serveCmd      `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
+	Quickstart quickstartCmd `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
+	Bench      benchCmd      `cmd:"" help:"Measure speed on prompt suites."`
+	QA         qaCmd         `cmd:"" name:"qa" help:"Check that results are what they must be."`
+	Version    struct{}      `cmd:"" help:"Print the version."`
 }
 
 func main() {

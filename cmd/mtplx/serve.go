@@ -67,6 +67,8 @@ type serveCmd struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+
+	ready func(address, model string) // told once the server serves, where set
 }
 
 // Run implements the command.
@@ -121,6 +123,9 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	fmt.Fprintf(s.Out, "mtplx %s serves %s at %s\n", command.Version, cfg.Model.Name, c.url(ln))
+	if c.ready != nil {
+		c.ready(c.url(ln), cfg.Model.Name)
+	}
 	select {
 	case err := <-served:
 		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
