@@ -211,6 +211,24 @@ chat("an answer goes on while another conversation is read", async (page) => {
   await answered(page, 1);
 });
 
+chat("two tabs show the same conversations", async (page, context) => {
+  proxy.script();
+  const other = await context.newPage();
+  await other.goto(proxy.base);
+  await other.waitForSelector("html[data-ready]");
+  await ask(page, "from the first tab");
+  const s = await proxy.next();
+  s.text(["yes"]);
+  s.end();
+  await answered(page, 1);
+  await other.getByRole("button", { name: "from the first tab", exact: true }).click();
+  await answered(other, 1);
+  await other.click('[aria-label="Delete “from the first tab”"]');
+  await other.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.waitForSelector("#empty:visible");
+  assert.equal(await count(page, "#list li"), 0);
+});
+
 chat("settings are sent, kept and checked", async (page) => {
   proxy.script();
   await page.waitForSelector("#model:not([hidden])");
