@@ -106,6 +106,7 @@ func TestQueuePosition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = res.Body.Close() }) // after the connection's end
 		status := http.StatusOK
 		if i == 3 {
 			status = http.StatusServiceUnavailable

@@ -83,7 +83,7 @@ func (c *serveCmd) find(ctx context.Context, keys []string) (*connection, error)
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return nil, nil //nolint:nilerr // nobody there
+			return nil, nil // nobody there
 		}
 		var health struct {
 			Model       string
