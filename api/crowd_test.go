@@ -106,7 +106,10 @@ func TestQueuePosition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = res.Body.Close() }) // after the connection's end
+		t.Cleanup(func() {
+			_ = c.Close() // first: a body is read to its end when it is closed
+			_ = res.Body.Close()
+		})
 		status := http.StatusOK
 		if i == 3 {
 			status = http.StatusServiceUnavailable

@@ -35,21 +35,22 @@ func (s *served) raw(text string) string {
 
 // said is everything of a stream that does not depend on how tokens fell into events: its text and how it ended.
 func said(stream string) string {
-	out := text(stream)
+	var b strings.Builder
+	b.WriteString(text(stream))
 	for line := range strings.Lines(stream) {
 		if data, ok := strings.CutPrefix(line, "data: "); ok {
 			if f := gjson.Get(data, "choices.0.finish_reason"); f.String() != "" {
-				out += "\nfinish: " + f.String()
+				fmt.Fprintf(&b, "\nfinish: %s", f)
 			}
 			if gjson.Get(data, "error").Exists() {
-				out += "\nerror: " + data
+				fmt.Fprintf(&b, "\nerror: %s", data)
 			}
 		}
 	}
 	if strings.HasSuffix(stream, "data: [DONE]\n\n") {
-		out += "\ndone"
+		b.WriteString("\ndone")
 	}
-	return out
+	return b.String()
 }
 
 // hostile are requests that must be refused, each by a status, whatever runs beside them.
