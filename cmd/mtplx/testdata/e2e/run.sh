@@ -4,7 +4,8 @@
 #
 #   run.sh [path of an mtplx binary]     (default: builds one)
 #
-# AGENTS=1 adds Codex CLI and Claude Code, headless.
+# AGENTS=1 adds Codex CLI and Claude Code, headless: at most 90 seconds once their packages, 600 MB, are installed. Where these
+# cannot be installed within three minutes, the agents are skipped, loudly; where they are installed and fail, so does this.
 #
 # Needs node with npm, and python3 with venv; a language that is missing is skipped, loudly. CACHE keeps what was
 # installed (default: a new folder each time).
@@ -54,9 +55,19 @@ if python3 -c 'import venv' 2>/dev/null; then
 else
   echo "SKIPPED: the Python clients; there is no python3 with venv"
 fi
-# Agents, with AGENTS=1: their packages take 500 MB. They run headless in an empty folder and home, and must answer.
+# Agents run in an empty folder and home, and must answer.
+agents=
 if [ "${AGENTS:-}" = 1 ]; then
-  npm install --silent --no-audit --no-fund --prefix "$cache/agents" "@openai/codex@$CODEX_NPM" "@anthropic-ai/claude-code@$CLAUDE_NPM"
+  if timeout 180 npm install --silent --no-audit --no-fund --prefix "$cache/agents" \
+    "@openai/codex@$CODEX_NPM" "@anthropic-ai/claude-code@$CLAUDE_NPM" >"$work/install" 2>&1 &&
+    "$cache/agents/node_modules/.bin/codex" --version && "$cache/agents/node_modules/.bin/claude" --version; then
+    agents=1
+  else
+    tail -n 20 "$work/install"
+    echo "SKIPPED: Codex CLI $CODEX_NPM and Claude Code $CLAUDE_NPM; npm could not install them, or they do not start on this machine"
+  fi
+fi
+if [ -n "$agents" ]; then
   mkdir -p "$work/home/.codex" "$work/project"
   echo "Be brief." >"$work/home/short.md" # the agent's own instructions do not fit the default model's context
   cat >"$work/home/.codex/config.toml" <<TOML
@@ -75,11 +86,11 @@ env_key = "MTPLX_AUTH"
 wire_api = "responses"
 TOML
   cd "$work/project"
-  HOME=$work/home timeout 120 "$cache/agents/node_modules/.bin/codex" exec --skip-git-repo-check "Say hello" </dev/null >"$work/codex" 2>&1 || { cat "$work/codex"; exit 1; }
+  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/codex" exec --skip-git-repo-check "Say hello" </dev/null >"$work/codex" 2>&1 || { cat "$work/codex"; exit 1; }
   grep -q 'route=/v1/responses.*completion_tokens=[1-9]' "$work/log" || { cat "$work/codex" "$work/log"; exit 1; }
   echo "ok   Codex CLI"
   HOME=$work/home ANTHROPIC_BASE_URL=$BASE_URL ANTHROPIC_API_KEY=$MTPLX_AUTH ANTHROPIC_MODEL=mtplx CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 \
-    timeout 120 "$cache/agents/node_modules/.bin/claude" -p "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
+    timeout 45 "$cache/agents/node_modules/.bin/claude" -p "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
   [ -s "$work/claude" ] || { echo "Claude Code said nothing"; exit 1; }
   echo "ok   Claude Code"
   ran=$((ran + 2))
