@@ -3,6 +3,7 @@ package conversation_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,25 @@ func TestPromptsAreTheTemplates(t *testing.T) {
 	_, s = ask(t, c, e, "More", "ok")
 	if strings.Contains(s.Prompt(), "Hi ") || !strings.Contains(s.Prompt(), "Again") {
 		t.Errorf("prompt %q", s.Prompt())
+	}
+}
+
+// An answer's tokens stay as they were written, whatever the tokenizer would make of its text.
+func TestAnswersKeepTheirTokens(t *testing.T) {
+	m, e := script.New(t, 1000)
+	c := conversation.New(m, conversation.Settings{Sampler: sample.Sampler{TopP: 1}})
+	_, s := ask(t, c, e, "Hi", "re", "tur", "n")
+	first := s.Request.Prompt
+	var written []int32
+	for _, piece := range []string{"re", "tur", "n"} {
+		written = m.Tokenizer.Encode(written, piece, true)
+	}
+	if usual := m.Tokenizer.Encode(nil, "return", true); len(usual) == len(written) {
+		t.Fatal("the test needs an answer in unusual tokens")
+	}
+	_, s = ask(t, c, e, "Again", "Yes")
+	if got := s.Request.Prompt[len(first):][:len(written)]; !slices.Equal(got, written) {
+		t.Errorf("the answer was written in %v and became %v", written, got)
 	}
 }
 
