@@ -139,6 +139,30 @@ func (s *Server) responses(c *call) error {
 	})
 }
 
+// inputTokens is POST /v1/responses/input_tokens.
+func (s *Server) inputTokens(c *call) error {
+	o, err := c.body()
+	if err != nil {
+		return err
+	}
+	r, err := openai.ParseResponse(o)
+	if err != nil {
+		return err
+	}
+	if err := s.known(r.Model); err != nil {
+		return err
+	}
+	n := 0
+	if len(r.Messages) > 0 {
+		prompts, err := s.prompts.prompts(r, &s.cfg.Defaults)
+		if err != nil {
+			return err
+		}
+		n = len(prompts[0].tokens)
+	}
+	return c.json([]byte(`{"object":"response.input_tokens","input_tokens":` + itoa(n) + `}`))
+}
+
 // messages is POST /v1/messages.
 func (s *Server) messages(c *call) error {
 	o, err := c.body()

@@ -62,6 +62,8 @@ var exchanges = []struct{ name, path, body string }{
 	{"responses-broken-stream", "/v1/responses", `{"input":"break","stream":true}`},
 	{"responses-probe", "/v1/responses", `{"input":[],"max_output_tokens":1}`},
 	{"responses-probe-stream", "/v1/responses", `{"input":[],"max_output_tokens":1,"stream":true}`},
+	{"responses-input-tokens", "/v1/responses/input_tokens", `{"model":"tiny","input":"hi","instructions":"Be kind."}`},
+	{"responses-no-input-tokens", "/v1/responses/input_tokens", `{"input":[]}`},
 	{"tokenize", "/tokenize", `{"content":"a<|im_end|>é","with_pieces":true}`},
 	{"tokenize-messages", "/tokenize", `{"messages":[{"role":"user","content":"hi"}]}`},
 	{"detokenize", "/detokenize", `{"tokens":[104,105,195,169,256]}`},

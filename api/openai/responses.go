@@ -20,10 +20,9 @@ func ParseResponse(o *request.Object) (*request.Request, error) {
 	if r.MaxTokens, err = request.TokenLimit(o, 1, "max_output_tokens"); err != nil {
 		return nil, err
 	}
-	if r.TopLogprobs, err = o.Whole("top_logprobs", 0, 20); err != nil {
+	if err := refuseLogprobs(o); err != nil {
 		return nil, err
 	}
-	r.TopLogprobs = 0 // accepted, and shown by no event of this dialect here
 	instructions, err := o.String("instructions")
 	if err != nil {
 		return nil, err
@@ -186,5 +185,24 @@ func inputResult(r *request.Request, item *request.Object) error {
 		}
 	}
 	r.Messages = append(r.Messages, m)
+	return nil
+}
+
+// refuseLogprobs refuses what asks for log probabilities, which this server's events of this dialect do not show.
+func refuseLogprobs(o *request.Object) error {
+	const instead = "this server gives log probabilities in /v1/chat/completions and /v1/completions only"
+	n, err := o.Whole("top_logprobs", 0, 20)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return request.Errorf("top_logprobs", "top_logprobs is %d; %s", n, instead)
+	}
+	include, _ := o.Raw("include")
+	for _, v := range include.Array() {
+		if v.Str == "message.output_text.logprobs" {
+			return request.Errorf("include", "include has %s; %s", request.Quote(v.Str), instead)
+		}
+	}
 	return nil
 }
