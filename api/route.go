@@ -77,6 +77,8 @@ func (s *Server) table() map[string]*route {
 		"/detokenize":                post(s.detokenize),
 		"/apply-template":            post(s.applyTemplate),
 		"/metrics":                   quiet(get(s.exposition)),
+		"/slots":                     quiet(get(s.slots)),
+		"/props":                     get(s.props),
 		"/v1/mtplx/snapshot":         quiet(get(s.snapshot)),
 		"/v1/mtplx/cancel/":          post(s.cancel),
 		"/admin/sessions":            get(s.sessions),
