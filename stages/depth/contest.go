@@ -3,6 +3,9 @@ package depth
 // Contest chooses between two ways of doing the same work by what they yield. One is in force; the other is
 // tried now and then, for a few measurements, ever more seldom while it stays behind.
 type Contest struct {
+	// First is how many measurements come before the first trial (default 64).
+	First int
+
 	rates   [2]float64 // tokens a second, moving averages
 	seen    [2]int
 	force   int // the way in force
@@ -17,6 +20,7 @@ const (
 	first   = 64 // measurements before the first
 	ignore  = 3
 	leastIn = 1.03 // how much better the other must be to be put in force
+	clearly = 0.9  // a trial that yields less than this part is repeated the later
 )
 
 // Choice is the way to take now, 0 or 1.
@@ -32,8 +36,11 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	if seconds <= 0 {
 		return
 	}
+	if c.First == 0 {
+		c.First = first
+	}
 	if c.gap == 0 {
-		c.gap, c.left = first, first
+		c.gap, c.left = c.First, c.First
 	}
 	if c.settled > 0 {
 		c.settled--
@@ -50,10 +57,14 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 		c.trying, c.left, c.seen[1-c.force] = true, tryFor, 0 // what was seen of it is old
 	case c.rates[1-c.force] > leastIn*c.rates[c.force]:
 		c.force, c.trying = 1-c.force, false
-		c.gap, c.left = first, first
+		c.gap, c.left = c.First, c.First
 	default:
 		c.trying = false
-		c.gap = min(2*c.gap, 16*first)
+		c.gap *= 2
+		if c.rates[1-c.force] < clearly*c.rates[c.force] {
+			c.gap *= 2
+		}
+		c.gap = min(c.gap, 16*first)
 		c.left = c.gap
 	}
 	c.settled = ignore

@@ -30,7 +30,7 @@ func (l *Lane) Usual() int {
 type Planner struct {
 	Costs Costs
 	// Alone says that one cycle is in flight at a time: only then does a cycle's time tell what its plan yields, and
-	// only then are plans that promise little held against plain decoding.
+	// only then are plans for several lanes held against plain decoding.
 	Alone bool
 	// Margin is how much more a plan must promise than the one in force (default 0.01).
 	Margin float64
@@ -46,7 +46,8 @@ type Planner struct {
 	chain  []float64 // cost of a further step by lanes in it
 	fixed  float64   // cost of the rest
 
-	// plain is, by numbers of lanes, the contest between plans and plain decoding where a plan promises little more.
+	// plain is, by numbers of lanes, the contest between plans and plain decoding. Estimates for many lanes err by
+	// some percent, and the search finds those that err in its favour; what cycles yield does not.
 	plain   []Contest
 	contest int   // the number of lanes whose contest the last plan was part of; 0: none
 	counts  []int // lanes that draft more than i tokens
@@ -136,10 +137,6 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	}
 }
 
-// plainly is how much more than plain decoding a plan must promise to go unchallenged, as a ratio. Estimates for many
-// lanes err by some percent, and the search finds those that err in its favour.
-const plainly = 1.2
-
 // settle tells whether the lanes of the plan at hand should decode plainly all the same, since that has yielded more.
 func (p *Planner) settle(lanes []*Lane) bool {
 	p.contest = 0
@@ -152,11 +149,11 @@ func (p *Planner) settle(lanes []*Lane) bool {
 			p.trial[i] = p.best[i]
 		}
 	}
-	if p.rows(p.trial) == p.rows(p.best) || p.rate(lanes, p.best) > plainly*p.rate(lanes, p.trial) {
+	if p.rows(p.trial) == p.rows(p.best) {
 		return false
 	}
 	for len(p.plain) <= len(lanes) {
-		p.plain = append(p.plain, Contest{})
+		p.plain = append(p.plain, Contest{First: tryFor})
 	}
 	p.contest = len(lanes)
 	return p.plain[len(lanes)].Choice() == 1
