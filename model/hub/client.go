@@ -129,7 +129,7 @@ func (c *Client) once(ctx context.Context, address, rng string) (*http.Response,
 // watched is a body that ends when nothing arrives for too long.
 type watched struct {
 	body   io.ReadCloser
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the request's, which the body belongs to
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	quiet  time.Duration

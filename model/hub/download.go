@@ -305,7 +305,7 @@ func (f File) check(ctx context.Context, r io.ReaderAt) error {
 
 // live ends reading when its context does.
 type live struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // lives as long as one check
 	r   io.Reader
 }
 

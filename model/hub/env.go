@@ -56,15 +56,13 @@ func findToken(env func(string) string) (string, error) {
 		if home := hubHome(env); from == "" && home != "" {
 			from = filepath.Join(home, "token")
 		}
-		info, err := os.Stat(from)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > 4096 {
-			return "", nil
+		if info, err := os.Stat(from); err == nil && info.Mode().IsRegular() && info.Size() <= 4096 {
+			data, err := os.ReadFile(from)
+			if err != nil {
+				return "", &Error{Kind: ErrStore, What: "read the hub's token", Err: err, Fix: "make the file readable, or set HF_TOKEN"}
+			}
+			token = strings.TrimSpace(string(data))
 		}
-		data, err := os.ReadFile(from)
-		if err != nil {
-			return "", &Error{Kind: ErrStore, What: "read the hub's token", Err: err, Fix: "make the file readable, or set HF_TOKEN"}
-		}
-		token = strings.TrimSpace(string(data))
 	}
 	for _, b := range []byte(token) {
 		if b <= ' ' || b > '~' {
