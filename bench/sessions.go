@@ -112,7 +112,7 @@ func together(ctx context.Context, s Stream, n, depth, tokens int) (Width, error
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+	if err := errors.Join(errors.Join(failed...), ctx.Err()); err != nil {
 		return Width{}, err
 	}
 	return w.summarise(start)

@@ -46,7 +46,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	r, shut, err := c.Open(f.depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.Open(f.depth)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*command.Calibration
-	r, shut, err := c.OpenWith(o) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.OpenWith(o)
 	if err != nil {
 		return err
 	}

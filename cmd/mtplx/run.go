@@ -59,7 +59,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	r, shut, err := c.Open(depth) //nolint:contextcheck // the engine measures forwards for a bounded time, and outlives the signal
+	r, shut, err := c.Open(depth)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	r, shut, err := c.openSessions(cfg.Log) //nolint:contextcheck // the engine outlives the signal that ends the command
+	r, shut, err := c.openSessions(cfg.Log)
 	if err != nil {
 		return err
 	}

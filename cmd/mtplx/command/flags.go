@@ -110,6 +110,7 @@ type SamplingFlags struct {
 	Acceptance       string   `default:"auto" help:"Rule for drafts: ratio, coupled, or auto (coupled with a seed)." group:"Sampling"`
 }
 
+// Request puts what the flags say into r.
 func (f *SamplingFlags) Request(r *runtime.Request) error {
 	r.Sampler = sample.Sampler{Temperature: f.Temperature, TopP: f.TopP, TopK: f.TopK, MinP: f.MinP}
 	if err := r.Sampler.Validate(); err != nil {
@@ -151,4 +152,5 @@ func ParseDepth(value string) (int, error) {
 	return depth, nil
 }
 
+// Usage is the failure of an input that cannot be used, with what to do about it; nil when err is.
 func Usage(err error, fix string) error { return runtime.Fail(runtime.UsageProblem, err, fix) }

@@ -15,7 +15,7 @@ type Streams struct {
 }
 
 // Silent is a failure whose report the command has printed already.
-type Silent struct{ Err error }
+type Silent struct{ Err error } //nolint:errname // command.Silent says what it is
 
 func (s *Silent) Error() string { return fmt.Sprint(s.Err) }
 
