@@ -143,6 +143,12 @@ func summary(ctx context.Context, r *runtime.Runtime, res *runtime.Result) strin
 	return b.String()
 }
 
+// loaded is what bringing the model into memory took.
+type loaded struct {
+	Seconds float64 `json:"seconds"`
+	Bytes   int64   `json:"weight_bytes"` // packed
+}
+
 // printJSON prints the documented object of `run --json`.
 func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result) error {
 	enc := json.NewEncoder(w)
@@ -153,5 +159,6 @@ func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result) error {
 		Profile string        `json:"profile"`
 		Finish  string        `json:"finish_reason"`
 		Stats   runtime.Stats `json:"stats"`
-	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats()})
+		Load    loaded        `json:"load"`
+	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}})
 }

@@ -104,6 +104,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	for _, n := range r.Notices {
 		cfg.Log.Warn(n)
 	}
+	cfg.Log.Info("model loaded", "model", r.Name, "took", r.LoadTime.Round(time.Millisecond), "packed_mib", r.Model.WeightBytes()>>20, "device", r.Device.Name())
 	cfg.Model = c.model(r, req.DraftSampler)
 	if cfg.Defaults.Depth > cfg.Model.Depth {
 		return command.Usage(fmt.Errorf("--depth is %d", cfg.Defaults.Depth), fmt.Sprintf("this model takes at most %d", cfg.Model.Depth))

@@ -34,8 +34,8 @@ type Options struct {
 	// learned, so that low ids are frequent tokens. Drafts only, as above.
 	DraftVocabulary int
 	// Loaded, when set, is called whenever a layer's weights are on the device: what was read of the checkpoint's
-	// files so far may be forgotten.
-	Loaded func()
+	// files so far may be forgotten. It is told how many parts of all are there.
+	Loaded func(done, parts int)
 }
 
 // AutoDraftVocabulary is a value of Options.DraftVocabulary: an eighth of the vocabulary, at least leastDraft
@@ -163,9 +163,9 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) loaded() {
+func (m *Model) loaded(done, parts int) {
 	if m.opt.Loaded != nil {
-		m.opt.Loaded()
+		m.opt.Loaded(done, parts)
 	}
 }
 
@@ -180,7 +180,7 @@ func (m *Model) load(ck *Checkpoint) error {
 	var attn, deltas int
 	for i := range ck.Layer {
 		m.layers = append(m.layers, m.loadLayer(&ck.Layer[i], fmt.Sprintf("layers.%d", i), &attn, &deltas))
-		m.loaded()
+		m.loaded(i+1, len(ck.Layer)+1)
 	}
 	if h := ck.MTP; h != nil {
 		m.head = &mtpHead{
@@ -199,7 +199,7 @@ func (m *Model) load(ck *Checkpoint) error {
 			m.draft = u.weight(small, "draft lm_head")
 		}
 	}
-	m.loaded()
+	m.loaded(len(ck.Layer)+1, len(ck.Layer)+1)
 	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*(2*m.opt.Rows+1), "hidden rows")
 	if u.err != nil {
 		return u.err

@@ -2,11 +2,13 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"time"
 
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/sched"
 	"mtplx/sched/trace"
 	"mtplx/stages"
@@ -60,7 +62,15 @@ func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(
 	if err != nil {
 		return nil, nil, err
 	}
-	if r, err = runtime.Open(o); err != nil {
+	var shown bool
+	if o.Progress == nil && terminal.Is(os.Stderr) {
+		o.Progress = progress(os.Stderr, &shown)
+	}
+	r, err = runtime.Open(o)
+	if shown {
+		fmt.Fprint(os.Stderr, "\r                       \r")
+	}
+	if err != nil {
 		closeTrace()
 		return nil, nil, err
 	}
@@ -68,6 +78,20 @@ func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(
 		r.Close()
 		closeTrace()
 	}, nil
+}
+
+// patience is how long a model may load before it is shown how far it is.
+const patience = 700 * time.Millisecond
+
+// progress shows on a terminal how far a model is loaded, and says in shown whether it did.
+func progress(w io.Writer, shown *bool) func(done, parts int) {
+	start := time.Now()
+	return func(done, parts int) {
+		if time.Since(start) > patience {
+			*shown = true
+			fmt.Fprintf(w, "\rloading the model %3d%%", 100*done/parts)
+		}
+	}
 }
 
 // trace makes the engine write its cycles to the file that --trace names.

@@ -49,6 +49,8 @@ type Options struct {
 	Bank *BankOptions
 	// Observe, when set, is told of every cycle; see sched.Env.
 	Observe func(*stages.Cycle)
+	// Progress, when set, is called as parts of the model are packed for the device.
+	Progress func(done, parts int)
 }
 
 // BankOptions are what a session bank may take. Dir, when set, is its tier on disk, of DiskBytes. Idle, when set, is
@@ -74,6 +76,8 @@ type Runtime struct {
 	// Notices are things a user should know that are no errors: no MTP tensors, a contract that
 	// could not be read.
 	Notices []string
+	// LoadTime is how long the weights took to be read and packed.
+	LoadTime time.Duration
 
 	stop   []int32
 	queues []queue.Queue
@@ -137,7 +141,13 @@ func Open(o Options) (_ *Runtime, err error) {
 			r.Close()
 		}
 	}()
-	opt.Loaded = set.Drop
+	start := time.Now()
+	opt.Loaded = func(done, parts int) {
+		set.Drop()
+		if o.Progress != nil {
+			o.Progress(done, parts)
+		}
+	}
 	text := make(chan error, 1)
 	go func() { text <- r.openText(set) }() // beside the weights: both take tens of milliseconds
 	ck, dev, m, err := LoadModel(set, o.Threads, opt)
@@ -147,6 +157,7 @@ func Open(o Options) (_ *Runtime, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r.LoadTime = time.Since(start)
 	r.Config, r.Contract, r.Device, r.Model = ck.Config, ck.Contract, dev, m
 	if e := ck.Contract.RuntimeContractError; e != "" {
 		r.Notices = append(r.Notices, "the model's mtplx_runtime.json cannot be used: "+e)
