@@ -38,7 +38,7 @@ func (p *prompter) prefix(r *request.Request, d *Defaults, text string, tokens [
 		}
 		other := append(append([]chat.Message(nil), messages[:lead]...), chat.Message{Role: string(request.User), Content: word})
 		if t, err := p.model.Template.RenderChat(other, ask); err == nil {
-			pinned = p.within(tokens, strings.ReplaceAll(text[:common(text, t)], guardMark, ""))
+			pinned = p.within(tokens, p.guard.Plain(text[:common(text, t)]))
 		}
 		if pinned < leastPinned {
 			pinned = 0
@@ -61,7 +61,7 @@ func (p *prompter) prefix(r *request.Request, d *Defaults, text string, tokens [
 	}
 	end, ok := strings.CutPrefix(with, without)
 	if head, ends := strings.CutSuffix(text, end); ok && ends && end != "" {
-		stable = p.within(tokens, strings.ReplaceAll(head, guardMark, ""))
+		stable = p.within(tokens, p.guard.Plain(head))
 	}
 	return pinned, stable
 }

@@ -12,30 +12,15 @@ import (
 	"mtplx/model/chat"
 )
 
-// guardMark stands inside the text of special tokens where a message holds it, until the prompt is cut
-// there and each part becomes tokens on its own. It is a noncharacter of Unicode, which no text may hold
-// in interchange; where a message holds one all the same, it is lost.
-const guardMark = "\ufdd0"
-
 // prompter makes tokens of conversations.
 type prompter struct {
 	model    *Model
-	guard    *strings.Replacer
+	guard    *chat.Guard
 	thoughts bool // the model has a notation for thoughts
 }
 
 func newPrompter(m *Model) *prompter {
-	p := &prompter{model: m}
-	pairs := []string{guardMark, ""}
-	for id := range int32(m.Tokenizer.Size()) {
-		if !m.Tokenizer.IsSpecial(id) {
-			continue
-		}
-		if t, ok := m.Tokenizer.Token(id); ok && len(t) > 1 {
-			pairs = append(pairs, t, t[:1]+guardMark+t[1:])
-		}
-	}
-	p.guard = strings.NewReplacer(pairs...)
+	p := &prompter{model: m, guard: chat.NewGuard(m.Tokenizer)}
 	_, p.thoughts = m.Tokenizer.ID("</think>")
 	return p
 }
@@ -75,21 +60,12 @@ func (p *prompter) prompts(r *request.Request, d *Defaults) ([]prompt, error) {
 		return nil, err
 	}
 	out := prompt{
-		text:     strings.ReplaceAll(text, guardMark, ""),
-		tokens:   p.encode(text),
+		text:     p.guard.Plain(text),
+		tokens:   p.guard.Encode(nil, text),
 		thinking: p.thoughts && strings.HasSuffix(strings.TrimRight(text, "\n"), "<think>"),
 	}
 	out.pinned, out.stable = p.prefix(r, d, text, out.tokens)
 	return []prompt{out}, nil
-}
-
-// encode makes tokens of a rendered text: guarded places are cut, so that no special token spans them.
-func (p *prompter) encode(text string) []int32 {
-	var ids []int32
-	for part := range strings.SplitSeq(text, guardMark) {
-		ids = p.model.Tokenizer.Encode(ids, part, true)
-	}
-	return ids
 }
 
 // text is what tokens stand for.
@@ -161,11 +137,11 @@ func (p *prompter) messages(list []request.Message) []chat.Message {
 	var out []chat.Message
 	for _, m := range list {
 		c := chat.Message{
-			Role: string(m.Role), Content: p.guard.Replace(m.Content), Reasoning: p.guard.Replace(m.Reasoning),
-			ToolCallID: p.guard.Replace(m.CallID), Name: p.guard.Replace(m.Name),
+			Role: string(m.Role), Content: p.guard.Mark(m.Content), Reasoning: p.guard.Mark(m.Reasoning),
+			ToolCallID: p.guard.Mark(m.CallID), Name: p.guard.Mark(m.Name),
 		}
 		for _, k := range m.Calls {
-			c.ToolCalls = append(c.ToolCalls, chat.ToolCall{ID: p.guard.Replace(k.ID), Name: p.guard.Replace(k.Name), Arguments: p.arguments(k.Arguments)})
+			c.ToolCalls = append(c.ToolCalls, chat.ToolCall{ID: p.guard.Mark(k.ID), Name: p.guard.Mark(k.Name), Arguments: p.arguments(k.Arguments)})
 		}
 		if n := len(out); n > 0 && m.Role == request.System && out[n-1].Role == string(request.System) {
 			out[n-1].Content += "\n\n" + c.Content
@@ -183,7 +159,7 @@ func (p *prompter) arguments(raw string) string {
 		return "{}"
 	}
 	if request.TooDeep([]byte(raw)) || !request.ValidObject(raw) {
-		return string(append(output.AppendString([]byte(`{"arguments":`), p.guard.Replace(raw)), '}'))
+		return string(append(output.AppendString([]byte(`{"arguments":`), p.guard.Mark(raw)), '}'))
 	}
 	return string(p.guardJSON(nil, gjson.Parse(raw)))
 }
@@ -192,7 +168,7 @@ func (p *prompter) arguments(raw string) string {
 func (p *prompter) guardJSON(dst []byte, v gjson.Result) []byte {
 	switch {
 	case v.Type == gjson.String:
-		return output.AppendString(dst, p.guard.Replace(v.Str))
+		return output.AppendString(dst, p.guard.Mark(v.Str))
 	case v.IsObject() || v.IsArray():
 		comma, object := false, v.IsObject()
 		dst = append(dst, v.Raw[0])
@@ -202,7 +178,7 @@ func (p *prompter) guardJSON(dst []byte, v gjson.Result) []byte {
 			}
 			comma = true
 			if object {
-				dst = append(output.AppendString(dst, p.guard.Replace(k.Str)), ':')
+				dst = append(output.AppendString(dst, p.guard.Mark(k.Str)), ':')
 			}
 			dst = p.guardJSON(dst, item)
 			return true

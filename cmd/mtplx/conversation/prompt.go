@@ -14,29 +14,15 @@ import (
 
 const thinkOpen, thinkClose = "<think>", "</think>"
 
-// guardMark stands inside the text of special tokens where a message holds it, until the prompt is cut there and each part
-// becomes tokens on its own. It is a noncharacter of Unicode; where a message holds one all the same, it is lost.
-const guardMark = "\ufdd0"
-
 // prompter makes tokens of messages.
 type prompter struct {
 	model    *Model
-	guard    *strings.Replacer
+	guard    *chat.Guard
 	thoughts bool // the model has a notation for thoughts
 }
 
 func newPrompter(m *Model) *prompter {
-	p := &prompter{model: m}
-	pairs := []string{guardMark, ""}
-	for id := range int32(m.Tokenizer.Size()) {
-		if !m.Tokenizer.IsSpecial(id) {
-			continue
-		}
-		if t, ok := m.Tokenizer.Token(id); ok && len(t) > 1 {
-			pairs = append(pairs, t, t[:1]+guardMark+t[1:])
-		}
-	}
-	p.guard = strings.NewReplacer(pairs...)
+	p := &prompter{model: m, guard: chat.NewGuard(m.Tokenizer)}
 	_, p.thoughts = m.Tokenizer.ID(thinkClose)
 	return p
 }
@@ -45,24 +31,16 @@ func newPrompter(m *Model) *prompter {
 func (p *prompter) render(system string, messages []Message, thinking *bool) (string, error) {
 	var list []chat.Message
 	if system != "" {
-		list = append(list, chat.Message{Role: "system", Content: p.guard.Replace(system)})
+		list = append(list, chat.Message{Role: "system", Content: p.guard.Mark(system)})
 	}
 	for _, m := range messages {
-		list = append(list, chat.Message{Role: string(m.Role), Content: p.guard.Replace(m.Content), Reasoning: p.guard.Replace(m.Reasoning)})
+		list = append(list, chat.Message{Role: string(m.Role), Content: p.guard.Mark(m.Content), Reasoning: p.guard.Mark(m.Reasoning)})
 	}
 	text, err := p.model.Template.RenderChat(list, chat.Options{AddGenerationPrompt: true, EnableThinking: thinking})
 	if raised, ok := errors.AsType[*chat.RaisedError](err); ok {
 		return "", runtime.Fail(runtime.UsageProblem, fmt.Errorf("the model's chat template refuses the conversation: %s", raised.Message), "change the system message, or start anew")
 	}
 	return text, runtime.Fail(runtime.BadModel, err, "")
-}
-
-// encode makes tokens of a rendered text: guarded places are cut, so that no special token spans them.
-func (p *prompter) encode(ids []int32, text string) []int32 {
-	for part := range strings.SplitSeq(text, guardMark) {
-		ids = p.model.Tokenizer.Encode(ids, part, true)
-	}
-	return ids
 }
 
 // thinking tells whether a rendered text ends inside the model's thoughts.
@@ -80,9 +58,9 @@ type past struct {
 func (p *prompter) tokens(was past, text string) []int32 {
 	rest, follows := strings.CutPrefix(text, was.text)
 	if !follows || was.text == "" {
-		return p.encode(nil, text)
+		return p.guard.Encode(nil, text)
 	}
-	return p.encode(append([]int32(nil), was.ids...), rest)
+	return p.guard.Encode(append([]int32(nil), was.ids...), rest)
 }
 
 // after is the past once an answer has been written to a prompt. Where its tokens are not its text, as when a character was cut
@@ -99,7 +77,7 @@ func (p *prompter) after(prompt past, answer string, ids []int32) past {
 	if b.String() != answer {
 		return prompt
 	}
-	return past{prompt.text + p.guard.Replace(answer), append(append([]int32(nil), prompt.ids...), ids...)}
+	return past{prompt.text + p.guard.Mark(answer), append(append([]int32(nil), prompt.ids...), ids...)}
 }
 
 // detok decodes answers. The marks around thoughts are special tokens in some vocabularies, which decoding leaves out; the

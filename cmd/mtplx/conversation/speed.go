@@ -17,7 +17,7 @@ func (c *Conversation) Speed(ctx context.Context, tokens int, speculate bool) (*
 	other.Speculate = speculate
 	a := &Answer{}
 	q := sched.Request{
-		Prompt: c.prompt.encode(nil, speedPrompt), Detok: c.prompt.detok(),
+		Prompt: c.prompt.guard.Encode(nil, speedPrompt), Detok: c.prompt.detok(),
 		Limits: commit.Limits{MaxTokens: tokens}, Reuse: sched.Reuse{Mode: bank.Off},
 	}
 	err := other.write(ctx, &q, a, func(*commit.Chunk) {})
