@@ -16,7 +16,7 @@ func (letters) Token(id int32) (string, bool) {
 	if id == 256 {
 		return "<end>", true
 	}
-	return string(rune(id)), true
+	return string(id), true
 }
 
 func (letters) Encode(dst []int32, text string, _ bool) []int32 {
