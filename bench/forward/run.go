@@ -86,8 +86,8 @@ type bench struct {
 	reads  [][]time.Duration // by index into cpu.Aheads
 }
 
-func open(o *Options, threads int) (b *bench, err error) {
-	b = &bench{Options: o, threads: threads, times: make([][]time.Duration, len(o.Rows)), reads: make([][]time.Duration, len(cpu.Aheads))}
+func open(o *Options, threads int) (_ *bench, err error) {
+	b := &bench{Options: o, threads: threads, times: make([][]time.Duration, len(o.Rows)), reads: make([][]time.Duration, len(cpu.Aheads))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
