@@ -33,7 +33,7 @@ func TestKilledPullGoesOn(t *testing.T) {
 	reached := make(chan struct{})
 	var once sync.Once
 	killed := make(chan struct{})
-	s.Fault = func(r hubtest.Request) http.HandlerFunc {
+	s.Fail(func(r hubtest.Request) http.HandlerFunc {
 		select {
 		case <-killed:
 			return nil
@@ -46,7 +46,7 @@ func TestKilledPullGoesOn(t *testing.T) {
 			once.Do(func() { close(reached) })
 			<-r.Context().Done()
 		}
-	}
+	})
 	st := NewStore(t.TempDir())
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), "HUB_TEST_PULL="+st.Root(), "HF_ENDPOINT="+s.URL, "HF_TOKEN=", "HF_HOME="+t.TempDir())

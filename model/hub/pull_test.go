@@ -232,7 +232,7 @@ func TestPullSurvivesWhatPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := hub(t)
-			s.Fault = fault
+			s.Fail(fault)
 			m, err := pull(t, client(t, s), NewStore(t.TempDir()))
 			if err != nil {
 				t.Fatal(err)
@@ -300,15 +300,15 @@ func TestPullRefusesWhatStays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := hub(t)
-			s.Fault = c.fault
+			s.Fail(c.fault)
 			if name == "another commit" || name == "another etag" {
-				f := s.Fault
-				s.Fault = func(r hubtest.Request) http.HandlerFunc {
+				f := c.fault
+				s.Fail(func(r hubtest.Request) http.HandlerFunc {
 					if strings.HasSuffix(r.Path, "model.safetensors") {
 						return f(r)
 					}
 					return nil
-				}
+				})
 			}
 			st := NewStore(t.TempDir())
 			_, err := pull(t, client(t, s), st)
@@ -320,12 +320,12 @@ func TestPullRefusesWhatStays(t *testing.T) {
 
 func TestSilentServerIsLeft(t *testing.T) {
 	s := hub(t)
-	s.Fault = func(r hubtest.Request) http.HandlerFunc {
+	s.Fail(func(r hubtest.Request) http.HandlerFunc {
 		if r.Where != hubtest.CDN || r.Nth > 1 {
 			return nil
 		}
 		return func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	}
+	})
 	c := client(t, s)
 	c.quiet = 50 * time.Millisecond
 	m, err := pull(t, c, NewStore(t.TempDir()))
@@ -360,7 +360,7 @@ func TestResumeAsksOnlyForWhatIsMissing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var once sync.Once
-	s.Fault = func(r hubtest.Request) http.HandlerFunc {
+	s.Fail(func(r hubtest.Request) http.HandlerFunc {
 		if r.Where == hubtest.CDN && r.Nth == 5 && ctx.Err() == nil {
 			return func(_ http.ResponseWriter, r *http.Request) {
 				once.Do(cancel)
@@ -368,7 +368,7 @@ func TestResumeAsksOnlyForWhatIsMissing(t *testing.T) {
 			}
 		}
 		return nil
-	}
+	})
 	st := NewStore(t.TempDir())
 	c := client(t, s)
 	_, _, err := st.Pull(ctx, c, ref, PullOptions{piece: piece})

@@ -41,12 +41,11 @@ type Request struct {
 // Server is a hub with models.
 type Server struct {
 	URL, CDN string
-	// Fault, when set, may answer a request in the hub's place: nil lets the hub answer.
-	Fault func(Request) http.HandlerFunc
 	// Token, when set, is what the hub asks for.
 	Token string
 
 	mu       sync.Mutex
+	fault    func(Request) http.HandlerFunc
 	models   map[string]map[string][]byte
 	requests []Request
 	counts   map[string]int
@@ -75,6 +74,13 @@ func (s *Server) Add(name string, files map[string][]byte) {
 	s.models[name] = maps.Clone(files)
 }
 
+// Fail lets f answer requests in the hub's place: nil from it lets the hub answer, and a nil f all of them.
+func (s *Server) Fail(f func(Request) http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
+}
+
 // Requests are those that arrived so far.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
@@ -100,9 +106,10 @@ func (s *Server) meet(where string, r *http.Request) http.HandlerFunc {
 	s.counts[where+q.Path]++
 	q.Nth = s.counts[where+q.Path]
 	s.requests = append(s.requests, q)
+	fault := s.fault
 	s.mu.Unlock()
-	if s.Fault != nil {
-		return s.Fault(q)
+	if fault != nil {
+		return fault(q)
 	}
 	return nil
 }
