@@ -58,6 +58,7 @@ type Template interface {
 // Model is a loaded model.
 type Model struct {
 	Name      string
+	Device    string   // what it runs on, for those who look; may be empty
 	Aliases   []string // further names that clients may use
 	Created   time.Time
 	Context   int // tokens of a session

@@ -87,6 +87,7 @@ func readProcess() process {
 type about struct {
 	Version  string  `json:"version"`
 	Model    string  `json:"model"`
+	Device   string  `json:"device,omitempty"`
 	Context  int     `json:"context"`
 	Head     bool    `json:"head"` // it can draft
 	Depth    int     `json:"max_depth"`
@@ -107,7 +108,7 @@ type about struct {
 func (s *Server) about() about {
 	c, m := &s.cfg, &s.cfg.Model
 	a := about{
-		Version: c.Version, Model: m.Name, Context: m.Context, Head: m.HasHead && c.Defaults.Speculate, Depth: m.Depth, Thinks: s.prompts.thoughts,
+		Version: c.Version, Model: m.Name, Device: m.Device, Context: m.Context, Head: m.HasHead && c.Defaults.Speculate, Depth: m.Depth, Thinks: s.prompts.thoughts,
 		Running: c.Running, Waiting: c.Waiting, Answer: c.MaxTokens, Uptime: c.Now().Sub(s.started).Seconds(),
 	}
 	d := &c.Defaults

@@ -248,7 +248,7 @@ func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func
 // model is what the server needs of a runtime.
 func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 	m := api.Model{
-		Name: r.Name, Aliases: c.Alias, Created: time.Now(),
+		Name: r.Name, Device: r.Device.Name(), Aliases: c.Alias, Created: time.Now(),
 		Context: r.Model.Options().Context, Depth: r.Model.Options().Depth, HasHead: r.Model.HasHead(), Vocabulary: r.Model.Vocabulary(),
 		Tokenizer: r.Tokenizer, Template: r.Template, StopTokens: r.StopTokens(), Engine: engine{r.Engine},
 		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },
