@@ -15,8 +15,10 @@ import (
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/start"
+	"mtplx/cmd/mtplx/status"
 )
 
 // cli is the command tree.
@@ -27,6 +29,7 @@ type cli struct {
 	Chat       chat.Cmd      `cmd:"" help:"Converse in the terminal."`
 	Serve      serveCmd      `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Quickstart quickstartCmd `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
+	Status     status.Cmd    `cmd:"" help:"Say whether a server runs, and what it does."`
 	Bench      benchCmd      `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd         `cmd:"" name:"qa" help:"Check that results are what they must be."`
 	Version    struct{}      `cmd:"" help:"Print the version."`
@@ -54,7 +57,6 @@ func execute(args []string, s command.Streams) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("mtplx"),
 		kong.Description("Runs language models that draft with their own multi-token-prediction heads, exactly.\n\nExample: mtplx run \"Write a Python function that checks if a number is prime.\""),
-		kong.UsageOnError(),
 		kong.Writers(s.Out, s.Err),
 		kong.Exit(func(code int) { panic(exitCode(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -65,7 +67,8 @@ func execute(args []string, s command.Streams) (code int) {
 	jsonErrors := wantsJSON(args)
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return report(s, jsonErrors, "", runtime.Fail(runtime.UsageProblem, err, "mtplx --help lists commands, mtplx COMMAND --help its flags"))
+		where, problem := mistake.Explain(err)
+		return report(s, jsonErrors, where, problem)
 	}
 	if parsed.Command() == "version" {
 		fmt.Fprintln(s.Out, "mtplx", command.Version)
