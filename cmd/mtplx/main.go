@@ -5,6 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
@@ -12,12 +19,6 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
-	"os"
-	"os/signal"
-	"strings"
-	"syscall"
-
-	"github.com/alecthomas/kong"
 )
 
 // cli is the command tree.
@@ -28,7 +29,6 @@ type cli struct {
 	Chat       chat.Cmd      `cmd:"" help:"Converse in the terminal."`
 	Serve      serveCmd      `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Quickstart quickstartCmd `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
-	Status     status.Cmd    `cmd:"" help:"Say whether a server runs, and what it does."`
 	Status     status.Cmd    `cmd:"" help:"Say whether a server runs, and what it does."`
 	Bench      benchCmd      `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd         `cmd:"" name:"qa" help:"Check that results are what they must be."`
