@@ -134,7 +134,9 @@ func (e *Engine) share(b *board) {
 }
 
 // chunk is how many prompt rows may join the streams: as many as keep the cycle, by what forwards have cost,
-// within Stretch of what it would take without them, at the depths of the cycle before.
+// within Stretch of what it would take without them, at the depths of the cycle before. Where more prompts than
+// streams share the cycle, each prompt counts for what one would beside its share of streams: otherwise the first
+// of many sessions that arrive together would hold up all others for as long as it writes.
 func (e *Engine) chunk(b *board, most int) int {
 	c := &b.planner.Costs
 	rows, deepest := len(b.plans), 0
@@ -156,8 +158,9 @@ func (e *Engine) chunk(b *board, most int) int {
 		}
 		return c.Bare.At(1) * float64(e.env.behind()) * (1 + c.Chunk.At(n)/c.Verify.At(1, 1))
 	}
+	allowed := (e.env.Stretch - 1) * quiet * max(1, float64(len(b.prompts))/float64(lanes))
 	n := most
-	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+history(n) > (e.env.Stretch-1)*quiet) {
+	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+history(n) > allowed) {
 		n = max(n*7/8, leastChunk)
 	}
 	return n

@@ -10,7 +10,8 @@
 //  2. Sessions are admitted by arrival, a step of priority counting as a head start; ready lanes are taken by
 //     the longest wait. Nobody starves.
 //  3. While prompts load, a cycle with running streams is planned to take at most Stretch times what it would
-//     take without prompt rows, by what forwards have been measured to cost, or carries the least chunk.
+//     take without prompt rows, by what forwards have been measured to cost, or carries the least chunk. Where
+//     prompts outnumber streams, what is beyond the quiet time grows in proportion.
 //  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
 //     lane; its memory is free again at the next cycle border.
 //  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,

@@ -48,7 +48,7 @@ type Env struct {
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
 	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt
-	// that joins running streams (default 1.8).
+	// that joins running streams (default 1.8); several prompts for each stream may take as much each.
 	Stretch float64
 	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
 	HeadStart time.Duration
