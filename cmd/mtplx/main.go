@@ -17,6 +17,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/mistake"
+	"mtplx/cmd/mtplx/profiles"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
@@ -31,6 +32,7 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
 	Quickstart quickstartCmd `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd    `cmd:"" help:"Say whether a server runs, and what it does."`
+	Profiles   profiles.Cmd  `cmd:"" help:"Say what each profile changes, and why."`
 	Env        env.Cmd       `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
 	Bench      benchCmd      `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd         `cmd:"" name:"qa" help:"Check that results are what they must be."`

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtplx/kernels"
@@ -15,7 +16,18 @@ type Profile struct {
 	Mode    kernels.Mode
 	// DraftHeadBits is the width the draft head is requantised to; 0 keeps the target's.
 	DraftHeadBits int
+	// Tuned is what a measurement on this machine chose besides; nil in profiles that have a name of their own.
+	Tuned *Tuned
 }
+
+// Tuned are choices that mtplx tune measured.
+type Tuned struct {
+	Depth   int // drafts a cycle, where --depth is auto; sched.Auto leaves it to cost
+	Threads int // where --threads is 0
+}
+
+// TunedName is the profile of what mtplx tune found. It is not among Profiles, since it depends on machine and model.
+const TunedName = "tuned"
 
 // Profiles are the known profiles, the default first.
 var Profiles = []Profile{
@@ -25,6 +37,18 @@ var Profiles = []Profile{
 }
 
 var aliases = map[string]string{"default": "performance-cold", "safe": "stable"}
+
+// Aliases are the other names of a profile, sorted.
+func (p *Profile) Aliases() []string {
+	var names []string
+	for alias, name := range aliases {
+		if name == p.Name {
+			names = append(names, alias)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // FindProfile looks a profile up by name or alias; "" is the default.
 func FindProfile(name string) (Profile, error) {

@@ -1,0 +1,91 @@
+package profiles
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"mtplx/cmd/mtplx/internal/emulator"
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/kernels"
+	"mtplx/sched"
+)
+
+// What is said of a profile follows from its fields: a changed field changes the description.
+func TestSettingsFollowTheProfile(t *testing.T) {
+	base := runtime.Profile{Mode: kernels.Fast, DraftHeadBits: 4}
+	tuned := base
+	tuned.Tuned = &runtime.Tuned{Depth: 2, Threads: 7}
+	byCost := base
+	byCost.Tuned = &runtime.Tuned{Depth: sched.Auto}
+	for name, c := range map[string]struct {
+		p    runtime.Profile
+		want string
+	}{
+		"base":    {base, "fast|bfloat16|4 bit"},
+		"exact":   {runtime.Profile{Mode: kernels.Exact, DraftHeadBits: 3}, "exact|float32|3 bit"},
+		"float32": {runtime.Profile{Mode: kernels.Float32}, "float32|float32|the model's own"},
+		"tuned":   {tuned, "fast|bfloat16|4 bit|2|7"},
+		"by cost": {byCost, "fast|bfloat16|4 bit|chosen cycle by cycle|all"},
+	} {
+		var values []string
+		for _, s := range settings(&c.p) {
+			values = append(values, s.Value)
+			if s.Name == "" || s.Why == "" {
+				t.Errorf("%s: %+v says not what or not why", name, s)
+			}
+		}
+		if got := strings.Join(values, "|"); got != c.want {
+			t.Errorf("%s is described as %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestListNamesEveryProfileAndOneInUse(t *testing.T) {
+	l, err := list("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Profiles) != len(runtime.Profiles) {
+		t.Fatalf("%d profiles, want %d", len(l.Profiles), len(runtime.Profiles))
+	}
+	active := 0
+	for _, p := range l.Profiles {
+		if p.Active {
+			active++
+			if p.Name != l.Active {
+				t.Errorf("%s is in use beside %s", p.Name, l.Active)
+			}
+		}
+	}
+	if active != 1 {
+		t.Errorf("%d profiles are in use, want 1", active)
+	}
+	one, err := list("safe")
+	if err != nil || len(one.Profiles) != 1 || one.Profiles[0].Name != "stable" || one.Active != l.Active {
+		t.Errorf("by alias: %+v, %v", one, err)
+	}
+}
+
+func TestNarrowTerminal(t *testing.T) {
+	l, err := list("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := emulator.New(t, 40, 60)
+	if err := l.print(term.TTY); err != nil {
+		t.Fatal(err)
+	}
+	term.See("also called safe")
+	for line := range strings.Lines(ansi.Strip(term.Written())) {
+		if w := ansi.StringWidth(strings.TrimRight(line, "\r\n")); w > 40 {
+			t.Errorf("a line takes %d cells of 40: %q", w, line)
+		}
+	}
+	var plain bytes.Buffer
+	if err := l.print(&plain); err != nil || strings.Contains(plain.String(), "\x1b") {
+		t.Errorf("into a file: %q, %v", plain.String(), err)
+	}
+}
