@@ -15,6 +15,7 @@ import (
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/profiles"
@@ -25,18 +26,20 @@ import (
 
 // cli is the command tree.
 type cli struct {
-	Start      start.Cmd     `cmd:"" help:"Begin here: three questions, and the model runs."`
-	Run        runCmd        `cmd:"" help:"Answer one prompt."`
-	Ask        ask.Cmd       `cmd:"" help:"Answer one question, for a person to read."`
-	Chat       chat.Cmd      `cmd:"" help:"Converse in the terminal."`
-	Serve      serveCmd      `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
-	Quickstart quickstartCmd `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
-	Status     status.Cmd    `cmd:"" help:"Say whether a server runs, and what it does."`
-	Profiles   profiles.Cmd  `cmd:"" help:"Say what each profile changes, and why."`
-	Env        env.Cmd       `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
-	Bench      benchCmd      `cmd:"" help:"Measure speed on prompt suites."`
-	QA         qaCmd         `cmd:"" name:"qa" help:"Check that results are what they must be."`
-	Version    struct{}      `cmd:"" help:"Print the version."`
+	Start      start.Cmd         `cmd:"" help:"Begin here: three questions, and the model runs."`
+	Run        runCmd            `cmd:"" help:"Answer one prompt."`
+	Ask        ask.Cmd           `cmd:"" help:"Answer one question, for a person to read."`
+	Chat       chat.Cmd          `cmd:"" help:"Converse in the terminal."`
+	Serve      serveCmd          `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
+	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
+	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
+	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
+	Env        env.Cmd           `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
+	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to talk to mtplx, or write it into their settings."`
+	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
+	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
+	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
+	Version    struct{}          `cmd:"" help:"Print the version."`
 }
 
 func main() {

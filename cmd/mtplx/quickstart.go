@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/connect"
 )
 
 // quickstartCmd serves as serveCmd does and says how to connect. Where mtplx serves already it says how to connect to
@@ -115,9 +116,9 @@ func reachable(address string) string {
 
 // print says how to connect. Keys are never printed: MTPLX_AUTH stands for one.
 func (c *quickstartCmd) print(w io.Writer, to *connection) error {
-	key, secret := "mtplx", "any will do, such as mtplx"
+	secret := "any will do, such as mtplx"
 	if to.Key {
-		key, secret = `"$MTPLX_AUTH"`, "one of the server's; the lines below take it from MTPLX_AUTH"
+		secret = "one of the server's; the lines below take it from MTPLX_AUTH"
 	}
 	if c.JSON {
 		e := json.NewEncoder(w)
@@ -131,14 +132,15 @@ func (c *quickstartCmd) print(w io.Writer, to *connection) error {
 			Running   bool   `json:"already_running"`
 		}{to.Base + "/v1", to.Base, to.Model, "mtplx", to.Key, to.Running})
 	}
-	auth, env := "", "MTPLX_AUTH=mtplx "
+	auth := ""
 	if to.Key {
-		auth, env = ` -H "Authorization: Bearer $MTPLX_AUTH"`, ""
+		auth = ` -H "Authorization: Bearer $MTPLX_AUTH"`
 	}
 	state := "mtplx serves"
 	if to.Running {
 		state = "mtplx runs already, and serves"
 	}
+	t := connect.Target{Base: to.Base, Key: to.Key}
 	_, err := fmt.Fprintf(w, `%[1]s %[2]s at %[3]s
 
 Addresses  %[3]s/v1 for OpenAI's dialect, %[3]s for Anthropic's
@@ -148,13 +150,14 @@ Key        %[4]s
 Try it:
   curl -s %[3]s/v1/chat/completions%[5]s -H 'Content-Type: application/json' -d '{"model":"mtplx","max_tokens":64,"messages":[{"role":"user","content":"Say hello."}]}'
 OpenAI's libraries:
-  export OPENAI_BASE_URL=%[3]s/v1 OPENAI_API_KEY=%[6]s
+  export %[6]s
 Anthropic's libraries:
-  export ANTHROPIC_BASE_URL=%[3]s ANTHROPIC_API_KEY=%[6]s
+  export %[7]s
 Claude Code:
-  ANTHROPIC_BASE_URL=%[3]s ANTHROPIC_API_KEY=%[6]s ANTHROPIC_MODEL=mtplx claude
+  %[8]s claude
 Codex:
-  %[7]scodex -c model=mtplx -c model_provider=mtplx -c 'model_providers.mtplx={name="mtplx",base_url="%[3]s/v1",env_key="MTPLX_AUTH",wire_api="responses"}'
-`, state, to.Model, to.Base, secret, auth, key, env)
+  %[9]s
+mtplx connect says more of each, and writes the settings of Claude Code and Codex.
+`, state, to.Model, to.Base, secret, auth, connect.Assignments(t.OpenAI()), connect.Assignments(t.Anthropic()), connect.Assignments(t.ClaudeCode()), t.CodexCommand())
 	return err
 }

@@ -71,6 +71,7 @@ func (s *Server) try(ctx context.Context, path, key string) (body []byte, refuse
 		return nil, true, command.Usage(fmt.Errorf("the server at %s takes an API key", s.URL), "set MTPLX_AUTH to one of its keys")
 	case res.StatusCode == http.StatusUnauthorized:
 		return nil, true, command.Usage(fmt.Errorf("the server at %s refuses the API key", s.URL), "set MTPLX_AUTH to one of its keys")
+	case res.StatusCode == http.StatusServiceUnavailable && path == "/health": // it says so, and the rest as well
 	case res.StatusCode != http.StatusOK:
 		return nil, false, s.status(path, res, body)
 	}
