@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -19,9 +20,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // needVariable turns a missing GPU from a skip into a failure, on machines that have one.
 const needVariable = "MTPLX_NEED_CUDA"
 
+// ahead varies what products ask for early, to see what it is worth.
+var ahead = flag.Int("ahead", -1, "bytes of a weight to ask for while waiting; the device's own choice when negative")
+
 func openDevice(t testing.TB) *gpu.Device {
 	t.Helper()
-	d, err := Open(0)
+	b, traits, err := open(0)
+	var d *gpu.Device
+	if err == nil {
+		if *ahead >= 0 {
+			traits.Ahead = *ahead
+		}
+		d, err = gpu.New(traits, b)
+	}
 	if err != nil {
 		if os.Getenv(needVariable) != "" {
 			t.Fatal(err)
@@ -33,7 +44,7 @@ func openDevice(t testing.TB) *gpu.Device {
 			t.Error(err)
 		}
 	})
-	return d.(*gpu.Device)
+	return d
 }
 
 // TestConformance holds the GPU to the bits of kernels/ref.

@@ -4,7 +4,9 @@ package cuda
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -41,7 +43,8 @@ func BenchmarkToken(b *testing.B) {
 		d := openDevice(b)
 		r := conform.NewRig(b, d)
 		for _, rows := range []int{1, 2, 4, 8} {
-			p, bytes, launches := n.record(r, rows)
+			ops, bytes := n.operations(r, rows)
+			p, launches := r.Record(ops...), len(ops)
 			b.Run(fmt.Sprintf("%s/rows=%d", n.name, rows), func(b *testing.B) {
 				t := best(b, r, p, max(b.N, 10))
 				b.ReportMetric(0, "ns/op")
@@ -66,7 +69,35 @@ func (n *network) weight(r *conform.Rig, place string, rows, cols int) kernels.W
 	return loaded[key]
 }
 
-func (n *network) record(r *conform.Rig, rows int) (queue.Program, int64, int) {
+// BenchmarkSmall is the time of each operation that is no product, in a program of that operation only: what the chain
+// of a token pays for it.
+func BenchmarkSmall(b *testing.B) {
+	for _, n := range []network{networks[1], networks[3]} {
+		r := conform.NewRig(b, openDevice(b))
+		for _, rows := range []int{1, 4} {
+			ops, _ := n.operations(r, rows)
+			kinds := map[string][]queue.Op{}
+			for _, op := range ops {
+				if _, product := op.(*kernels.Product); !product {
+					kinds[op.Kernel()] = append(kinds[op.Kernel()], op)
+				}
+			}
+			for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+				p := r.Record(slices.Repeat(kinds[kind], up(200, len(kinds[kind])))...)
+				b.Run(fmt.Sprintf("%s/rows=%d/%s", n.name, rows, kind), func(b *testing.B) {
+					b.ReportMetric(0, "ns/op")
+					b.ReportMetric(best(b, r, p, max(b.N, 10))*1e6/float64(len(kinds[kind])*up(200, len(kinds[kind]))), "us")
+				})
+				p.Release()
+			}
+		}
+	}
+}
+
+func up(n, by int) int { return (n + by - 1) / by }
+
+// operations are those of a whole forward, and the bytes of weights that they read.
+func (n *network) operations(r *conform.Rig, rows int) ([]queue.Op, int64) {
 	h, dd, ad := n.hidden, n.delta, n.attn
 	pages := n.context/kernels.PageTokens + 1
 	ad.Pages = pages
@@ -132,5 +163,5 @@ func (n *network) record(r *conform.Rig, rows int) (queue.Program, int64, int) {
 	ops = append(ops, &kernels.Norm{S: s, Width: h, Eps: 1e-6, Gain: gain, X: x, Acts: actsH})
 	product(n.weight(r, "head", n.vocab, h), actsH, logits, n.vocab, false)
 	ops = append(ops, &kernels.Support{S: s, Vocab: n.vocab, Stride: n.vocab, Logits: logits, Out: support})
-	return r.Record(ops...), bytes, len(ops)
+	return ops, bytes
 }

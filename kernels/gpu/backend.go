@@ -8,9 +8,13 @@ type Traits struct {
 	Units int
 	// Matrix is set when the integer matrix step is in the compiled kernels.
 	Matrix bool
+	// Ahead is how many bytes of a weight a product asks for while it waits for its input, well
+	// within the cache that the processors share; 0 where kernels do not start early.
+	Ahead int
 }
 
-// Backend is one GPU: memory and launches. It is safe for concurrent use.
+// Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a
+// kernels.Confined as well.
 type Backend interface {
 	// Alloc gives size zeroed bytes; 0 is allowed.
 	Alloc(size int, label string) (Memory, error)

@@ -143,11 +143,11 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 				},
 			},
 			dispatch{
-				kernel: "attention_merge", threads: threads,
+				kernel: "attention_merge", threads: pair,
 				args: append([]Arg{in(l.slotBuf), {}, in(gates)}, append(a.args(), Arg{shaped: func(sh Shape) words {
 					return append(words{}.slots(s).acts(a), pg.dims...).u(cut(sh)).flag(whole).u(o.Stride, o.QCol)
 				}})...),
-				grid: func(sh Shape) [3]uint32 { return here(sh, blocksGrid(d.NQ*hd, sh.Rows)) },
+				grid: func(sh Shape) [3]uint32 { return here(sh, pairGrid(d.NQ*hd, sh.Rows)) },
 			})
 	}
 	caps := []capacity{{q.rows(d.NQ * hd), "the queries"}, {gates.rows(o.Stride), "the gates"}, {a.maxRows, "the activations"}}

@@ -152,8 +152,8 @@ func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
 	return step{
 		check: func() error { return checkRows(s.Rows(), caps) },
 		dispatches: []dispatch{{
-			"delta_norm", threads, append([]Arg{in(l.slotBuf), in(x), in(z), in(gain)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return blocksGrid(k, sh.Rows) },
+			"delta_norm", pair, append([]Arg{in(l.slotBuf), in(x), in(z), in(gain)}, append(a.args(), constants(p))...),
+			func(sh Shape) [3]uint32 { return pairGrid(k, sh.Rows) },
 		}},
 	}, nil
 }

@@ -69,7 +69,7 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	if o.Map == kernels.LogitRow {
 		countAt = kernels.HeadLogits
 	}
-	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows, l.ahead(w, n))
 	name := productKernel("product_", w)
 	args := []Arg{in(l.slotBuf), codes, in(x), out(y), constants(p)}
 	small, large := 8, 16 // rows a pass
@@ -92,6 +92,15 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 		}
 	}
 	return append(ds, dispatch{smallName, threads, args, grid(false, small)}, dispatch{largeName, threads, args, grid(true, large)}), nil
+}
+
+// aheadGroups is the number of a product's threadgroups that one processor holds.
+const aheadGroups = 3
+
+// ahead is the number of blocks of a strip that its threadgroup asks for before it has any input.
+func (l *lowering) ahead(w *weight, n int) int {
+	groups := max(1, min(up(n, 16), aheadGroups*l.dev.traits.Units))
+	return min(w.blocks, l.dev.traits.Ahead/groups/(16*w.block))
 }
 
 // whole holds a weight that has a memory of its own.

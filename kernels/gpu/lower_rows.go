@@ -99,6 +99,12 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 // blocksGrid is a grid of a simdgroup for each 64 of k values of each row.
 func blocksGrid(k, rows int) [3]uint32 { return [3]uint32{u32(up(k, 64*threads/32)), u32(rows), 1} }
 
+// pair is a threadgroup of two simdgroups: small ones spread what little there is to do over the device.
+const pair = 64
+
+// pairGrid is blocksGrid for pairs.
+func pairGrid(k, rows int) [3]uint32 { return [3]uint32{u32(up(k, 64*pair/32)), u32(rows), 1} }
+
 // normRowsMost is the number of rows up to which a normalised row is shared among threadgroups.
 const normRowsMost = 16
 
@@ -181,8 +187,8 @@ func (l *lowering) swiglu(o *kernels.SwiGLU) (step, error) {
 	return step{
 		check: func() error { return checkRows(s.Rows()*times, caps) },
 		dispatches: []dispatch{{
-			"swiglu_rows", threads, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return blocksGrid(width, sh.Rows*times) },
+			"swiglu_rows", pair, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
+			func(sh Shape) [3]uint32 { return pairGrid(width, sh.Rows*times) },
 		}},
 	}, nil
 }

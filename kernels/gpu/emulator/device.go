@@ -28,7 +28,7 @@ func Open(ctx context.Context, o Options) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix}, p)
+	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Ahead: 1 << 20}, p)
 	if err != nil {
 		_ = p.Close()
 		return nil, err

@@ -42,35 +42,65 @@ struct attn_prep_args {
 template <class T, bool F32>
 GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float> qgain, gptr<const float> kgain, gptr<T> pool, gptr<float> out,
                       cref<attn_prep_args> p, tptr<float> x, uint u, uint row, uint lane) {
-  if (row >= uint(sl[SLOT_ROWS])) return;
+  const bool here = row < uint(sl[SLOT_ROWS]);
   const uint HD = p.d.HD, NQ = p.d.NQ, NKV = p.d.NKV, R = p.d.rotary;
-  const uint l = uint(sl[p.s.lane + row]), pos = row_position(sl, p.s, row);
-  gptr<const float> line = in + ulong(row) * p.stride;
-  if (u >= NQ + NKV) {
-    const uint h = u - NQ - NKV;
-    const ulong at = page_at(sl, p.s, p.d, l, pos, h) + p.d.halfelems;
-    for (uint i = lane; i < HD; i += 32u) pool_put(pool, at + value_index<F32>(pos % PAGE, i), line[p.v + h * HD + i]);
+  const bool query = u < NQ, value = u >= NQ + NKV;
+  const uint h = query ? u : value ? u - NQ - NKV : u - NQ;  // among its kind
+  uint pos = 0;
+  ulong at = 0;
+  if (here) {
+    pos = row_position(sl, p.s, row);
+    if (!query) at = page_at(sl, p.s, p.d, uint(sl[p.s.lane + row]), pos, h) + (value ? p.d.halfelems : 0u);
+  }
+  GRID_WAIT();
+  if (!here) return;
+  gptr<const float> line = in + (ulong(row) * p.stride + (query ? p.q + h * 2u * HD : value ? p.v + h * HD : p.k + h * HD));
+  if (value) {
+    for (uint i = lane; i < HD; i += 32u) pool_put(pool, at + value_index<F32>(pos % PAGE, i), line[i]);
     return;
   }
-  const bool query = u < NQ;
-  const uint from = query ? p.q + u * 2u * HD : p.k + (u - NQ) * HD;
+  for (uint from = 0; from < HD; from += 256u) {  // loads first
+    float v[8];
+    UNROLL
+    for (uint j = 0; j < 8u; j++)
+      if (from + lane + 32u * j < HD) v[j] = line[from + lane + 32u * j];
+    UNROLL
+    for (uint j = 0; j < 8u; j++)
+      if (from + lane + 32u * j < HD) x[from + lane + 32u * j] = v[j];
+  }
+  simdgroup_barrier(mem_flags::mem_threadgroup);
   float acc = 0.0f;
-  if (lane < 16u)
-    for (uint i = lane; i < HD; i += 16u) {
-      const float v = line[from + i];
+  if (lane < 16u) {
+    uint i = lane;
+    for (; i + 112u < HD; i += 128u) {
+      float v[8];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) v[j] = x[i + 16u * j];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) acc = fma(v[j], v[j], acc);
+    }
+    for (; i < HD; i += 16u) {
+      const float v = x[i];
       acc = fma(v, v, acc);
     }
+  }
   acc = tree16(acc);
   const float r = norm_factor(simd_shuffle(acc, 0), HD, p.eps);
-  for (uint i = lane; i < HD; i += 32u) {
-    const float v = line[from + i] * r;
-    x[i] = v * (query ? qgain[i] : kgain[i]);
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  UNROLL
+  for (uint j = 0; j < HEAD_MOST / 32; j++) {
+    const uint i = lane + 32u * j;
+    if (i < HD) {
+      const float v = x[i] * r;
+      x[i] = v * (query ? qgain[i] : kgain[i]);
+    }
   }
   simdgroup_barrier(mem_flags::mem_threadgroup);
   const float scale = inv_sqrt(float(HD));
-  ulong at = 0;
-  if (!query) at = page_at(sl, p.s, p.d, l, pos, u - NQ);
-  for (uint i = lane; i < HD; i += 32u) {
+  UNROLL
+  for (uint e = 0; e < HEAD_MOST / 32; e++) {
+    const uint i = lane + 32u * e;
+    if (i >= HD) continue;
     float v = x[i];
     if (i < 2u * R) {
       const uint j = i < R ? i : i - R;
@@ -88,11 +118,11 @@ GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float
   }
 }
 
-KERNEL(attn_prep_bf16, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(ushort, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
+KERNEL_SLOTS(attn_prep_bf16, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(ushort, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
   THREADGROUP(float, x, HEAD_MOST);
   attn_unit<ushort, false>(sl, in, qgain, kgain, pool, out, p, x, tg.x, tg.y, lane);
 }
-KERNEL(attn_prep_f32, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(float, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
+KERNEL_SLOTS(attn_prep_f32, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(float, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
   THREADGROUP(float, x, HEAD_MOST);
   attn_unit<float, true>(sl, in, qgain, kgain, pool, out, p, x, tg.x, tg.y, lane);
 }
@@ -115,37 +145,62 @@ GPU_FN ulong attn_part(cref<attn_args> p, uint row, uint head, uint split) { ret
 GPU_FN float4 fma4(float k, float4 q, float4 a) { return F4(fma(k, q.x, a.x), fma(k, q.y, a.y), fma(k, q.z, a.z), fma(k, q.w, a.w)); }
 GPU_FN float component(float4 v, uint i) { return i == 0u ? v.x : i == 1u ? v.y : i == 2u ? v.z : v.w; }
 
-// Two neighbours of a pool: elements at and at+step of floats, or one word of two bfloat16.
-GPU_FN void pool_pair(gptr<const uint> pool, ulong at, uint step, GPU_OUT_REF(float) a, GPU_OUT_REF(float) b) {
-  const uint v = pool[at / 2u];
-  a = as_type<float>(v << 16);
-  b = as_type<float>(v & 0xffff0000u);
+// A pool is read in 32-bit words: two neighbouring bfloat16, or one float. LOAD_WORDS of them are in flight a thread; they
+// hold LOAD_ELEMS elements.
+#define LOAD_WORDS 32u
+#define LOAD_ELEMS (F32 ? 32u : 64u)
+template <bool F32>
+GPU_FN float word_elem(uint word, uint odd) { return as_type<float>(F32 ? word : odd ? word & 0xffff0000u : word << 16); }
+
+// Where a split's two pages begin in the pool, in words, at a head's keys. The second is there when the split needs it.
+struct split_pages {
+  ulong a, b;
+};
+template <bool F32>
+GPU_FN split_pages pages_of(gptr<const int> sl, cref<slots_at> s, cref<attn_dims> d, uint l, uint from, uint n, uint kv) {
+  split_pages v;
+  v.a = page_at(sl, s, d, l, from, kv);
+  v.b = n > PAGE ? page_at(sl, s, d, l, from + PAGE, kv) : v.a;
+  if (!F32) {
+    v.a = v.a / 2u;
+    v.b = v.b / 2u;
+  }
+  return v;
 }
-GPU_FN void pool_pair(gptr<const float> pool, ulong at, uint step, GPU_OUT_REF(float) a, GPU_OUT_REF(float) b) {
-  a = pool[at];
-  b = pool[at + step];
+
+// Words of a key from dim i on: 16 words apart.
+template <bool F32>
+GPU_FN void load_key(gptr<const uint> key, GPU_ARRAY(uint, k, LOAD_WORDS), uint i, uint HD) {
+  UNROLL
+  for (uint j = 0; j < LOAD_WORDS; j++)
+    if (i + j * (LOAD_ELEMS / LOAD_WORDS) < HD) k[j] = key[(i / (LOAD_ELEMS / LOAD_WORDS) + j) * 16u];
 }
 
 // Scores of a split: item (token, quad) is a chain over dims ascending for each head.
-template <class T, bool F32>
-GPU_FN void attn_scores(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float4> q, tptr<float4> w, uint l, uint kv, uint from, uint n, uint quads, uint tid) {
+template <bool F32>
+GPU_FN void attn_scores(gptr<const uint> pool, cref<attn_args> p, tptr<float4> q, tptr<float4> w, split_pages pages, uint n, uint quads, uint tid) {
   const uint HD = p.d.HD;
   for (uint item = tid; item < SPLIT * quads; item += 256u) {
     const uint t = item % SPLIT, g = item / SPLIT;
     if (t >= n) continue;
-    const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + key_index<F32>(HD, (from + t) % PAGE, 0);
+    const uint in = key_index<F32>(HD, t % PAGE, 0);
+    gptr<const uint> key = pool + ((t < PAGE ? pages.a : pages.b) + (F32 ? in : in / 2u));
     float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (uint i = 0; i < HD; i += 32u) {  // loads first
-      float k[32];
+    uint k[LOAD_WORDS], next[LOAD_WORDS];
+    load_key<F32>(key, k, 0, HD);
+    for (uint i = 0; i < HD; i += LOAD_ELEMS) {
+      load_key<F32>(key, next, i + LOAD_ELEMS, HD);
       UNROLL
-      for (uint j = 0; j < 32u; j += 2u)
-        if (j < 16u || i + 16u < HD) pool_pair(pool, at + (i + j) * 16u, 16u, k[j], k[j + 1u]);
-      UNROLL
-      for (uint j = 0; j < 32u; j++)
-        if (j < 16u || i + 16u < HD) {
-          const float4 x = q[g * HD + i + j];
-          a = fma4(k[j], x, a);
+      for (uint j = 0; j < LOAD_ELEMS; j += 16u)  // HD has whole sixteens
+        if (i + j < HD) {
+          float4 x[16];
+          UNROLL
+          for (uint e = 0; e < 16u; e++) x[e] = q[g * HD + i + j + e];
+          UNROLL
+          for (uint e = 0; e < 16u; e++) a = fma4(word_elem<F32>(k[(j + e) / (LOAD_ELEMS / LOAD_WORDS)], e & 1u), x[e], a);
         }
+      UNROLL
+      for (uint j = 0; j < LOAD_WORDS; j++) k[j] = next[j];
     }
     w[g * SPLIT + t] = a;
   }
@@ -197,11 +252,20 @@ GPU_FN void attn_top(tptr<float4> w, tptr<float4> st, uint n, uint g, bool merge
 // One simdgroup a quad: the sum of the split's weights, eight chains over t mod 8, and its merger.
 GPU_FN void attn_sum(tptr<float4> w, tptr<float4> st, uint n, uint g, bool merge, uint lane) {
   float4 sum = F4(0.0f, 0.0f, 0.0f, 0.0f);
-  if (lane < 8u)
-    for (uint t = lane; t < n; t += 8u) {
+  if (lane < 8u) {
+    uint t = lane;
+    for (; t + 56u < n; t += 64u) {  // loads first
+      float4 v[8];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) v[j] = w[g * SPLIT + t + 8u * j];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) sum = add4(sum, v[j]);
+    }
+    for (; t < n; t += 8u) {
       const float4 v = w[g * SPLIT + t];
       sum = add4(sum, v);
     }
+  }
   sum = add4(sum, shuffle4(sum, 1));
   sum = add4(sum, shuffle4(sum, 2));
   sum = add4(sum, shuffle4(sum, 4));
@@ -214,30 +278,51 @@ GPU_FN void attn_sum(tptr<float4> w, tptr<float4> st, uint n, uint g, bool merge
   }
 }
 
-// O of a split, merged into what the splits before left in o: item (dim, quad) is a chain over tokens ascending.
-template <class T, bool F32>
-GPU_FN void attn_values(gptr<const int> sl, gptr<const T> pool, cref<attn_args> p, tptr<float4> w, tptr<float4> o, tptr<float4> st, uint l, uint kv, uint from, uint n,
+// Words of a dim's values from token t of a page on: 16 words apart.
+template <bool F32>
+GPU_FN void load_value(gptr<const uint> pool, split_pages pages, GPU_ARRAY(uint, v, LOAD_WORDS), uint half, uint i, uint t, uint n) {
+  const uint in = value_index<F32>(t % PAGE, i);
+  gptr<const uint> value = pool + ((t < PAGE ? pages.a : pages.b) + half + (F32 ? in : in / 2u));
+  UNROLL
+  for (uint j = 0; j < LOAD_WORDS; j++) {
+    v[j] = 0;
+    if (t + j * (LOAD_ELEMS / LOAD_WORDS) < n) v[j] = value[j * 16u];
+  }
+}
+
+// O of a split, merged into what the splits before left in o: item (dim, quad) is a chain over tokens ascending. v: what
+// the first item begins with.
+template <bool F32>
+GPU_FN void attn_values(gptr<const uint> pool, cref<attn_args> p, tptr<float4> w, tptr<float4> o, tptr<float4> st, split_pages pages, GPU_ARRAY(uint, v, LOAD_WORDS), uint n,
                         uint quads, bool merge, uint tid) {
-  const uint HD = p.d.HD;
+  const uint HD = p.d.HD, half = F32 ? p.d.halfelems : p.d.halfelems / 2u;
   for (uint item = tid; item < HD * quads; item += 256u) {
     const uint i = item % HD, g = item / HD;
+    if (item != tid) load_value<F32>(pool, pages, v, half, i, 0, n);
     float4 a = F4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (uint t = 0; t < n; t += 32u) {  // a page has whole thirty-twos of tokens
-      const ulong at = page_at(sl, p.s, p.d, l, from + t, kv) + p.d.halfelems + value_index<F32>((from + t) % PAGE, i);
-      const uint here = n - t < 32u ? n - t : 32u;
-      float v[32];
+    for (uint t = 0; t < n; t += LOAD_ELEMS) {  // a page has whole loads of tokens
+      const uint here = n - t < LOAD_ELEMS ? n - t : LOAD_ELEMS;
+      uint next[LOAD_WORDS];
+      if (t + LOAD_ELEMS < n) load_value<F32>(pool, pages, next, half, i, t + LOAD_ELEMS, n);
       UNROLL
-      for (uint j = 0; j < 32u; j += 2u) {
-        v[j] = 0.0f;
-        v[j + 1u] = 0.0f;
-        if (j < here) pool_pair(pool, at + j * 16u, 16u, v[j], v[j + 1u]);
+      for (uint j = 0; j < LOAD_ELEMS; j += 16u) {
+        if (j + 16u <= here) {
+          float4 x[16];
+          UNROLL
+          for (uint e = 0; e < 16u; e++) x[e] = w[g * SPLIT + t + j + e];
+          UNROLL
+          for (uint e = 0; e < 16u; e++) a = fma4(word_elem<F32>(v[(j + e) / (LOAD_ELEMS / LOAD_WORDS)], e & 1u), x[e], a);
+        } else {
+          UNROLL
+          for (uint e = 0; e < 16u; e++)
+            if (j + e < here) {
+              const float4 x = w[g * SPLIT + t + j + e];
+              a = fma4(word_elem<F32>(v[(j + e) / (LOAD_ELEMS / LOAD_WORDS)], e & 1u), x, a);
+            }
+        }
       }
       UNROLL
-      for (uint j = 0; j < 32u; j++)
-        if (j < here) {
-          const float4 x = w[g * SPLIT + t + j];
-          a = fma4(v[j], x, a);
-        }
+      for (uint j = 0; j < LOAD_WORDS; j++) v[j] = next[j];
     }
     if (merge) {
       const float4 e = st[g * ST_SIZE + ST_OLD], e2 = st[g * ST_SIZE + ST_NEW], old = o[g * HD + i];
@@ -248,15 +333,29 @@ GPU_FN void attn_values(gptr<const int> sl, gptr<const T> pool, cref<attn_args> 
   }
 }
 
-template <class T, bool F32>
-GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const T> pool, gptr<float> scratch, cref<attn_args> p, tptr<float4> q, tptr<float4> o,
+template <bool F32>
+GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const uint> pool, gptr<float> scratch, cref<attn_args> p, tptr<float4> q, tptr<float4> o,
                        tptr<float4> w, tptr<float4> st, uint x, uint row, uint split, uint tid, uint lane, uint sg) {
-  if (row >= uint(sl[SLOT_ROWS])) return;
-  const uint l = uint(sl[p.s.lane + row]), end = row_position(sl, p.s, row) + 1u;
   const uint group = p.d.NQ / p.d.NKV, kv = x / p.blocks, head0 = x % p.blocks * p.heads, HD = p.d.HD;
   const uint heads = group - head0 < p.heads ? group - head0 : p.heads, quads = (heads + 3u) / 4u, qh = kv * group + head0;
-  const uint last = (end - 1u) / SPLIT;
-  if (split > last) return;
+  const uint half = F32 ? p.d.halfelems : p.d.halfelems / 2u;
+  uint l = 0, end = 0;
+  if (row < uint(sl[SLOT_ROWS])) {
+    l = uint(sl[p.s.lane + row]);
+    end = row_position(sl, p.s, row) + 1u;
+  }
+  const bool here = split * SPLIT < end;
+  const uint last = here ? (end - 1u) / SPLIT : 0u;
+  split_pages pages;
+  pages.a = 0;
+  pages.b = 0;
+  if (here) {
+    const uint n = end - split * SPLIT < SPLIT ? end - split * SPLIT : SPLIT;
+    pages = pages_of<F32>(sl, p.s, p.d, l, split * SPLIT, n, kv);
+    if (tid < (n > PAGE ? 4u : 2u)) bring(pool + ((tid < 2u ? pages.a : pages.b) + (tid & 1u) * half), half * 4u);
+  }
+  GRID_WAIT();
+  if (!here) return;
   for (uint item = tid; item < quads * HD; item += 256u) {  // the last quad repeats its last head
     const uint g = item / HD * 4u, i = item % HD, most = heads - 1u;
     gptr<const float> from = query + ((ulong(row) * p.d.NQ + qh) * HD + i);
@@ -267,18 +366,21 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const T
   const uint upto = p.whole ? last : split;
   for (uint s = split; s <= upto; s++) {
     const uint from = s * SPLIT, n = end - from < SPLIT ? end - from : SPLIT;
-    attn_scores<T, F32>(sl, pool, p, q, w, l, kv, from, n, quads, tid);
+    if (s > split) pages = pages_of<F32>(sl, p.s, p.d, l, from, n, kv);
+    attn_scores<F32>(pool, p, q, w, pages, n, quads, tid);
+    uint v[LOAD_WORDS];
+    if (tid < HD * quads) load_value<F32>(pool, pages, v, half, tid % HD, 0, n);
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (sg < quads) attn_top(w, st, n, sg, s > split, lane);
     threadgroup_barrier(mem_flags::mem_threadgroup);
     for (uint item = tid; item < SPLIT * quads; item += 256u)
       if (item % SPLIT < n) {
-        const float4 v = w[item], m = st[item / SPLIT * ST_SIZE + ST_M];
-        w[item] = exp4(v, m);
+        const float4 score = w[item], m = st[item / SPLIT * ST_SIZE + ST_M];
+        w[item] = exp4(score, m);
       }
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (sg < quads) attn_sum(w, st, n, sg, s > split, lane);
-    attn_values<T, F32>(sl, pool, p, w, o, st, l, kv, from, n, quads, s > split, tid);
+    attn_values<F32>(pool, p, w, o, st, pages, v, n, quads, s > split, tid);
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
   for (uint item = tid; item < heads * HD; item += 256u) {
@@ -294,16 +396,16 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const T
   }
 }
 
-#define ATTENTION(name, T_, F32)                                                                                                          \
-  KERNEL(name, IN(int, sl), IN(float, query), IN(T_, pool), INOUT(float, scratch), ARG(attn_args, p)) {                                   \
+#define ATTENTION(name, F32)                                                                                                              \
+  KERNEL_SLOTS(name, IN(int, sl), IN(float, query), IN(uint, pool), INOUT(float, scratch), ARG(attn_args, p)) {                           \
     THREADGROUP(float4, q, Q_MOST);                                                                                                       \
     THREADGROUP(float4, o, Q_MOST);                                                                                                       \
     THREADGROUP(float4, w, W_MOST);                                                                                                       \
     THREADGROUP(float4, st, 4 * 5);                                                                                                       \
-    attn_block<T_, F32>(sl, query, pool, scratch, p, q, o, w, st, tg.x, tg.y, tg.z, tid.x, lane, sg);                                     \
+    attn_block<F32>(sl, query, pool, scratch, p, q, o, w, st, tg.x, tg.y, tg.z, tid.x, lane, sg);                                         \
   }
-ATTENTION(attention_bf16, uint, false)
-ATTENTION(attention_f32, float, true)
+ATTENTION(attention_bf16, false)
+ATTENTION(attention_f32, true)
 
 struct attn_merge_args {
   slots_at s;
@@ -312,44 +414,64 @@ struct attn_merge_args {
   uint splits, whole, stride, qcol;
 };
 
-GPU_FN float merged(gptr<const float> scratch, gptr<const float> gates, cref<attn_merge_args> p, uint row, uint splits, uint k) {
-  const uint HD = p.d.HD, NQ = p.d.NQ;
-  if (k >= NQ * HD) return 0.0f;
-  const uint head = k / HD, i = k % HD, step = HD + 2u;
-  const ulong at = (ulong(row) * NQ + head) * p.splits * step;
-  float m = scratch[at], l = scratch[at + 1u], o = scratch[at + 2u + i];
-  for (uint s = 1; s < splits; s += 4u) {  // loads first
-    float ms[4], ls[4], os[4];
-    UNROLL
-    for (uint j = 0; j < 4u; j++)
-      if (s + j < splits) {
-        const ulong from = at + ulong(s + j) * step;
-        ms[j] = scratch[from];
-        ls[j] = scratch[from + 1u];
-        os[j] = scratch[from + 2u + i];
-      }
-    UNROLL
-    for (uint j = 0; j < 4u; j++)
-      if (s + j < splits) {
-        const float big = max_bits(m, ms[j]);
-        const float e = exp_bits(m - big), e2 = exp_bits(ms[j] - big);
-        const float a = l * e, b = ls[j] * e2;
-        l = a + b;
-        const float oe = o * e;
-        o = fma(os[j], e2, oe);
-        m = big;
-      }
-  }
-  const float inv = 1.0f / l;
-  const float y = o * inv;
-  return y * sigmoid_bits(gates[ulong(row) * p.stride + p.qcol + head * 2u * HD + HD + i]);
+// What merging the splits of one head carries: the greatest score, the sum, and the factors of a step.
+struct attn_carry {
+  float m, l, old, more;
+};
+GPU_FN attn_carry carried(attn_carry c, float m, float l) {
+  attn_carry r;
+  r.m = max_bits(c.m, m);
+  r.old = exp_bits(c.m - r.m);
+  r.more = exp_bits(m - r.m);
+  const float a = c.l * r.old, b = l * r.more;
+  r.l = a + b;
+  return r;
 }
 
-KERNEL(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates), ACTS_OUT, ARG(attn_merge_args, p)) {
-  const uint row = tg.y, b = tg.x * 8u + sg, K = p.d.NQ * p.d.HD;
-  if (row >= uint(sl[SLOT_ROWS]) || b * 64u >= K) return;
-  const uint splits = p.whole ? 1u : row_position(sl, p.s, row) / SPLIT + 1u;
-  const uint k = 64u * b + lane;
-  const float y0 = merged(scratch, gates, p, row, splits, k), y1 = merged(scratch, gates, p, row, splits, k + 32u);
+// A simdgroup has a block of 64, whose lanes' two dims are of one head, or are merged with factors of their own.
+KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates), ACTS_OUT, ARG(attn_merge_args, p)) {  // 64 threads
+  const uint row = tg.y, b = tg.x * 2u + sg, HD = p.d.HD, K = p.d.NQ * HD, k0 = 64u * b + lane, k1 = k0 + 32u;
+  const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < K;
+  const uint splits = here && !p.whole ? row_position(sl, p.s, row) / SPLIT + 1u : 1u;
+  GRID_WAIT();
+  if (!here) return;
+  const bool two = k1 < K;
+  const uint h0 = (k0 < K ? k0 : K - 1u) / HD, h1 = (two ? k1 : K - 1u) / HD, i0 = k0 % HD, i1 = k1 % HD, step = HD + 2u;
+  gptr<const float> from0 = scratch + (ulong(row) * p.d.NQ + h0) * p.splits * step, from1 = scratch + (ulong(row) * p.d.NQ + h1) * p.splits * step;
+  gptr<const float> gate = gates + (ulong(row) * p.stride + p.qcol + HD);
+  const float z0 = gate[h0 * 2u * HD + i0], z1 = gate[h1 * 2u * HD + i1];
+  attn_carry c0, c1;
+  c0.m = from0[0];
+  c0.l = from0[1];
+  c1.m = from1[0];
+  c1.l = from1[1];
+  float o0 = from0[2u + i0], o1 = from1[2u + i1];
+  for (uint s = 1; s < splits; s += 4u) {  // loads first
+    float m0[4], l0[4], v0[4], m1[4], l1[4], v1[4];
+    UNROLL
+    for (uint j = 0; j < 4u; j++)
+      if (s + j < splits) {
+        const uint at = (s + j) * step;
+        m0[j] = from0[at];
+        l0[j] = from0[at + 1u];
+        v0[j] = from0[at + 2u + i0];
+        m1[j] = from1[at];
+        l1[j] = from1[at + 1u];
+        v1[j] = from1[at + 2u + i1];
+      }
+    UNROLL
+    for (uint j = 0; j < 4u; j++)
+      if (s + j < splits) {
+        c0 = carried(c0, m0[j], l0[j]);
+        c1 = h1 == h0 ? c0 : carried(c1, m1[j], l1[j]);
+        const float oe0 = o0 * c0.old, oe1 = o1 * c1.old;
+        o0 = fma(v0[j], c0.more, oe0);
+        o1 = fma(v1[j], c1.more, oe1);
+      }
+  }
+  const float inv0 = 1.0f / c0.l, inv1 = 1.0f / c1.l;
+  o0 = o0 * inv0;
+  o1 = o1 * inv1;
+  const float y0 = k0 < K ? o0 * sigmoid_bits(z0) : 0.0f, y1 = two ? o1 * sigmoid_bits(z1) : 0.0f;
   put_block(ACTS, p.a, row, b, y0, y1, lane);
 }

@@ -19,72 +19,105 @@ GPU_FN float past_value(gptr<const float> tapes, ulong tapein, uint conv, uint b
   return base == 0u ? 0.0f : tapes[tapein + ulong(fold + j) * conv + ch];
 }
 
+// What the slots say of a lane, read before the grid's wait.
+struct lane_slots {
+  uint first, count, base, certain, fold;
+  ulong tapein, tapeout;
+};
+
+GPU_FN lane_slots lane_of(gptr<const int> sl, cref<slots_at> s, cref<delta_dims> d, uint l) {
+  lane_slots v;
+  v.first = uint(sl[s.first + l]);
+  v.count = uint(sl[s.count + l]);
+  v.base = uint(sl[s.base + l]);
+  v.certain = uint(sl[s.certain + l]);
+  v.fold = v.base == 0u ? 0u : uint(sl[s.fold + l]);
+  v.tapein = ulong(uint(sl[s.tapein + l])) * d.tapestep + d.tapeat;
+  v.tapeout = ulong(uint(sl[s.tapeout + l])) * d.tapestep + d.tapeat;
+  return v;
+}
+
 // Unit u of a row: query heads, key heads, blocks of 128 value channels, the gates. z = 1: what a lane's tape keeps of
 // the three rows before its new ones.
-KERNEL(delta_prep, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(float, dtbias), FIXED(float, expa), INOUT(float, out), INOUT(float, gates), INOUT(float, tapes), ARG(delta_prep_args, p)) {  // 128 threads
+KERNEL_SLOTS(delta_prep, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(float, dtbias), FIXED(float, expa), INOUT(float, out), INOUT(float, gates), INOUT(float, tapes), ARG(delta_prep_args, p)) {  // 128 threads
   THREADGROUP(float, v, 512);
-  THREADGROUP(float, one, 2);
   const uint conv = p.d.conv, HK = p.d.HK, DK = p.d.DK, HV = p.d.HV;
-  const uint l = tg.z == 0u ? (tg.y < uint(sl[SLOT_ROWS]) ? uint(sl[p.s.lane + tg.y]) : 0xffffffffu) : tg.y;
-  if (l >= uint(sl[SLOT_LANES])) return;
-  const uint first = uint(sl[p.s.first + l]), count = uint(sl[p.s.count + l]), base = uint(sl[p.s.base + l]);
-  const uint certain = uint(sl[p.s.certain + l]), fold = base == 0u ? 0u : uint(sl[p.s.fold + l]);
-  const ulong tapein = ulong(uint(sl[p.s.tapein + l])) * p.d.tapestep + p.d.tapeat;
-  const ulong tapeout = ulong(uint(sl[p.s.tapeout + l])) * p.d.tapestep + p.d.tapeat;
+  const uint row = tg.y, u = tg.x, vfirst = 2u * HK;
+  const uint l = tg.z == 0u ? (row < uint(sl[SLOT_ROWS]) ? uint(sl[p.s.lane + row]) : 0xffffffffu) : tg.y;
+  const bool known = l < uint(sl[SLOT_LANES]);
+  const lane_slots t = lane_of(sl, p.s, p.d, known ? l : 0u);
+  const uint i = row - t.first;  // wraps for a row that is not the lane's
+  const uint ch0 = u < vfirst ? u * DK : 2u * HK * DK + (u - vfirst) * 128u;
+  const uint end = u < vfirst ? ch0 + DK : conv;
+  const uint width = end - ch0 < 128u || u < vfirst ? end - ch0 : 128u;
+  const bool channels = tg.z == 0u && u < vfirst + p.vblocks;
+  float tap[TAPS];
+  UNROLL
+  for (uint j = 0; j < TAPS; j++) {
+    tap[j] = 0.0f;
+    if (channels && tid.x < width) tap[j] = taps[(ch0 + tid.x) * TAPS + j];
+  }
+  GRID_WAIT();
+  if (!known) return;
   if (tg.z == 1u) {
-    for (uint j = certain; j < TAPS - 1u; j++)
-      for (uint ch = tg.x * 128u + tid.x; ch < conv; ch += ntg.x * 128u) tapes[tapeout + ulong(j - certain) * conv + ch] = past_value(tapes, tapein, conv, base, fold, j, ch);
+    for (uint j = t.certain; j < TAPS - 1u; j++)
+      for (uint ch = tg.x * 128u + tid.x; ch < conv; ch += ntg.x * 128u) tapes[t.tapeout + ulong(j - t.certain) * conv + ch] = past_value(tapes, t.tapein, conv, t.base, t.fold, j, ch);
     return;
   }
-  const uint row = tg.y, i = row - first;
-  if (i >= count) return;
-  const uint u = tg.x, vfirst = 2u * HK;
+  if (i >= t.count) return;
   if (u == vfirst + p.vblocks) {  // the gates
     for (uint h = tid.x; h < HV; h += 128u) {
+      const float b = in[ulong(row) * p.stride + p.b + h];
       const float x = in[ulong(row) * p.stride + p.a + h] + dtbias[h];
       const float rate = expa[h] * softplus_bits(x);
       const float g = exp_bits(-rate);
       gates[ulong(row) * 2u * HV + h] = g;
-      gates[ulong(row) * 2u * HV + HV + h] = sigmoid_bits(in[ulong(row) * p.stride + p.b + h]);
-      if (i >= certain) tapes[tapeout + p.d.tapeg + (i - certain) * HV + h] = g;
+      gates[ulong(row) * 2u * HV + HV + h] = sigmoid_bits(b);
+      if (i >= t.certain) tapes[t.tapeout + p.d.tapeg + (i - t.certain) * HV + h] = g;
     }
     return;
   }
-  const uint ch0 = u < vfirst ? u * DK : 2u * HK * DK + (u - vfirst) * 128u;
-  const uint end = u < vfirst ? ch0 + DK : conv;
-  const uint width = end - ch0 < 128u || u < vfirst ? end - ch0 : 128u;
   for (uint c = tid.x; c < width; c += 128u) {
     const uint ch = ch0 + c;
-    float acc = 0.0f;
+    float x[TAPS];
+    UNROLL
     for (uint j = 0; j < TAPS; j++) {
       const uint at = i + j;  // among the lane's three old rows and its new ones
-      const float x = at < TAPS - 1u ? past_value(tapes, tapein, conv, base, fold, at, ch) : in[ulong(first + at - (TAPS - 1u)) * p.stride + p.qkv + ch];
-      acc = fma(taps[ch * TAPS + j], x, acc);
+      x[j] = at < TAPS - 1u ? past_value(tapes, t.tapein, conv, t.base, t.fold, at, ch) : float(in[ulong(t.first + at - (TAPS - 1u)) * p.stride + p.qkv + ch]);
+      if (c != tid.x) tap[j] = taps[ch * TAPS + j];
     }
+    float acc = 0.0f;
+    UNROLL
+    for (uint j = 0; j < TAPS; j++) acc = fma(tap[j], x[j], acc);
     const float y = silu_bits(acc);
     if (u < vfirst) v[c] = y; else out[ulong(row) * conv + ch] = y;
     const uint raw = i + TAPS - 1u;
-    if (raw >= certain) tapes[tapeout + ulong(raw - certain) * conv + ch] = in[ulong(row) * p.stride + p.qkv + ch];
+    if (raw >= t.certain) tapes[t.tapeout + ulong(raw - t.certain) * conv + ch] = x[TAPS - 1u];
   }
   if (u >= vfirst) return;
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  if (sg == 0u) {
-    float acc = 0.0f;
-    if (lane < 16u)
-      for (uint c = lane; c < DK; c += 16u) {
-        const float x = v[c];
-        acc = fma(x, x, acc);
-      }
-    acc = tree16(acc);
-    if (lane == 0u) one[0] = acc;
+  float acc = 0.0f;  // every simdgroup for itself
+  if (lane < 16u) {
+    uint c = lane;
+    for (; c + 112u < DK; c += 128u) {  // loads first
+      float x[8];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) x[j] = v[c + 16u * j];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) acc = fma(x[j], x[j], acc);
+    }
+    for (; c < DK; c += 16u) {
+      const float x = v[c];
+      acc = fma(x, x, acc);
+    }
   }
-  threadgroup_barrier(mem_flags::mem_threadgroup);
-  float f = inv_sqrt(one[0] + 1e-6f);
+  acc = tree16(acc);
+  float f = inv_sqrt(simd_shuffle(acc, 0) + 1e-6f);
   if (u < HK) f = f * inv_sqrt(float(DK));
   for (uint c = tid.x; c < DK; c += 128u) {
     const float y = v[c] * f;
     out[ulong(row) * conv + ch0 + c] = y;
-    if (u >= HK && i >= certain) tapes[tapeout + p.d.tapek + (i - certain) * HK * DK + (u - HK) * DK + c] = y;
+    if (u >= HK && i >= t.certain) tapes[t.tapeout + p.d.tapek + (i - t.certain) * HK * DK + (u - HK) * DK + c] = y;
   }
 }
 
@@ -93,81 +126,143 @@ struct delta_args {
   delta_dims d;
 };
 
+// Key and query rows in threadgroup memory: row r at (r mod 2) * KEY_STEP + r/2, so that a lane reads four of its own at
+// once; the two halves begin in different banks.
+#define KEY_STEP(R) ((R) + 4)
+#define KEY_QUADS(R) ((R) / 2 + 2)
+
+template <uint R>
+GPU_FN void key_put(tptr<float4> k4, GPU_ARRAY(float, v, (R + 15) / 16), uint lane) {
+  tptr<float> k = (tptr<float>)k4;
+  UNROLL
+  for (uint j = 0; j < (R + 15u) / 16u; j++) {
+    const uint r = lane + 32u * j;
+    k[(r & 1u) * KEY_STEP(R) + (r >> 1)] = v[j];
+  }
+}
+template <uint R>
+GPU_FN void key_load(gptr<const float> from, GPU_ARRAY(float, v, (R + 15) / 16), uint DK, uint lane) {
+  UNROLL
+  for (uint j = 0; j < (R + 15u) / 16u; j++)
+    v[j] = lane + 32u * j < DK ? float(from[lane + 32u * j]) : 0.0f;
+}
+
+// S = fma(k, d, g*S) over a lane's rows.
+template <uint R, bool FULL>
+GPU_FN void delta_step(GPU_ARRAY(float, S, R), tptr<float4> k, float d, float g, uint e, uint DK) {
+  UNROLL
+  for (uint i = 0; i < R; i += 4u)
+    if (FULL || 2u * i + e < DK) {
+      const float4 kv = k[e * (KEY_STEP(R) / 4u) + i / 4u];
+      const float s0 = g * S[i], s1 = g * S[i + 1u], s2 = g * S[i + 2u], s3 = g * S[i + 3u];
+      S[i] = fma(kv.x, d, s0);
+      if (FULL || 2u * i + 2u + e < DK) S[i + 1u] = fma(kv.y, d, s1);
+      if (FULL || 2u * i + 4u + e < DK) S[i + 2u] = fma(kv.z, d, s2);
+      if (FULL || 2u * i + 6u + e < DK) S[i + 3u] = fma(kv.w, d, s3);
+    }
+}
+
+// A chain over a lane's rows: sum of S times a row in threadgroup memory.
+template <uint R, bool FULL>
+GPU_FN float delta_dot(GPU_ARRAY(float, S, R), tptr<float4> k, uint e, uint DK) {
+  float u = 0.0f;
+  UNROLL
+  for (uint i = 0; i < R; i += 4u)
+    if (FULL || 2u * i + e < DK) {
+      const float4 kv = k[e * (KEY_STEP(R) / 4u) + i / 4u];
+      u = fma(S[i], kv.x, u);
+      if (FULL || 2u * i + 2u + e < DK) u = fma(S[i + 1u], kv.y, u);
+      if (FULL || 2u * i + 4u + e < DK) u = fma(S[i + 2u], kv.z, u);
+      if (FULL || 2u * i + 6u + e < DK) u = fma(S[i + 3u], kv.w, u);
+    }
+  return u + simd_shuffle_xor(u, 16);
+}
+
 // A simdgroup has 16 columns of a head's state: lane c + 16e owns rows e, e+2, .. of column c, which are the even and
-// the odd chain of the contract. R registers a lane; FULL when DK is 2R.
+// the odd chain of the contract. R registers a lane; FULL when DK is 2R. A row's inputs are loaded while the row before
+// is worked on.
 template <uint R, bool FULL>
 GPU_FN void delta_lane(gptr<const int> sl, gptr<const float> in, gptr<const float> gates, gptr<float> out, gptr<float> states, gptr<float> tapes, cref<delta_args> p,
-                       tptr<float> k, tptr<float> q, uint strip, uint h, uint l, uint lane) {
-  if (l >= uint(sl[SLOT_LANES])) return;
-  const uint c = lane & 15u, e = lane >> 4, DK = p.d.DK, col = strip * 16u + c;
-  const uint hk = h / (p.d.HV / p.d.HK), wide = p.d.strips * 16u;
-  const uint first = uint(sl[p.s.first + l]), count = uint(sl[p.s.count + l]), base = uint(sl[p.s.base + l]);
-  const uint certain = uint(sl[p.s.certain + l]), fold = base == 0u ? 0u : uint(sl[p.s.fold + l]);
-  const ulong state = ulong(uint(sl[p.s.state + l])) * p.d.statestep + p.d.stateat + ulong(h * p.d.strips + strip) * DK * 16u + c;
-  const ulong tapein = ulong(uint(sl[p.s.tapein + l])) * p.d.tapestep + p.d.tapeat;
-  const ulong tapeout = ulong(uint(sl[p.s.tapeout + l])) * p.d.tapestep + p.d.tapeat;
+                       tptr<float4> k, tptr<float4> q, uint strip, uint h, uint l, uint lane) {
+  const bool here = l < uint(sl[SLOT_LANES]);
+  const uint c = lane & 15u, e = lane >> 4, DK = p.d.DK, DV = p.d.DV, HV = p.d.HV, HK = p.d.HK, col = strip * 16u + c;
+  const uint hk = h / (HV / HK), wide = p.d.strips * 16u;
+  const lane_slots t = lane_of(sl, p.s, p.d, here ? l : 0u);
+  const ulong block = ulong(uint(sl[p.s.state + (here ? l : 0u)])) * p.d.statestep + p.d.stateat + ulong(h * p.d.strips + strip) * DK * 16u, state = block + c;
+  if (here && lane == 0u && t.base != 0u) bring(states + block, DK * 64u);
+  GRID_WAIT();
+  if (!here) return;
+  gptr<const float> oldkey = tapes + (t.tapein + p.d.tapek + hk * DK), oldd = tapes + (t.tapein + p.d.taped + h * wide + col), oldg = tapes + (t.tapein + p.d.tapeg + h);
+  gptr<const float> line = in + ulong(t.first) * p.d.conv, gate = gates + (ulong(t.first) * 2u * HV + h);
+  float nextk[(R + 15) / 16], nextq[(R + 15) / 16], nextd = 0.0f, nextg = 0.0f, nextv = 0.0f, nextbeta = 0.0f;
+  if (t.fold != 0u) {
+    key_load<R>(oldkey, nextk, DK, lane);
+    nextd = oldd[0];
+    nextg = oldg[0];
+  }
   float S[R];
   UNROLL
   for (uint i = 0; i < R; i++) {
     S[i] = 0.0f;
-    if (base != 0u && (FULL || 2u * i + e < DK)) S[i] = states[state + (2u * i + e) * 16u];
+    if (t.base != 0u && (FULL || 2u * i + e < DK)) S[i] = states[state + (2u * i + e) * 16u];
   }
-  for (uint n = 0; n < fold; n++) {
+  for (uint n = 0; n < t.fold; n++) {
+    key_put<R>(k, nextk, lane);
+    const float d = nextd, g = nextg;
+    if (n + 1u < t.fold) {
+      key_load<R>(oldkey + (n + 1u) * HK * DK, nextk, DK, lane);
+      nextd = oldd[(n + 1u) * HV * wide];
+      nextg = oldg[(n + 1u) * HV];
+    }
     simdgroup_barrier(mem_flags::mem_threadgroup);
-    for (uint r = lane; r < DK; r += 32u) k[r] = tapes[tapein + p.d.tapek + (n * p.d.HK + hk) * DK + r];
+    delta_step<R, FULL>(S, k, d, g, e, DK);
     simdgroup_barrier(mem_flags::mem_threadgroup);
-    const float d = tapes[tapein + p.d.taped + (n * p.d.HV + h) * wide + col], g = tapes[tapein + p.d.tapeg + n * p.d.HV + h];
-    UNROLL
-    for (uint i = 0; i < R; i++)
-      if (FULL || 2u * i + e < DK) {
-        const float gs = g * S[i];
-        S[i] = fma(k[2u * i + e], d, gs);
-      }
   }
-  for (uint n = 0; n <= count; n++) {
-    if (n == certain && col < p.d.DV) {
+  for (uint n = 0; n <= t.count; n++) {
+    if (n == 0u && t.count != 0u) {
+      key_load<R>(line + hk * DK, nextq, DK, lane);
+      key_load<R>(line + (HK + hk) * DK, nextk, DK, lane);
+      if (col < DV) nextv = line[2u * HK * DK + h * DV + col];
+      nextg = gate[0];
+      nextbeta = gate[HV];
+    }
+    if (n == t.certain && col < DV) {
       UNROLL
       for (uint i = 0; i < R; i++)
         if (FULL || 2u * i + e < DK) states[state + (2u * i + e) * 16u] = S[i];
     }
-    if (n == count) break;
-    const ulong row = first + n;
-    simdgroup_barrier(mem_flags::mem_threadgroup);
-    for (uint r = lane; r < DK; r += 32u) {
-      q[r] = in[row * p.d.conv + hk * DK + r];
-      k[r] = in[row * p.d.conv + (p.d.HK + hk) * DK + r];
+    if (n == t.count) break;
+    const ulong row = t.first + n;
+    key_put<R>(q, nextq, lane);
+    key_put<R>(k, nextk, lane);
+    const float g = nextg, beta = nextbeta, v = nextv;
+    if (n + 1u < t.count) {
+      gptr<const float> next = line + ulong(n + 1u) * p.d.conv;
+      key_load<R>(next + hk * DK, nextq, DK, lane);
+      key_load<R>(next + (HK + hk) * DK, nextk, DK, lane);
+      if (col < DV) nextv = next[2u * HK * DK + h * DV + col];
+      nextg = gate[(n + 1u) * 2u * HV];
+      nextbeta = gate[(n + 1u) * 2u * HV + HV];
     }
     simdgroup_barrier(mem_flags::mem_threadgroup);
-    const float g = gates[row * 2u * p.d.HV + h], beta = gates[row * 2u * p.d.HV + p.d.HV + h];
-    const float v = col < p.d.DV ? float(in[row * p.d.conv + 2u * p.d.HK * DK + h * p.d.DV + col]) : 0.0f;
-    float u = 0.0f;
-    UNROLL
-    for (uint i = 0; i < R; i++)
-      if (FULL || 2u * i + e < DK) u = fma(S[i], k[2u * i + e], u);
-    u = u + simd_shuffle_xor(u, 16);
+    const float u = delta_dot<R, FULL>(S, k, e, DK);
     const float gu = g * u;
     const float diff = v - gu;
     const float d = beta * diff;
-    float o = 0.0f;
-    UNROLL
-    for (uint i = 0; i < R; i++)
-      if (FULL || 2u * i + e < DK) {
-        const float gs = g * S[i];
-        S[i] = fma(k[2u * i + e], d, gs);
-        o = fma(S[i], q[2u * i + e], o);
-      }
-    o = o + simd_shuffle_xor(o, 16);
-    if (e == 0u && col < p.d.DV) {
-      out[row * (p.d.HV * p.d.DV) + h * p.d.DV + col] = o;
-      if (n >= certain) tapes[tapeout + p.d.taped + ((n - certain) * p.d.HV + h) * wide + col] = d;
+    delta_step<R, FULL>(S, k, d, g, e, DK);
+    const float o = delta_dot<R, FULL>(S, q, e, DK);
+    simdgroup_barrier(mem_flags::mem_threadgroup);
+    if (e == 0u && col < DV) {
+      out[row * (HV * DV) + h * DV + col] = o;
+      if (n >= t.certain) tapes[t.tapeout + p.d.taped + ((n - t.certain) * HV + h) * wide + col] = d;
     }
   }
 }
 
 #define DELTA(name, R, FULL)                                                                                                                                     \
-  KERNEL(name, IN(int, sl), IN(float, in), IN(float, gates), INOUT(float, out), INOUT(float, states), INOUT(float, tapes), ARG(delta_args, p)) { /* 32 threads */ \
-    THREADGROUP(float, k, 2 * R);                                                                                                                                \
-    THREADGROUP(float, q, 2 * R);                                                                                                                                \
+  KERNEL_SLOTS(name, IN(int, sl), IN(float, in), IN(float, gates), INOUT(float, out), INOUT(float, states), INOUT(float, tapes), ARG(delta_args, p)) { /* 32 threads */ \
+    THREADGROUP(float4, k, KEY_QUADS(R));                                                                                                                        \
+    THREADGROUP(float4, q, KEY_QUADS(R));                                                                                                                        \
     delta_lane<R, FULL>(sl, in, gates, out, states, tapes, p, k, q, tg.x, tg.y, tg.z, lane);                                                                     \
   }
 DELTA(delta_32, 16, false)
@@ -181,44 +276,56 @@ struct delta_norm_args {
   float eps;
 };
 
-#define HEADS_MOST 256
-
-GPU_FN float gated(gptr<const float> o, gptr<const float> z, gptr<const float> gain, tptr<float> r, uint h0, uint DV, uint k, uint K) {
-  if (k >= K) return 0.0f;
-  float y = o[k] * r[k / DV - h0];
-  y = y * gain[k % DV];
-  return y * silu_bits(z[k]);
+// The factor of one head's norm, by a simdgroup.
+GPU_FN float head_factor(gptr<const float> x, uint DV, float eps, uint lane) {
+  float acc = 0.0f;
+  if (lane < 16u) {
+    uint i = lane;
+    for (; i + 112u < DV; i += 128u) {  // loads first
+      float v[8];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) v[j] = x[i + 16u * j];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) acc = fma(v[j], v[j], acc);
+    }
+    for (; i < DV; i += 16u) {
+      const float v = x[i];
+      acc = fma(v, v, acc);
+    }
+  }
+  acc = tree16(acc);
+  return norm_factor(simd_shuffle(acc, 0), DV, eps);
 }
 
-KERNEL(delta_norm, IN(int, sl), IN(float, o), IN(float, z), FIXED(float, gain), ACTS_OUT, ARG(delta_norm_args, p)) {
-  THREADGROUP(float, r, HEADS_MOST);
-  const uint row = tg.y, K = p.HV * p.DV;
-  if (row >= uint(sl[SLOT_ROWS])) return;
-  gptr<const float> x = o + ulong(row) * K;
-  const uint end = (tg.x * 512u + 512u < K ? tg.x * 512u + 512u : K) - 1u, h0 = tg.x * 512u / p.DV;
-  for (uint h = h0 + sg; h <= end / p.DV; h += 8u) {  // heads of the threadgroup's blocks
-    float acc = 0.0f;
-    if (lane < 16u) {
-      uint i = lane;
-      for (; i + 112u < p.DV; i += 128u) {
-        float v[8];
-        UNROLL
-        for (uint j = 0; j < 8u; j++) v[j] = x[h * p.DV + i + 16u * j];
-        UNROLL
-        for (uint j = 0; j < 8u; j++) acc = fma(v[j], v[j], acc);
-      }
-      for (; i < p.DV; i += 16u) {
-        const float v = x[h * p.DV + i];
-        acc = fma(v, v, acc);
-      }
-    }
-    acc = tree16(acc);
-    if (lane == 0u) r[h - h0] = norm_factor(acc, p.DV, p.eps);
+// A simdgroup has a block of 64, and norms the heads that it needs itself: one where heads are whole blocks.
+KERNEL_SLOTS(delta_norm, IN(int, sl), IN(float, o), IN(float, z), FIXED(float, gain), ACTS_OUT, ARG(delta_norm_args, p)) {  // 64 threads
+  const uint row = tg.y, K = p.HV * p.DV, b = tg.x * 2u + sg, k0 = 64u * b + lane, k1 = k0 + 32u;
+  const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < K;
+  const float g0 = gain[k0 % p.DV], g1 = gain[k1 % p.DV];
+  GRID_WAIT();
+  if (!here) return;
+  gptr<const float> x = o + ulong(row) * K, zr = z + (ulong(row) * p.zstride + p.zcol);
+  float z0 = 0.0f, z1 = 0.0f, y0 = 0.0f, y1 = 0.0f;
+  if (k0 < K) {
+    z0 = zr[k0];
+    y0 = x[k0];
   }
-  threadgroup_barrier(mem_flags::mem_threadgroup);
-  gptr<const float> zr = z + (ulong(row) * p.zstride + p.zcol);
-  const uint b = tg.x * 8u + sg, k = 64u * b + lane;
-  if (b * 64u >= K) return;
-  const float y0 = gated(x, zr, gain, r, h0, p.DV, k, K), y1 = gated(x, zr, gain, r, h0, p.DV, k + 32u, K);
+  if (k1 < K) {
+    z1 = zr[k1];
+    y1 = x[k1];
+  }
+  const uint last = (64u * b + 63u < K ? 64u * b + 63u : K - 1u) / p.DV, h0 = 64u * b / p.DV;
+  float r0 = 0.0f, r1 = 0.0f;
+  for (uint h = h0; h <= last; h++) {
+    const float f = head_factor(x + h * p.DV, p.DV, p.eps, lane);
+    if (k0 / p.DV == h) r0 = f;
+    if (k1 / p.DV == h) r1 = f;
+  }
+  y0 = y0 * r0;
+  y0 = y0 * g0;
+  y1 = y1 * r1;
+  y1 = y1 * g1;
+  y0 = k0 < K ? y0 * silu_bits(z0) : 0.0f;
+  y1 = k1 < K ? y1 * silu_bits(z1) : 0.0f;
   put_block(ACTS, p.a, row, b, y0, y1, lane);
 }

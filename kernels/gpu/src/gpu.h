@@ -56,6 +56,7 @@ template <class T> using tptr = threadgroup T*;
 template <class T> using cref = constant T&;
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define GPU_OUT_REF(T) thread T&
+#define GPU_ARRAY(T, n, N) thread T (&n)[N]  // a thread's own array, filled by a function
 #ifdef GPU_LINT
 #define U4(...) (uint4{__VA_ARGS__})
 #define I4(...) (int4{__VA_ARGS__})
@@ -71,6 +72,7 @@ template <class T> using cref = constant T&;
 #endif
 #define KERNEL_EARLY KERNEL
 #define KERNEL_EARLY_LARGE KERNEL
+#define KERNEL_SLOTS KERNEL
 #define GRID_WAIT()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_FIXED_(i, T, n) device const T *n [[buffer(i)]]
@@ -97,6 +99,7 @@ template <class T> using tptr = T*;
 template <class T> using cref = const T&;
 #define UNROLL _Pragma("unroll")
 #define GPU_OUT_REF(T) T&
+#define GPU_ARRAY(T, n, N) T (&n)[N]
 #define U4(...) make_uint4(__VA_ARGS__)
 #define I4(...) make_int4(__VA_ARGS__)
 #define F2(...) make_float2(__VA_ARGS__)
@@ -124,8 +127,9 @@ template <class T> using cref = const T&;
 #define GPU_IDS uint3 tid, uint3 tg, uint3 ntid, uint3 ntg, uint lane, uint sg
 // A kernel may start while the one before it in a graph still runs (sm_90 and up): it lets its own follower start at once
 // and waits for its predecessor's end and writes before it touches memory. Every thread must wait, since the follower's
-// wait reaches back no further than this kernel's. KERNEL waits first of all; a KERNEL_EARLY may read what no kernel
-// writes, weights, before its own GRID_WAIT.
+// wait reaches back no further than this kernel's. KERNEL waits first of all; a KERNEL_EARLY or KERNEL_SLOTS may read what
+// no kernel writes, weights and slots (which are uploaded before a program's first kernel), before its own GRID_WAIT. It
+// may also ask for anything to be brought into the cache that all processors share, where later writes still reach it.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define GRID_RELEASE() asm volatile("griddepcontrol.launch_dependents;" ::: "memory")
 #define GRID_WAIT() asm volatile("griddepcontrol.wait;" ::: "memory")
@@ -135,6 +139,7 @@ template <class T> using cref = const T&;
 #endif
 #define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
 #define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
+#define KERNEL_SLOTS(name, ...) GPU_ENTRY(name, , GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_LARGE(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 2), GRID_RELEASE();, __VA_ARGS__)
 #define GPU_ENTRY(name, bounds, begin, ...)                                                                   \
   static __device__ __forceinline__ void name##_body(GPU_EACH(GPU_BODY, __VA_ARGS__), GPU_IDS);       \
@@ -151,6 +156,7 @@ template <class T> using cref = const T&;
 template <class T> using cref = const T&;
 #define UNROLL
 #define GPU_OUT_REF(T) T&
+#define GPU_ARRAY(T, n, N) T (&n)[N]
 #define U4(...) uint4(__VA_ARGS__)
 #define I4(...) int4(__VA_ARGS__)
 #define F2(...) float2(__VA_ARGS__)
@@ -158,6 +164,7 @@ template <class T> using cref = const T&;
 #define F4(...) float4(__VA_ARGS__)
 #define KERNEL_EARLY KERNEL
 #define KERNEL_EARLY_LARGE KERNEL
+#define KERNEL_SLOTS KERNEL
 #define GRID_WAIT()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)
 #define GPU_DECL_IN_(i, T, n) emu::ptr<const T, emu::DEVICE> n
@@ -216,6 +223,7 @@ GPU_FN float max32(float x) {
 // simdgroup. Lane l holds, with r = l/4 and t = l%4: of A the bytes at row r, columns 4t.. (a.x), row r+8, columns 4t..
 // (a.y), row r, columns 16+4t.. (a.z), row r+8, columns 16+4t.. (a.w); of B column r, rows 4t.. (b0) and 16+4t.. (b1);
 // of C (r, 2t), (r, 2t+1), (r+8, 2t), (r+8, 2t+1). Sums are integers, so the order inside the unit cannot show.
+// bring: a hint that `bytes`, a multiple of 16 on a border of 16, will be read soon; one thread gives it for all.
 #if defined(__METAL_VERSION__) || defined(GPU_LINT) || defined(GPU_EMU)
 GPU_FN int byte_s(int v, uint i) { return (v << (24 - 8 * i)) >> 24; }
 GPU_FN int byte_u(uint v, uint i) { return int((v >> (8 * i)) & 255u); }
@@ -224,6 +232,7 @@ GPU_FN int dot4(uint a, int b, int acc) {
   return acc;
 }
 GPU_FN uint4 load_stream(gptr<const uint4> p, ulong i) { return p[i]; }
+template <class P> GPU_FN void bring(P p, uint bytes) {}  // P: a pointer to device memory
 #endif
 #if defined(__METAL_VERSION__) || defined(GPU_LINT)
 #define GPU_MATRIX 0  // products use dot4 there

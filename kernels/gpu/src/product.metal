@@ -12,6 +12,7 @@
 
 struct product_args {
   uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;
+  uint ahead;  // blocks of its strip that a threadgroup asks for at once
 };
 
 // A simdgroup's blocks of two chunks are in flight while an earlier chunk is added up: FETCH_W loads codes and tails into
@@ -61,7 +62,7 @@ GPU_FN uint least(uint a, uint b) { return a < b ? a : b; }
 template <uint BITS, uint P, uint SUB, uint T, bool MATRIX>
 GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int2> part2, tptr<float2> tails,
                           tptr<float2> sb, ulong at, uint wide, uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows,
-                          uint xrow, uint yrow, uint strip, uint tid, uint lane, uint sg) {
+                          uint xrow, uint yrow, uint strip, uint ahead, uint tid, uint lane, uint sg) {
   constexpr uint GC = 16 / T;                  // groups a chunk
   constexpr uint U = GC / (8 * SUB);           // blocks a simdgroup and chunk
   constexpr uint CODES = BITS == 4 ? 32 : 64;  // 16-byte units
@@ -85,15 +86,16 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
     for (uint i = 0; i < T * P; i++) xq[u][i] = U4(0, 0, 0, 0);
   FETCH_W(0, 0u)
   FETCH_W(1, 1u)
+  if (tid == 0u && ahead > 16u * U) bring(w + (at + ulong(16u * U) * block), (least(ahead, blocks) - 16u * U) * block * 16u);
+  const uint count = countat != 0xffffffffu ? uint(sl[countat]) : xrow + 1u;
   GRID_WAIT();
-  uint n = 1;
-  if (countat != 0xffffffffu) {
-    const uint count = uint(sl[countat]);
-    if (xrow >= count) return;
-    n = least(count - xrow, 8u * T);
-  }
+  if (xrow >= count) return;
+  const uint n = least(count - xrow, 8u * T);
+  const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
+  const bool mine = g < n && strip * 16u + o < N;
   FETCH_X(0u)
-  float f = 0.0f;
+  float f = 0.0f, old = 0.0f;
+  if (add && mine) old = y[to];
   for (uint two = 0; two < chunks; two += 2u) {
     UNROLL
     for (uint s = 0; s < 2u; s++) {
@@ -211,9 +213,8 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
       }
     }
   }
-  if (g < n && strip * 16u + o < N) {
-    const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
-    if (add) f = y[to] + f;
+  if (mine) {
+    if (add) f = old + f;
     y[to] = f;
   }
 }
@@ -225,7 +226,7 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
     THREADGROUP(float2, tails, 2 * 16 / T * 16);                                                                                \
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
     product_strip<BITS, P, SUB, T, MATRIX>(sl, p.countat, w, x, y, part, tails, sb, ulong(tg.x) * p.blocks * p.block, p.wide, p.blocks, \
-                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, tid.x, lane, sg); \
+                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, tg.y == 0u ? p.ahead : 0u, tid.x, lane, sg); \
   }
 
 struct expert_args {
@@ -254,7 +255,7 @@ struct expert_args {
     EXPERT_BEGIN                                                                                                                 \
     const uint wide = table[e * 4u + 2u], block = p.block + (wide ? 4u * SUB : 0u);                                              \
     product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at + ulong(tg.x) * p.blocks * block, wide, p.blocks, p.groups, block, p.N, p.col, \
-                                           p.stride, 0u, p.maxrows, xrow, v, tg.x, tid.x, lane, sg);                             \
+                                           p.stride, 0u, p.maxrows, xrow, v, tg.x, 0u, tid.x, lane, sg);                             \
   }
 
 #if GPU_MATRIX

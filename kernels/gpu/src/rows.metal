@@ -1,10 +1,21 @@
 // rows.metal: operations on rows: lookup, normalisation, quantising, gated units. A row has one threadgroup of 256, or
 // several that take its blocks of 64 in turn; each of those sums the squares of the whole row for itself. Threadgroups
-// of rows past the count return at once.
+// of rows past the count return at once. What slots and gains say is read before the grid's wait.
 
 #define NORM_CHUNK 6144  // 24 values a thread
 
+GPU_FN void load16(tptr<float> x, GPU_ARRAY(float, v, 16), uint at) {
+  UNROLL
+  for (uint j = 0; j < 16u; j++) v[j] = x[at + 16u * j];
+}
+GPU_FN float squares16(GPU_ARRAY(float, v, 16), float acc) {
+  UNROLL
+  for (uint j = 0; j < 16u; j++) acc = fma(v[j], v[j], acc);
+  return acc;
+}
+
 // SumSquares of n values: 16 chains over i mod 16, ascending, then Tree16; the same in every thread. Barriers inside.
+// What is left in chunk is the row, where it has at most NORM_CHUNK values.
 GPU_FN float sum_squares(gptr<const float> x, uint n, tptr<float> chunk, tptr<float> one, uint tid, uint sg) {
   float acc = 0.0f;
   for (uint at = 0; at < n; at += NORM_CHUNK) {
@@ -13,34 +24,35 @@ GPU_FN float sum_squares(gptr<const float> x, uint n, tptr<float> chunk, tptr<fl
     UNROLL
     for (uint j = 0; j < NORM_CHUNK / 256; j++)
       if (tid + 256u * j < m) in[j] = x[at + tid + 256u * j];
+    if (at != 0u) threadgroup_barrier(mem_flags::mem_threadgroup);
     UNROLL
     for (uint j = 0; j < NORM_CHUNK / 256; j++)
       if (tid + 256u * j < m) chunk[tid + 256u * j] = in[j];
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (tid < 16u) {
-      uint i = tid;
-      for (; i + 240u < m; i += 256u) {  // loads first, so that only the fma are a chain
-        float v[16];
-        UNROLL
-        for (uint j = 0; j < 16u; j++) v[j] = chunk[i + 16u * j];
-        UNROLL
-        for (uint j = 0; j < 16u; j++) acc = fma(v[j], v[j], acc);
+      const uint whole = m / 256u;  // of 16 values a thread; the next are loaded while these are added
+      float v[16], u[16];
+      if (whole != 0u) load16(chunk, v, tid);
+      uint i = 0;
+      for (; i + 2u <= whole; i += 2u) {
+        load16(chunk, u, (i + 1u) * 256u + tid);
+        acc = squares16(v, acc);
+        if (i + 2u < whole) load16(chunk, v, (i + 2u) * 256u + tid);
+        acc = squares16(u, acc);
       }
-      for (; i < m; i += 16u) {
+      if (i < whole) acc = squares16(v, acc);
+      for (uint i = whole * 256u + tid; i < m; i += 16u) {
         const float v = chunk[i];
         acc = fma(v, v, acc);
       }
     }
-    threadgroup_barrier(mem_flags::mem_threadgroup);
   }
   if (sg == 0u) {
     acc = tree16(acc);
     if (tid == 0u) one[0] = acc;
   }
   threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);
-  const float sum = one[0];
-  threadgroup_barrier(mem_flags::mem_threadgroup);
-  return sum;
+  return one[0];
 }
 
 GPU_FN float norm_factor(float sum, uint n, float eps) {
@@ -55,25 +67,37 @@ struct norm_args {
   float eps;
 };
 
-KERNEL(norm_rows, IN(int, sl), IN(float, x), FIXED(float, gain), INOUT(float, y), ACTS_OUT, ARG(norm_args, p)) {
+KERNEL_SLOTS(norm_rows, IN(int, sl), IN(float, x), FIXED(float, gain), INOUT(float, y), ACTS_OUT, ARG(norm_args, p)) {
   THREADGROUP(float, chunk, NORM_CHUNK);
   THREADGROUP(float, one, 1);
-  const uint i = tg.y;
-  if (i >= map_count(sl, p.xmap)) return;
-  const ulong from = ulong(map_row(sl, p.s, p.xmap, i)) * p.width;
+  const uint i = tg.y, count = map_count(sl, p.xmap), b0 = tg.x * 8u + sg;
+  const bool here = i < count;
+  const ulong from = here ? ulong(map_row(sl, p.s, p.xmap, i)) * p.width : 0;
+  const ulong to = here && p.hasy ? ulong(map_row(sl, p.s, p.ymap, i)) * p.width : 0;
+  float g0 = 0.0f, g1 = 0.0f;
+  if (64u * b0 + lane < p.width) g0 = gain[64u * b0 + lane];
+  if (64u * b0 + lane + 32u < p.width) g1 = gain[64u * b0 + lane + 32u];
+  GRID_WAIT();
+  if (!here) return;
   const float r = norm_factor(sum_squares(x + from, p.width, chunk, one, tid.x, sg), p.width, p.eps);
-  const ulong to = p.hasy ? ulong(map_row(sl, p.s, p.ymap, i)) * p.width : 0;
-  for (uint b = tg.x * 8u + sg; b * 64u < p.width; b += ntg.x * 8u) {
+  const bool kept = p.width <= NORM_CHUNK;
+  for (uint b = b0; b * 64u < p.width; b += ntg.x * 8u) {
     const uint k0 = 64u * b + lane, k1 = k0 + 32u;
+    if (b != b0) {
+      g0 = k0 < p.width ? float(gain[k0]) : 0.0f;
+      g1 = k1 < p.width ? float(gain[k1]) : 0.0f;
+    }
     float y0 = 0.0f, y1 = 0.0f;
     if (k0 < p.width) {
-      y0 = x[from + k0] * r;
-      y0 = y0 * gain[k0];
+      const float v = kept ? float(chunk[k0]) : float(x[from + k0]);
+      y0 = v * r;
+      y0 = y0 * g0;
       if (p.hasy) y[to + k0] = y0;
     }
     if (k1 < p.width) {
-      y1 = x[from + k1] * r;
-      y1 = y1 * gain[k1];
+      const float v = kept ? float(chunk[k1]) : float(x[from + k1]);
+      y1 = v * r;
+      y1 = y1 * g1;
       if (p.hasy) y[to + k1] = y1;
     }
     if (p.a.forms) put_block(ACTS, p.a, i, b, y0, y1, lane);
@@ -86,10 +110,12 @@ struct quantize_args {
   uint xmap;
 };
 
-KERNEL(quantize_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(quantize_args, p)) {
+KERNEL_SLOTS(quantize_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(quantize_args, p)) {
   const uint i = tg.y, b = tg.x * 8u + sg;
-  if (i >= map_count(sl, p.xmap) || b * 64u >= p.a.K) return;
-  const ulong from = ulong(map_row(sl, p.s, p.xmap, i)) * p.a.K;
+  const bool here = i < map_count(sl, p.xmap) && b * 64u < p.a.K;
+  const ulong from = here ? ulong(map_row(sl, p.s, p.xmap, i)) * p.a.K : 0;
+  GRID_WAIT();
+  if (!here) return;
   const uint k = 64u * b + lane;
   float y0 = 0.0f, y1 = 0.0f;
   if (k < p.a.K) y0 = x[from + k];
@@ -110,13 +136,16 @@ GPU_FN float head_value(gptr<const float> emb, gptr<const float> hid, gptr<const
   return v * (k < w ? ge[k] : gh[k - w]);
 }
 
-KERNEL(head_input, IN(int, sl), IN(float, emb), IN(float, pool), FIXED(float, embgain), FIXED(float, hidgain), ACTS_OUT, ARG(head_args, p)) {
+KERNEL_SLOTS(head_input, IN(int, sl), IN(float, emb), IN(float, pool), FIXED(float, embgain), FIXED(float, hidgain), ACTS_OUT, ARG(head_args, p)) {
   THREADGROUP(float, chunk, NORM_CHUNK);
   THREADGROUP(float, one, 1);
   const uint i = tg.y, w = p.width;
-  if (i >= uint(sl[SLOT_ROWS])) return;
+  const bool here = i < uint(sl[SLOT_ROWS]);
+  const uint hidden = here ? uint(sl[p.s.in + i]) : 0u;
+  GRID_WAIT();
+  if (!here) return;
   gptr<const float> e = emb + ulong(i) * w;
-  gptr<const float> h = pool + ulong(uint(sl[p.s.in + i])) * w;
+  gptr<const float> h = pool + ulong(hidden) * w;
   const float re = norm_factor(sum_squares(e, w, chunk, one, tid.x, sg), w, p.eps);
   const float rh = norm_factor(sum_squares(h, w, chunk, one, tid.x, sg), w, p.eps);
   for (uint b = tg.x * 8u + sg; b * 64u < 2u * w; b += ntg.x * 8u) {
@@ -133,14 +162,23 @@ struct swiglu_args {
   uint width, times;
 };
 
-KERNEL(swiglu_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(swiglu_args, p)) {
-  const uint v = tg.y, b = tg.x * 8u + sg;
-  if (v >= uint(sl[SLOT_ROWS]) * p.times || b * 64u >= p.width) return;
+KERNEL_SLOTS(swiglu_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(swiglu_args, p)) {  // 64 threads
+  const uint v = tg.y, b = tg.x * 2u + sg;
+  const bool here = v < uint(sl[SLOT_ROWS]) * p.times && b * 64u < p.width;
+  GRID_WAIT();
+  if (!here) return;
   gptr<const float> row = x + ulong(v) * (2u * p.width);
   const uint k = 64u * b + lane;
-  float y0 = 0.0f, y1 = 0.0f;
-  if (k < p.width) y0 = silu_bits(row[k]) * row[p.width + k];
-  if (k + 32u < p.width) y1 = silu_bits(row[k + 32u]) * row[p.width + k + 32u];
+  float a0 = 0.0f, a1 = 0.0f, u0 = 0.0f, u1 = 0.0f;
+  if (k < p.width) {
+    a0 = row[k];
+    u0 = row[p.width + k];
+  }
+  if (k + 32u < p.width) {
+    a1 = row[k + 32u];
+    u1 = row[p.width + k + 32u];
+  }
+  float y0 = silu_bits(a0) * u0, y1 = silu_bits(a1) * u1;
   put_block(ACTS, p.a, v, b, y0, y1, lane);
 }
 
