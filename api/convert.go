@@ -65,11 +65,17 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 	}
 	// What the server chose for itself must fit the model too.
 	q.Depth = min(q.Depth, m.Depth)
-	q.Limits = commit.Limits{MaxTokens: r.MaxTokens, Stops: r.Stops}
+	q.Limits = commit.Limits{MaxTokens: r.MaxTokens, MinTokens: r.MinTokens, Stops: r.Stops}
 	if !r.IgnoreEOS {
 		q.Limits.StopTokens = append(append([]int32(nil), m.StopTokens...), r.StopTokens...)
 	} else {
 		q.Limits.StopTokens = r.StopTokens
+	}
+	if r.MaxTokens > 0 && r.MinTokens > r.MaxTokens {
+		return q, request.Errorf("min_tokens", "min_tokens is %d and the most tokens of the answer are %d; give no more than those", r.MinTokens, r.MaxTokens)
+	}
+	if r.MinTokens > 0 {
+		q.Shape.Ends, q.Shape.Least = q.Limits.StopTokens, r.MinTokens
 	}
 	for _, limit := range []int{d.MaxTokens, s.cfg.MaxTokens} {
 		if limit > 0 && (q.Limits.MaxTokens == 0 || limit == s.cfg.MaxTokens && q.Limits.MaxTokens > limit) {

@@ -126,6 +126,26 @@ func TestFormatsBecomeConstraints(t *testing.T) {
 			}
 		}
 	}
+	// Where tools may be called beside a format, the answer is in the format or calls them.
+	for extra, first := range map[string]string{
+		tool + `"auto"`: "<[", tool + `"none"`: "[", tool + `"required"`: "<", `"tools":[` + weatherTool + `]`: "<[",
+	} {
+		r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,`+extra+`,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"array"}}}}`)
+		mask, begins := make([]uint64, (r.engine.tok.Size()+63)/64), ""
+		r.engine.last().Constraint.Mask(mask)
+		for id := range int32(r.engine.tok.Size()) {
+			if mask[id/64]>>(id%64)&1 == 1 {
+				begins += string(rune(id))
+			}
+		}
+		if begins != first {
+			t.Errorf("%s beside a format: answers begin with one of %q, want %q", extra, begins, first)
+		}
+	}
+	const broken = `"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"$ref":"#/x"}}}}}]`
+	if _, body := r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,`+broken+`,"response_format":{"type":"json_object"}}`); gjson.Get(body, "error.param").String() != "tools" {
+		t.Errorf("a tool that no answer can be held to, beside a format: %s", body)
+	}
 	// Thoughts that the prompt has opened are free until they end.
 	r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,"enable_thinking":true,"response_format":{"type":"json_object"}}`)
 	got := r.engine.last().Constraint

@@ -62,19 +62,14 @@ func (v vocabulary) Marker(text string) (int32, bool) {
 }
 
 // constraint makes what holds one answer to a request's format or to a call of its tools; nil where the
-// answer is free. A format holds the whole answer, so that no tool is called beside it. Thoughts that the
-// prompt has opened are free until they end.
+// answer is free. A format holds the whole answer; where tools may be called, the answer is either in the format
+// or calls of them. Thoughts that the prompt has opened are free until they end.
 func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint, error) {
 	spec := constrain.Spec{ToolFormat: g.format, Parallel: r.Parallel && r.ToolMode != request.ToolsNamed}
 	field := r.Format.Field
 	switch {
 	case r.ToolMode == request.ToolsRequired || r.ToolMode == request.ToolsNamed:
 		field, spec.Form = "tool_choice", constrain.ToolCall
-		for _, t := range r.Tools {
-			if r.ToolMode == request.ToolsRequired || t.Name == r.ToolName {
-				spec.Tools = append(spec.Tools, constrain.Tool{Name: t.Name, Parameters: []byte(t.Parameters)})
-			}
-		}
 	case r.Format.Kind == request.JSONObject:
 		spec.Form = constrain.JSONObject
 	case r.Format.Kind == request.JSONSchema:
@@ -86,8 +81,15 @@ func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint,
 	default:
 		return nil, nil
 	}
-	if r.IgnoreEOS {
-		return nil, request.Errorf("ignore_eos", "ignore_eos cannot be used with %s: an answer in a form ends where the form does", field)
+	for name, set := range map[string]bool{"ignore_eos": r.IgnoreEOS, "min_tokens": r.MinTokens > 0} {
+		if set {
+			return nil, request.Errorf(name, "%s cannot be used with %s: an answer in a form ends where the form does", name, field)
+		}
+	}
+	for _, t := range r.Tools {
+		if r.ToolMode == request.ToolsAuto || r.ToolMode == request.ToolsRequired || r.ToolMode == request.ToolsNamed && t.Name == r.ToolName {
+			spec.Tools = append(spec.Tools, constrain.Tool{Name: t.Name, Parameters: []byte(t.Parameters)})
+		}
 	}
 	compiler, err := g.compiler()
 	if err != nil {
@@ -99,6 +101,9 @@ func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint,
 	grammar, err := compiler.Compile(&spec)
 	if err != nil {
 		if bad, ok := errors.AsType[*constrain.Error](err); ok {
+			if spec.Form != constrain.ToolCall && strings.HasPrefix(bad.Path, "Tools") {
+				field = "tools"
+			}
 			return nil, request.Errorf(field, "%s: %v", field, bad)
 		}
 		return nil, err

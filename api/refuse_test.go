@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,7 +92,9 @@ func TestRefusals(t *testing.T) {
 		{"/v1/responses", `{"input":"hi","top_logprobs":2}`, 400, "top_logprobs", "/v1/chat/completions"},
 		{"/v1/responses", `{"input":"hi","include":["reasoning.encrypted_content","message.output_text.logprobs"]}`, 400, "include", "/v1/chat/completions"},
 		{"/v1/responses/input_tokens", `{"model":"x","input":"hi"}`, 404, "model", "tiny, mtplx"},
-		{"/v1/chat/completions", `{` + user + `,"min_tokens":5}`, 400, "min_tokens", "ignore_eos"},
+		{"/v1/chat/completions", `{` + user + `,"min_tokens":-1}`, 400, "min_tokens", "from 0"},
+		{"/v1/chat/completions", `{` + user + `,"min_tokens":9,"max_tokens":5}`, 400, "min_tokens", "no more than those"},
+		{"/v1/chat/completions", `{` + user + `,"min_tokens":9,"response_format":{"type":"json_object"}}`, 400, "min_tokens", "ends where the form does"},
 		{"/v1/chat/completions", `{` + user + `,"grammar":"root ::= x"}`, 400, "grammar", "json_schema"},
 		{"/v1/chat/completions", `{` + user + `,"prompt_logprobs":1}`, 400, "prompt_logprobs", "not prompts"},
 		{"/v1/responses", `{"input":3}`, 400, "input", "a list"},
@@ -151,17 +154,21 @@ func TestParametersReachTheEngine(t *testing.T) {
 		return fmt.Sprintf("%v %v seed=%d depth=%d spec=%v shape=%v max=%d stops=%q ids=%v", q.Target, q.Rule, q.Seed, q.Depth, q.Speculate, q.Shape, q.Limits.MaxTokens, q.Limits.Stops, q.Limits.StopTokens)
 	}
 	ask(`,"seed":7`)
-	if got, want := show(), `{0.6 0.95 0 20} coupled seed=7 depth=3 spec=true shape={0 0 0 []} max=500 stops=[] ids=[257]`; got != want {
+	if got, want := show(), `{0.6 0.95 0 20} coupled seed=7 depth=3 spec=true shape={0 0 0 [] [] 0} max=500 stops=[] ids=[257]`; got != want {
 		t.Errorf("defaults:\n%s\nwant\n%s", got, want)
 	}
 	ask(`,"seed":-1,"temperature":0,"top_p":0.5,"top_k":-1,"min_p":0.1,"frequency_penalty":0.5,"presence_penalty":-1,"repetition_penalty":1.1,` +
 		`"logit_bias":{"65":-100},"max_tokens":3,"stop":["a","b"],"stop_token_ids":[5],"depth":0,"unknown_field":{"x":1},"user":null`)
-	if got, want := show(), `{0 0.5 0.1 0} coupled seed=18446744073709551615 depth=0 spec=false shape={1.1 0.5 -1 [{65 -100}]} max=3 stops=["a" "b"] ids=[257 5]`; got != want {
+	if got, want := show(), `{0 0.5 0.1 0} coupled seed=18446744073709551615 depth=0 spec=false shape={1.1 0.5 -1 [{65 -100}] [] 0} max=3 stops=["a" "b"] ids=[257 5]`; got != want {
 		t.Errorf("everything:\n%s\nwant\n%s", got, want)
 	}
 	ask(`,"max_completion_tokens":9999,"ignore_eos":true,"depth":5`)
 	if q := r.engine.last(); q.Limits.MaxTokens != 500 || len(q.Limits.StopTokens) != 0 || q.Depth != 5 || q.Rule.String() != "ratio" {
 		t.Errorf("caps: max %d, stops %v, depth %d, rule %v", q.Limits.MaxTokens, q.Limits.StopTokens, q.Depth, q.Rule)
+	}
+	ask(`,"min_tokens":3,"max_tokens":3,"stop_token_ids":[5]`)
+	if q := r.engine.last(); q.Limits.MinTokens != 3 || q.Shape.Least != 3 || !slices.Equal(q.Shape.Ends, []int32{257, 5}) {
+		t.Errorf("min_tokens 3: %+v, shape %+v", q.Limits, q.Shape)
 	}
 	ask(`,"seed":7,"n":2`)
 	r.engine.mu.Lock()

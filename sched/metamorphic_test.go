@@ -113,6 +113,9 @@ func (h *history) start() {
 	}
 	if rng.IntN(4) == 0 {
 		q.Constraint = &rising{}
+	} else if rng.IntN(3) == 0 {
+		ends := []int32{int32(rng.IntN(fake.Vocab)), int32(rng.IntN(fake.Vocab))}
+		q.Limits.StopTokens, q.Shape.Ends, q.Shape.Least = ends, ends, rng.IntN(q.Limits.MaxTokens+1)
 	}
 	q.Logprobs = rng.IntN(4) == 0
 	q.Priority = rng.IntN(5) - 2
@@ -166,7 +169,7 @@ func (h *history) judge(k *talk, closing bool) {
 	}
 	h.done++
 	switch {
-	case k.finish == "length" && k.text == want:
+	case (k.finish == "length" || k.finish == "stop" && len(k.q.Limits.StopTokens) > 0 && len(k.text) >= k.q.Shape.Least) && k.text == want:
 		h.seen.ended++
 		text := slices.Clone(k.q.Prompt)
 		for _, c := range []byte(k.text) {

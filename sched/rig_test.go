@@ -116,6 +116,9 @@ func plain(r Request) string {
 			panic(err)
 		}
 		_, next := r.Rule.Verify(r.Seed, int64(len(text)), nil, nil, []sample.Dist{d})
+		if slices.Contains(r.Limits.StopTokens, next) {
+			break
+		}
 		text = append(text, next)
 		shaper.Push(next)
 		if r.Constraint != nil {

@@ -15,7 +15,6 @@ var refused = map[string]string{
 	"prediction":           "leave it out: the model's own head predicts the answer",
 	"web_search_options":   "this server searches nothing",
 	"grammar":              "use response_format with a json_schema, or structured_outputs with a regex",
-	"min_tokens":           "leave it out, or use ignore_eos",
 	"mirostat":             "use temperature, top_p, top_k and min_p",
 	"typical_p":            "use temperature, top_p, top_k and min_p",
 	"xtc_probability":      "use temperature, top_p, top_k and min_p",

@@ -71,6 +71,7 @@ func (r *Request) Sampling(o *Object) error {
 		}
 		return bank.Off, nil
 	})
+	Set(&p, &r.MinTokens, func() (int, error) { return whole(o, "min_tokens", 0, 1<<31-1) })
 	Set(&p, &r.IgnoreEOS, func() (bool, error) { return o.Bool("ignore_eos", false) })
 	Set(&p, &r.ReturnTokens, func() (bool, error) { return o.Bool("return_token_ids", false) })
 	Set(&p, &r.Timings, func() (bool, error) { return o.Bool("timings_per_token", false) })

@@ -117,6 +117,7 @@ type Request struct {
 	Biases                  []Bias
 
 	MaxTokens  int // 0: as many as fit
+	MinTokens  int // before a token or a string may end the answer
 	Stops      []string
 	StopTokens []int32
 	IgnoreEOS  bool

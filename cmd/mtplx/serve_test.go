@@ -247,6 +247,15 @@ func TestServeTheDefaultModel(t *testing.T) {
 		t.Errorf("log probabilities of %d tokens: %s", n, logprobs)
 	}
 
+	brief := s.chat(`{` + prime + `,"seed":3,"max_tokens":300,"stop":["e"]}`)
+	least := brief.Get("usage.completion_tokens").Int() + 20
+	for _, depth := range []string{"3", "0"} {
+		long := s.chat(fmt.Sprintf(`{%s,"seed":3,"max_tokens":300,"stop":["e"],"min_tokens":%d,"depth":%s}`, prime, least, depth))
+		if n := long.Get("usage.completion_tokens").Int(); n <= least || !strings.HasPrefix(long.Get("choices.0.message.content").String(), brief.Get("choices.0.message.content").String()+"e") {
+			t.Errorf("at least %d tokens, depth %s: %s", least, depth, long)
+		}
+	}
+
 	var person struct {
 		Name string `json:"name"`
 		Age  int    `json:"age"`
@@ -262,6 +271,10 @@ func TestServeTheDefaultModel(t *testing.T) {
 	n := gjson.Get(called.Get("message.tool_calls.0.function.arguments").String(), "n").Int()
 	if called.Get("finish_reason").String() != "tool_calls" || called.Get("message.tool_calls.0.function.name").String() != "look" || n < 1 || n > 9 {
 		t.Errorf("a call that was required: %s", called)
+	}
+	either := s.chat(`{` + prime + `,"seed":5,"max_tokens":400,"response_format":{"type":"json_schema","json_schema":{"name":"p","schema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}}},"tools":[{"type":"function","function":{"name":"look"}}]}`).Get("choices.0")
+	if reason := either.Get("finish_reason").String(); reason == "tool_calls" && either.Get("message.tool_calls.0.function.name").String() != "look" || reason == "stop" && !gjson.Get(either.Get("message.content").String(), "n").Exists() || reason == "length" {
+		t.Errorf("a format or a call: %s", either)
 	}
 	for _, bad := range []string{`{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}`, `{"type":"string","pattern":"(a{1000}){1000}"}`, `{"type":"color"}`} {
 		if status, body := s.post("/v1/chat/completions", `{`+prime+`,"response_format":{"type":"json_schema","json_schema":{"name":"p","schema":`+bad+`}}}`); status != 400 || gjson.Get(body, "error.param").String() != "response_format.json_schema.schema" {

@@ -16,6 +16,7 @@ type Detokenizer interface {
 // Limits is when a session ends.
 type Limits struct {
 	MaxTokens  int      // tokens to emit at most
+	MinTokens  int      // stop strings are looked for in the text of later tokens only
 	StopTokens []int32  // end the text; they count as emitted and have no text
 	Stops      []string // end the text before their first occurrence
 }
@@ -83,6 +84,9 @@ func (d *Decoder) Full() bool { return d.sink.Full() }
 
 // cut ends the held text before the first stop string in it, if there is one.
 func (d *Decoder) cut() bool {
+	if d.count <= d.limits.MinTokens {
+		return false
+	}
 	first := -1
 	for _, s := range d.limits.Stops {
 		if i := bytes.Index(d.held, []byte(s)); i >= 0 && (first < 0 || i < first) {
@@ -99,6 +103,9 @@ func (d *Decoder) cut() bool {
 // pending is the length of the longest end of the held text that begins a stop string.
 func (d *Decoder) pending() int {
 	longest := 0
+	if d.count <= d.limits.MinTokens {
+		return 0
+	}
 	for _, s := range d.limits.Stops {
 		for n := min(len(s)-1, len(d.held)); n > longest; n-- {
 			if bytes.HasSuffix(d.held, []byte(s[:n])) {

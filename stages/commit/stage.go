@@ -42,7 +42,11 @@ func settle(l *stages.Lane) {
 	}
 	at := len(l.Text)
 	l.Text = append(append(l.Text, l.Drafts[:l.Accepted]...), l.Next)
-	emitted, finished := l.Out.Deliver(l, l.Text[at:], l.Accepted)
+	heads := l.Accepted
+	if l.Copying {
+		heads = 0
+	}
+	emitted, finished := l.Out.Deliver(l, l.Text[at:], heads)
 	l.Text, l.Emitted = l.Text[:at+emitted], emitted
 	for _, id := range l.Text[at:] {
 		l.Push(id)
@@ -64,6 +68,6 @@ func book(l *stages.Lane, c *stages.Cycle) {
 	s.AcceptTime += t.Accept
 	s.CommitTime += t.Commit
 	if l.Err == nil {
-		s.Count(len(l.Drafts), l.Accepted, l.Emitted)
+		s.Count(len(l.Drafts), l.Accepted, l.Emitted, l.Copying)
 	}
 }

@@ -35,7 +35,8 @@ type Spec struct {
 	Pattern string
 	// Choices are texts, none of them special.
 	Choices []string
-	// Tools can be called: one of them, or, if Parallel is set, one or more calls behind each other.
+	// Tools can be called: one of them, or, if Parallel is set, one or more calls behind each other. Under any
+	// other Form, a text is either of that form or such calls.
 	Tools      []Tool
 	ToolFormat ToolFormat
 	Parallel   bool
@@ -167,6 +168,11 @@ func (c *Compiler) Compile(s *Spec) (*Grammar, error) {
 	if err := c.fill(b, s, from, to); err != nil {
 		return nil, err
 	}
+	if s.Form != ToolCall && len(s.Tools) > 0 {
+		if err := c.toolCalls(b, s, from, to); err != nil {
+			return nil, err
+		}
+	}
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -233,12 +239,14 @@ func (s *Spec) check() error {
 			return tooLarge("Choices", "", fmt.Sprintf("the choices have %d bytes", n), maxInput, "give fewer")
 		}
 	case ToolCall:
-		return s.checkTools()
 	default:
 		return &Error{Path: "Form", Problem: fmt.Sprintf("%d is none that is known", s.Form), Remedy: "use one of the constants"}
 	}
 	if len(s.Lead) > 64 || !utf8.ValidString(s.Lead) {
 		return &Error{Path: "Lead", Problem: "has more than 64 bytes or is not valid UTF-8", Remedy: "use white space"}
+	}
+	if s.Form == ToolCall || len(s.Tools) > 0 {
+		return s.checkTools()
 	}
 	return nil
 }
@@ -263,19 +271,20 @@ func (s *Spec) key() string {
 	fmt.Fprintf(&b, "%d %q", s.Form, s.Lead)
 	switch s.Form {
 	case JSONSchema:
-		b.Write(s.Schema)
+		fmt.Fprintf(&b, " %d:%s", len(s.Schema), s.Schema)
 	case Regex:
-		b.WriteString(s.Pattern)
+		fmt.Fprintf(&b, " %d:%s", len(s.Pattern), s.Pattern)
 	case Choice:
 		for _, x := range s.Choices {
 			fmt.Fprintf(&b, " %d:%s", len(x), x)
 		}
-	case ToolCall:
-		fmt.Fprintf(&b, " %d %t", s.ToolFormat, s.Parallel)
+	default:
+	}
+	if len(s.Tools) > 0 {
+		fmt.Fprintf(&b, " tools %d %t", s.ToolFormat, s.Parallel)
 		for _, x := range s.Tools {
 			fmt.Fprintf(&b, " %d:%s%d:%s", len(x.Name), x.Name, len(x.Parameters), x.Parameters)
 		}
-	default:
 	}
 	return b.String()
 }

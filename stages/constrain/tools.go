@@ -53,7 +53,6 @@ func (s *Spec) checkTools() error {
 
 // toolCalls takes one call, or more where they may be parallel.
 func (c *Compiler) toolCalls(b *builder, s *Spec, from, to int32) error {
-	b.rules[0].path = "Tools"
 	begin := b.text(b.marker(c, 0, from), "\n")
 	closing := b.state()
 	for i, t := range s.Tools {

@@ -245,3 +245,44 @@ func readCalls(text string, format ToolFormat, parameters map[string]oracle) err
 	}
 	return nil
 }
+
+// A text is of its form or calls tools, never a mixture of both.
+func TestAFormBesideTools(t *testing.T) {
+	c := newCompiler(t, everyByte(), Options{})
+	clock := "<tool_call>\n" + `{"name":"get_time","arguments":{}}` + "\n</tool_call>"
+	set := "<tool_call>\n" + `{"name": "set", "arguments": {"on": true}}` + "\n</tool_call>"
+	const schema = `{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false}`
+	for _, x := range []struct {
+		spec     Spec
+		yes, not string
+	}{
+		{Spec{Form: JSONSchema, Schema: []byte(schema)}, `{"a":1}`, `{"b":1}`},
+		{Spec{Form: JSONObject}, `{"b":[1]}`, `[1]`},
+		{Spec{Form: Regex, Pattern: `<[a-z]+>`}, `<tool>`, `<tool_call`},
+		{Spec{Form: Choice, Choices: []string{"<tool_call>", "no"}}, `<tool_call>`, `yes`},
+	} {
+		plain := compile(t, c, &x.spec)
+		both := x.spec
+		both.Tools, both.Parallel, both.Lead = toolSpec.Tools, true, "\n\n"
+		g := compile(t, c, &both)
+		for text, want := range map[string]bool{
+			x.yes: true, "\n\n" + x.yes: true, clock: true, "\n\n" + clock + "\n" + set: true, x.not: false, "": false,
+			x.yes + clock: false, clock + x.yes: false, x.yes + "\n" + clock: false, clock + "\n" + x.yes: false,
+		} {
+			if got := accepts(g, text); got != want {
+				t.Errorf("form %d beside tools: %q: accepted %t, want %t", x.spec.Form, text, got, want)
+			}
+		}
+		if accepts(plain, clock) || !accepts(plain, x.yes) {
+			t.Errorf("form %d without tools takes calls, or not its own", x.spec.Form)
+		}
+	}
+	bad := Spec{Form: JSONObject, Tools: []Tool{{Name: "f", Parameters: []byte(`{"type":"object","properties":{"a":{"$ref":"#/x"}}}`)}}}
+	if _, err := c.Compile(&bad); err == nil || !strings.Contains(err.Error(), "Tools[0] (f)") {
+		t.Errorf("a tool with a broken schema beside a form: %v", err)
+	}
+	both := Spec{Form: JSONObject, Tools: []Tool{{Name: "f"}, {Name: "f"}}}
+	if _, err := c.Compile(&both); err == nil {
+		t.Error("two tools of one name are taken")
+	}
+}

@@ -33,6 +33,11 @@ func (d *Dist) Of(id int32) float64 {
 	return 0
 }
 
+// Only makes d the distribution of a token that was chosen without drawing.
+func (d *Dist) Only(id int32) {
+	d.IDs, d.P = append(d.IDs[:0], id), append(d.P[:0], 1)
+}
+
 // Filter makes d the distribution of a row of logits under the sampler. The error says that the
 // logits are not finite.
 func (s Sampler) Filter(d *Dist, l Logits) error {

@@ -15,18 +15,24 @@ type Bias struct {
 // Shape changes logits by the text so far, before the sampler sees them, in this order: biases are added;
 // the repetition penalty divides a positive logit and multiplies a negative one of every token of the
 // prompt and the answer (Keskar et al. 2019); frequency times a token's count in the answer, and presence
-// once for a token that is in it, are subtracted. The zero value changes nothing.
+// once for a token that is in it, are subtracted; Ends are out of the question while the answer has fewer than
+// Least tokens. The zero value changes nothing.
 type Shape struct {
 	Repetition float64 // 0 and 1 are off
 	Frequency  float64
 	Presence   float64
 	Biases     []Bias
+	Ends       []int32 // tokens that end a text
+	Least      int     // tokens of an answer before one of Ends may come
 }
 
 // Active tells whether the shape changes anything.
 func (s *Shape) Active() bool {
-	return s.Repetition != 0 && s.Repetition != 1 || s.Frequency != 0 || s.Presence != 0 || len(s.Biases) > 0
+	return s.Repetition != 0 && s.Repetition != 1 || s.Frequency != 0 || s.Presence != 0 || len(s.Biases) > 0 || s.holds()
 }
+
+// holds tells whether answers have a least length.
+func (s *Shape) holds() bool { return s.Least > 0 && len(s.Ends) > 0 }
 
 // Validate names the first value that makes no sense, and its range.
 func (s *Shape) Validate(vocab int) error {
@@ -46,6 +52,11 @@ func (s *Shape) Validate(vocab int) error {
 			return fmt.Errorf("logit bias of token %d is %v; give -1000 to 1000", b.ID, b.Value)
 		}
 	}
+	for _, id := range s.Ends {
+		if id < 0 || int(id) >= vocab {
+			return fmt.Errorf("token %d cannot end a text; the vocabulary has tokens 0 to %d", id, vocab-1)
+		}
+	}
 	return nil
 }
 
@@ -57,6 +68,7 @@ type Shaper struct {
 	state   []touched // by token
 	touched []int32   // tokens whose logits may change, once each
 	pushed  []int32
+	brief   bool // nothing is changed but the end of a text that is too short
 
 	ids []int32
 	top []float32
@@ -68,6 +80,7 @@ type touched struct {
 	answer int32
 	prompt bool
 	listed bool // in Shaper.touched, where it stays
+	ends   bool // a text
 	bias   float32
 }
 
@@ -83,6 +96,14 @@ func NewShaper(s Shape, prompt []int32, vocab int) *Shaper {
 			h.state[id].prompt = true
 			h.list(id)
 		}
+	}
+	if s.holds() {
+		for _, id := range s.Ends {
+			h.state[id].ends = true
+			h.list(id)
+		}
+		s.Ends = nil
+		h.brief = !s.Active()
 	}
 	return h
 }
@@ -112,6 +133,9 @@ func (h *Shaper) Pop(n int) {
 // logit is a token's logit under the shape.
 func (h *Shaper) logit(id int32, x float32) float32 {
 	t, s := &h.state[id], &h.shape
+	if t.ends && len(h.pushed) < s.Least {
+		return float32(math.Inf(-1))
+	}
 	if t.answer == 0 && !t.prompt && t.bias == 0 {
 		return x
 	}
@@ -139,6 +163,9 @@ func (h *Shaper) Logits(int) []float32 { return h.row }
 // among them is below the last of l. The normaliser takes the changed tokens out and puts them back
 // changed; where that would leave too few digits, the row is summed anew.
 func (h *Shaper) Apply(l Logits, temperature float64) Logits {
+	if h.brief && len(h.pushed) >= h.shape.Least {
+		return l
+	}
 	if temperature == 0 {
 		temperature = 1
 	}
@@ -154,7 +181,7 @@ func (h *Shaper) Apply(l Logits, temperature float64) Logits {
 	}
 	out.Rows = h
 	z := float64(l.Z)
-	gone := 0.0
+	gone, changed := 0.0, 0
 	for _, id := range h.touched {
 		x := h.row[id]
 		y := h.logit(id, x)
@@ -164,9 +191,11 @@ func (h *Shaper) Apply(l Logits, temperature float64) Logits {
 		h.row[id] = y
 		gone += math.Exp(float64(x-l.Max) / temperature)
 		z += math.Exp(float64(y-l.Max)/temperature) - math.Exp(float64(x-l.Max)/temperature)
-		out.IDs, out.Top = append(out.IDs, id), append(out.Top, y)
+		changed++
+		if !math.IsInf(float64(y), -1) {
+			out.IDs, out.Top = append(out.IDs, id), append(out.Top, y)
+		}
 	}
-	changed := len(out.IDs)
 	for i, id := range l.IDs {
 		if h.row[id] == l.Top[i] {
 			out.IDs, out.Top = append(out.IDs, id), append(out.Top, l.Top[i])
