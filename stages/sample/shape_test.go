@@ -158,7 +158,7 @@ func TestBadShapesAreRefused(t *testing.T) {
 		"frequency penalty is 1e+":  {Frequency: 1e9},
 		"presence penalty is NaN":   {Presence: math.NaN()},
 		"logit bias names token 9":  {Biases: []Bias{{9, 1}}},
-		"token 9 cannot end a text":  {Ends: []int32{9}, Least: 1},
+		"token 9 cannot end a text": {Ends: []int32{9}, Least: 1},
 		"logit bias of token 3 is ": {Biases: []Bias{{3, float32(math.Inf(1))}}},
 	} {
 		if err := s.Validate(9); err == nil || err.Error()[:len(want)] != want {
