@@ -100,12 +100,13 @@ func (e *Engine) share(b *board) {
 	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
 	rows := e.env.Rows
 	for _, s := range b.picked {
-		s.lane.Chunk, s.lane.Depth, s.rows = 0, 0, 0
+		s.lane.Chunk, s.lane.Depth, s.lane.Copying, s.rows = 0, 0, false, 0
 		switch {
 		case !s.lane.Decoding():
 			b.prompts = append(b.prompts, s)
 		case len(b.streams) < rows:
 			s.plan.Limit = s.limit(e.env.Context)
+			s.look(e.env.Context)
 			b.streams = append(b.streams, s)
 			b.plans = append(b.plans, s.plan)
 		}
@@ -128,7 +129,7 @@ func (e *Engine) share(b *board) {
 		b.planner.Plan(b.plans, rows, taken)
 	}
 	for _, s := range b.streams {
-		s.lane.Depth = s.plan.Depth
+		s.lane.Depth, s.lane.Copying = s.plan.Depth, s.plan.Copying
 		s.rows = 1 + s.lane.Depth
 	}
 }

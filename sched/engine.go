@@ -45,6 +45,9 @@ type Env struct {
 	// Calibrate is how long Open may time forwards, so that the first plans know what rows cost (0: not
 	// at all; what cycles take is measured in any case).
 	Calibrate time.Duration
+	// Lookup lets sessions whose depth is chosen by cost, and all of a model without a head, copy from their own text
+	// what followed its end where that occurred before.
+	Lookup bool
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
 	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt
@@ -173,6 +176,10 @@ func (e *Engine) Start(r Request) (*Session, error) {
 	s.prompt = s.lane.Text[:len(r.Prompt):len(r.Prompt)]
 	if r.Shape.Active() {
 		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
+	}
+	if e.copies(&r) {
+		s.index = index(s.lane.Text)
+		s.lane.Found = make([]int32, 0, e.env.Depth)
 	}
 	if e.env.Bank != nil && s.reuse.Mode != bank.Off {
 		e.env.Bank.Fetch(s.lane.Text, s.lane.Speculate) // from disk, on the caller's time

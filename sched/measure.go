@@ -15,6 +15,7 @@ import (
 func (e *Engine) measure(b *board, c *stages.Cycle) {
 	t := &c.Times
 	streams, rows, tokens, prompts, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0, 0, 0, 0
+	late := false
 	for _, l := range c.Lanes {
 		if l.Err != nil {
 			return
@@ -26,13 +27,16 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 			rows += len(l.Span.Tokens)
 			tokens += 1 + l.Accepted
 		}
-		n := l.State.HeadLen() - b.travelling[l].head // rows that the head has read
+		s := b.travelling[l]
+		n := l.State.HeadLen() - s.head // rows that the head has read
 		read, most = read+n, max(most, n)
-		if n := len(l.Drafts); n > 0 {
+		late = s.caughtUp(l, n) || late
+		compare(b.planner, s)
+		if n := len(l.Drafts); n > 0 && !l.Copying {
 			drafting++
 			deepest = max(deepest, n)
 			steps += n - 1
-			b.planner.Observe(b.travelling[l].plan, n, l.Accepted)
+			b.planner.Observe(s.plan, n, l.Accepted)
 		}
 	}
 	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.cohorts.switched) {
@@ -47,6 +51,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	case read == 0:
 	case most > max(e.env.Depth+1, e.env.behind()): // more than a cycle commits: rows of a prompt
 		costs.Prompt.Observe(read, t.History.Seconds())
+	case late && drafting > 0:
 	case drafting > 0:
 		costs.First.Observe(drafting, t.History.Seconds())
 	default:

@@ -60,6 +60,8 @@ type Request struct {
 	Speculate bool
 	Depth     int
 	Policy    string
+	// NoLookup keeps the session from copying from its own text; see Env.Lookup.
+	NoLookup bool
 
 	// Priority moves the request forward in the admission queue and between cycles; 0 is usual.
 	Priority int

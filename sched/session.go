@@ -9,6 +9,7 @@ import (
 	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/depth"
+	"mtplx/stages/lookup"
 )
 
 // Session is one request on its way.
@@ -28,13 +29,15 @@ type Session struct {
 	started, admitted, ended time.Time
 
 	// The loop's own.
-	pages    int         // that it may come to hold
-	turn     int64       // the cycle since which it is ready
-	prompt   []int32     // never written
-	at       int         // tokens that are computed once the cycle it is in comes back, while in its prompt
-	rows     int         // of the next cycle; 0 leaves it out
-	head     int         // rows that the head had read when its cycle was formed
-	plan     *depth.Lane // the planner's view of it
+	pages    int           // that it may come to hold
+	turn     int64         // the cycle since which it is ready
+	prompt   []int32       // never written
+	at       int           // tokens that are computed once the cycle it is in comes back, while in its prompt
+	rows     int           // of the next cycle; 0 leaves it out
+	head     int           // rows that the head had read when its cycle was formed
+	plan     *depth.Lane   // the planner's view of it
+	index    *lookup.Index // of its text; nil: it copies nothing
+	copied   bool          // the head has not read all that it copied
 	reuse    Reuse
 	cuts     []int // prompt positions to take checkpoints at, in order
 	restored bank.Restored
@@ -107,9 +110,14 @@ func (s *Session) chosen() depth.Policy {
 
 // limit is how many tokens the session may draft next.
 func (s *Session) limit(context int) int {
-	l := &s.lane
-	if !l.Speculate {
+	if !s.lane.Speculate {
 		return 0
 	}
+	return s.room(context)
+}
+
+// room is how many tokens may be proposed for the session next, by whomever.
+func (s *Session) room(context int) int {
+	l := &s.lane
 	return max(0, min(s.engine.env.Depth, s.max-(len(l.Text)-l.Prompt)-1, context-l.State.Len()-1))
 }

@@ -31,9 +31,13 @@ type Lane struct {
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 
-	// The plan of this cycle: prompt rows to forward (0 when decoding), and how many tokens to
-	// draft.
+	// Found is what followed the end of Text where it occurred before, which the lane may copy.
+	Found []int32
+
+	// The plan of this cycle: prompt rows to forward (0 when decoding), how many tokens to draft, and
+	// whether they are the first of Found instead of the head's.
 	Chunk, Depth int
+	Copying      bool
 
 	// The outcome: drafts and the distributions they were drawn from; the trunk's span; the
 	// first of the forward's wanted rows that is this lane's; how many drafts stand, and the token
@@ -101,17 +105,21 @@ type Stats struct {
 	Accepted    []int
 	Bonus       int // tokens drawn after a full accept
 	Corrections int // tokens drawn from a residual
-	PromptTime  time.Duration
-	DraftTime   time.Duration
-	VerifyTime  time.Duration
-	AcceptTime  time.Duration
-	CommitTime  time.Duration
+	// Copied is how many tokens of the text itself were proposed, and CopiedAccepted how many of them
+	// stood; Drafted and Accepted do not count them.
+	Copied, CopiedAccepted int
+	PromptTime             time.Duration
+	DraftTime              time.Duration
+	VerifyTime             time.Duration
+	AcceptTime             time.Duration
+	CommitTime             time.Duration
 }
 
 // Count books a cycle: `drafted` tokens were proposed, `accepted` of them stand, and `emitted` tokens
 // became text. Drafts behind the end of a text count as never proposed, so that tokens add up: one a cycle
-// without drafts, else accepted drafts, corrections and bonuses.
-func (s *Stats) Count(drafted, accepted, emitted int) {
+// without drafts, else accepted drafts, accepted copies, corrections and bonuses. Copied says that the tokens
+// were copied from the text instead of drafted by the head.
+func (s *Stats) Count(drafted, accepted, emitted int, copied bool) {
 	s.Cycles++
 	if drafted == 0 {
 		return
@@ -120,6 +128,18 @@ func (s *Stats) Count(drafted, accepted, emitted int) {
 	ended := emitted <= accepted
 	if ended {
 		drafted, accepted = emitted, emitted
+	}
+	switch {
+	case ended:
+	case accepted == drafted:
+		s.Bonus++
+	default:
+		s.Corrections++
+	}
+	if copied {
+		s.Copied += drafted
+		s.CopiedAccepted += accepted
+		return
 	}
 	for len(s.Drafted) < drafted {
 		s.Drafted = append(s.Drafted, 0)
@@ -130,12 +150,5 @@ func (s *Stats) Count(drafted, accepted, emitted int) {
 		if i < accepted {
 			s.Accepted[i]++
 		}
-	}
-	switch {
-	case ended:
-	case accepted == drafted:
-		s.Bonus++
-	default:
-		s.Corrections++
 	}
 }

@@ -71,12 +71,17 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 		return
 	}
 	r.ends[track] = to
-	rows, prompt, drafted, accepted := 0, 0, 0, 0
+	rows, prompt, drafted, accepted, copied, stood := 0, 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		rows += len(l.Span.Tokens)
 		prompt += l.Chunk
-		drafted += len(l.Drafts)
-		accepted += l.Accepted
+		if l.Copying {
+			copied += len(l.Drafts)
+			stood += l.Accepted
+		} else {
+			drafted += len(l.Drafts)
+			accepted += l.Accepted
+		}
 	}
 	b := r.buf[:0]
 	b = append(b, `{"ph":"X","pid":1,"tid":`...)
@@ -90,7 +95,7 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 	for _, a := range [...]struct {
 		name  string
 		value int
-	}{{"lanes", len(c.Lanes)}, {"rows", rows}, {"prompt_rows", prompt}, {"drafted", drafted}, {"accepted", accepted}} {
+	}{{"lanes", len(c.Lanes)}, {"rows", rows}, {"prompt_rows", prompt}, {"drafted", drafted}, {"accepted", accepted}, {"copied", copied}, {"copied_accepted", stood}} {
 		b = append(append(append(b, `,"`...), a.name...), `":`...)
 		b = strconv.AppendInt(b, int64(a.value), 10)
 	}

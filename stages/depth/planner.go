@@ -6,8 +6,12 @@ import "slices"
 type Lane struct {
 	// Limit is how many tokens the lane may draft in the cycle at hand; the caller sets it.
 	Limit int
-	// Depth is the plan.
-	Depth int
+	// Copies is how many tokens the lane may copy instead, 0 for none, and Match how long the match is that they
+	// follow; the caller sets both.
+	Copies, Match int
+	// Depth is the plan; Copying tells that so many tokens are to be copied and the head is not asked.
+	Depth   int
+	Copying bool
 
 	policy Policy // nil: the planner's own choice
 	accept *Acceptance
@@ -16,6 +20,8 @@ type Lane struct {
 	probe  probe
 	fresh  bool // nothing was planned yet
 	rates  []float64
+	copies *copies   // nil until something was seen
+	stands []float64 // of the copies at hand
 }
 
 // Usual is the depth of the lane's last plan, trials aside, within its limit.
@@ -53,6 +59,11 @@ type Planner struct {
 	counts  []int // lanes that draft more than i tokens
 	best    []int
 	trial   []int
+
+	copies       [2]*copies // outcomes of all lanes' copies; nil until something was seen
+	prospect     []float64  // what is expected of copies
+	heads        []int      // what the head drafts by lane where nothing is copied
+	copied, kept []int      // copies by lane
 }
 
 type candidate struct {
@@ -117,8 +128,16 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 		copy(p.best, p.trial)
 	}
 	without := p.settle(lanes)
+	used := p.copyInstead(lanes, room, taken, without)
 	probing := false
 	for i, l := range lanes {
+		if l.Copying = p.copied[i] > 0; l.Copying {
+			l.Depth = p.copied[i]
+			if l.policy == nil {
+				l.base, l.fresh = p.best[i], false
+			}
+			continue
+		}
 		if l.policy != nil {
 			l.Depth = p.best[i]
 			continue
@@ -127,7 +146,7 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 		l.base, l.fresh = p.best[i], false
 		l.accept.forget(l.base)
 		l.Depth = l.base
-		if d, ok := l.probe.next(l, changed, !probing && p.rows(p.best) < room); ok {
+		if d, ok := l.probe.next(l, changed, !probing && used < room); ok {
 			l.Depth, probing = d, true
 			p.gap = l.probe.gap
 		}

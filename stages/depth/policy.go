@@ -132,10 +132,13 @@ func (t *Threshold) Observe(drafted, accepted int) {
 	}
 }
 
-// Named finds a policy: "streak" or "threshold"; "" and "expected" are the planner's own choice, nil.
+// Expected is the name of the planner's own choice.
+const Expected = "expected"
+
+// Named finds a policy: "streak" or "threshold"; "" and Expected are the planner's own choice, nil.
 func Named(name string, most int) (Policy, error) {
 	switch name {
-	case "", "expected":
+	case "", Expected:
 		return nil, nil
 	case "streak":
 		return NewStreak(most), nil

@@ -40,9 +40,12 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	depth := 0
 	for _, l := range c.Lanes {
 		l.Drafts = l.Drafts[:0]
-		if l.Err == nil && l.Speculate && s.Head != nil {
+		switch {
+		case l.Err == nil && l.Copying:
+			duplicate(l)
+		case l.Err == nil && l.Speculate && s.Head != nil:
 			depth = max(depth, l.Depth)
-		} else {
+		default:
 			l.Depth = 0
 		}
 	}
@@ -60,9 +63,9 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 				return err
 			}
 		}
-		for _, l := range c.Lanes {
-			l.Forget()
-		}
+	}
+	for _, l := range c.Lanes {
+		l.Forget()
 	}
 	c.Times.Draft = time.Since(start)
 	return nil
@@ -80,7 +83,7 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 			State: l.State, Tokens: l.Text[from+1 : to+1], Base: from,
 			Hidden: from - l.HiddenBase, Temperature: l.Draft.Temperature,
 		}
-		if l.Depth > 0 {
+		if drafts(l) {
 			span.Logits = 1
 			span.Blocks = s.blocks(l)
 		}
@@ -94,10 +97,30 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 	return s.flush(ctx)
 }
 
+// duplicate proposes what the lane has found in its own text. The head is not asked, but its history goes on as for
+// a lane without drafts. Each token was certain to be proposed, so its q has one point.
+func duplicate(l *stages.Lane) {
+	for _, id := range l.Found[:min(l.Depth, len(l.Found))] {
+		if !l.Try(id) { // the grammar would refuse it
+			break
+		}
+		n := len(l.Drafts)
+		for len(l.Q) <= n {
+			l.Q = append(l.Q, sample.Dist{})
+		}
+		l.Q[n].Only(id)
+		l.Drafts = append(l.Drafts, id)
+	}
+	l.Depth = len(l.Drafts)
+}
+
+// drafts tells whether a lane wants drafts of the head.
+func drafts(l *stages.Lane) bool { return l.Depth > 0 && !l.Copying }
+
 // waits tells whether a lane's history can stay behind for another cycle: it wants no draft, and there is room
 // for one more hidden row.
 func (s *Stage) waits(l *stages.Lane) bool {
-	return l.Depth == 0 && l.Chunk == 0 && l.State.Len()-l.HiddenBase < s.Behind
+	return !drafts(l) && l.Chunk == 0 && l.State.Len()-l.HiddenBase < s.Behind
 }
 
 // chain draws draft step+1 of every lane that wants one, from the draft before it.
@@ -105,14 +128,14 @@ func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
 	s.begin()
 	s.tokens = s.tokens[:0]
 	for _, l := range c.Lanes {
-		if l.Err != nil || l.Depth <= step || len(l.Drafts) != step {
+		if l.Err != nil || l.Copying || l.Depth <= step || len(l.Drafts) != step {
 			continue
 		}
 		s.tokens = append(s.tokens, l.Drafts[step-1])
 	}
 	i := 0
 	for _, l := range c.Lanes {
-		if l.Err != nil || l.Depth <= step || len(l.Drafts) != step {
+		if l.Err != nil || l.Copying || l.Depth <= step || len(l.Drafts) != step {
 			continue
 		}
 		span := page.Span{

@@ -1,0 +1,210 @@
+package depth
+
+// copies is how a lane's copied tokens do: acceptance by depth, one for each class of matches, since what follows a
+// long match is far more likely right than what follows a short one.
+type copies [matches]Acceptance
+
+// matches is the number of classes of matches by length.
+const matches = 7
+
+// class of a match by its tokens.
+func class(match int) int {
+	switch {
+	case match <= 3:
+		return max(match-2, 0)
+	case match <= 5:
+		return 2
+	case match <= 7:
+		return 3
+	case match <= 15:
+		return 4
+	case match <= 31:
+		return 5
+	}
+	return 6
+}
+
+// firstCopies is what is expected of each class before anything was seen: low, since a text that copies nothing
+// should not pay for finding that out. It costs nothing to learn better: what was found is compared with the text
+// also when it was not proposed.
+var firstCopies = [matches]float64{0.25, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9}
+
+func newCopies(trust, memory float64, deepest int) *copies {
+	var c copies
+	for i := range c {
+		c[i] = *NewAcceptance(trust, memory)
+		c[i].seen = make([]count, 0, deepest)
+	}
+	return &c
+}
+
+// ObserveCopies books what became of tokens that were found for a lane after a match: the text now has `known` tokens
+// where they would stand, of which the first `stood` are the same. It does not matter whether they were proposed.
+func (p *Planner) ObserveCopies(l *Lane, match, known, stood int) {
+	if l.copies == nil {
+		l.copies = newCopies(trust, laneMemory, len(p.prior))
+	}
+	if p.copies[l.kind] == nil {
+		p.copies[l.kind] = newCopies(trust, sharedMemory, len(p.prior))
+	}
+	c := class(match)
+	l.copies[c].Observe(known, stood)
+	p.copies[l.kind][c].Observe(known, stood)
+}
+
+// expect makes l.stands the probabilities that the lane's copies stand, all before them included.
+func (p *Planner) expect(l *Lane) {
+	c := class(l.Match)
+	p.prospect = p.prospect[:0]
+	for i := range min(l.Copies, len(p.prior)) {
+		p.prospect = append(p.prospect, firstCopies[class(l.Match+i)]) // with every token that stands, the match is longer
+	}
+	if s := p.copies[l.kind]; s != nil {
+		n := len(p.prospect)
+		p.prospect = s[c].Rates(p.prospect, p.prospect)
+		p.prospect = append(p.prospect[:0], p.prospect[n:]...)
+	}
+	l.stands = l.stands[:0]
+	if l.copies != nil {
+		l.stands = l.copies[c].Rates(l.stands, p.prospect)
+	} else {
+		l.stands = append(l.stands, p.prospect...)
+	}
+	all := 1.0
+	for i, r := range l.stands {
+		all *= r
+		l.stands[i] = all
+	}
+}
+
+// copyInstead decides which lanes copy instead of going by the head's plan in p.best, or by plain decoding where
+// `without` says so, and how much. It compares three ways: no lane copies; those do that get more tokens so; all do
+// that can. It leaves in p.copied the number of tokens by lane, 0 for one that does not copy, and returns the drafts
+// of all.
+func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int {
+	p.copied, p.heads = p.copied[:0], append(p.heads[:0], p.best...)
+	able := false
+	for i, l := range lanes {
+		if p.copied = append(p.copied, 0); without && l.policy == nil {
+			p.heads[i] = 0
+		}
+		l.stands = l.stands[:0]
+		if l.Copies > 0 {
+			p.expect(l)
+			able = true
+		}
+	}
+	if !able {
+		return p.rows(p.best)
+	}
+	top := p.worth(lanes, taken) * (1 + p.Margin)
+	for _, all := range []bool{false, true} {
+		p.trial = p.trial[:0]
+		used, some := 0, false
+		for i, l := range lanes {
+			d := p.heads[i]
+			p.trial = append(p.trial, 0)
+			if len(l.stands) > 0 && (all || sum(l.stands) >= p.gained(l, d)) {
+				p.trial[i], d, some = 1, 1, true
+			}
+			used += d
+		}
+		if some && used <= room {
+			top = p.climbCopies(lanes, room-used, taken, top)
+		}
+	}
+	used := 0
+	for i, n := range p.copied {
+		if n > 0 {
+			used += n
+			p.contest = 0 // what the cycle yields says nothing of the head
+		} else {
+			used += p.heads[i]
+		}
+	}
+	return used
+}
+
+// climbCopies lengthens the copies in p.trial, the likeliest token first; the best on the way is kept when it beats
+// `top`.
+func (p *Planner) climbCopies(lanes []*Lane, room, taken int, top float64) float64 {
+	p.kept = append(p.kept[:0], p.copied...)
+	for ; ; room-- {
+		p.copied = append(p.copied[:0], p.trial...)
+		if w := p.worth(lanes, taken); w > top {
+			top = w
+			p.kept = append(p.kept[:0], p.trial...)
+		}
+		next, gain := -1, 0.0
+		for i, l := range lanes {
+			if d := p.trial[i]; d > 0 && d < len(l.stands) && l.stands[d] > gain {
+				next, gain = i, l.stands[d]
+			}
+		}
+		if next < 0 || room == 0 {
+			p.copied = append(p.copied[:0], p.kept...)
+			return top
+		}
+		p.trial[next]++
+	}
+}
+
+// gained is how many drafts of the head are expected to stand at a depth.
+func (p *Planner) gained(l *Lane, depth int) (gained float64) {
+	all := 1.0
+	for _, r := range l.rates[:min(depth, len(l.rates))] {
+		all *= r
+		gained += all
+	}
+	return gained
+}
+
+// worth is the expected tokens a second of the head's plan in p.heads with the copies in p.copied. The head reads what
+// copying lanes commit later, in batches, so that each of their tokens costs its share.
+func (p *Planner) worth(lanes []*Lane, taken int) float64 {
+	tokens, silent, rows, quiet := 0.0, 0.0, len(lanes), 0
+	p.counts = p.counts[:0]
+	for i, l := range lanes {
+		d, got := p.heads[i], 1.0
+		if n := p.copied[i]; n > 0 {
+			rows += n
+			got += sum(l.stands[:n])
+			d = 0
+		} else {
+			got += p.gained(l, d)
+		}
+		tokens += got
+		rows += d
+		if d == 0 {
+			silent += got
+			quiet++
+		}
+		for len(p.counts) < d {
+			p.counts = append(p.counts, 0)
+		}
+		for j := range d {
+			p.counts[j]++
+		}
+	}
+	c := &p.Costs
+	t := c.Rest.Hopeful(len(lanes)) + c.Verify.Hopeful(len(lanes), rows)
+	if taken > 0 {
+		t += c.Chunk.Hopeful(taken)
+	}
+	if len(p.counts) == 0 {
+		t += c.Bare.Hopeful(len(lanes)) * silent / float64(max(quiet, 1))
+	} else {
+		t += c.First.Hopeful(p.counts[0])
+		for _, n := range p.counts[1:] {
+			t += c.Chain.Hopeful(n)
+		}
+	}
+	return tokens / max(t, 1e-9)
+}
+
+func sum(x []float64) (s float64) {
+	for _, v := range x {
+		s += v
+	}
+	return s
+}
