@@ -2,10 +2,16 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/help"
 )
 
 // runLine runs one command line in this process.
@@ -23,6 +29,107 @@ func TestMistakesEndWithTwo(t *testing.T) {
 	} {
 		if code, _, _ := runLine(strings.Fields(line)...); code != 2 {
 			t.Errorf("mtplx %s ended with %d, want 2", line, code)
+		}
+	}
+}
+
+// tree is the model of the command line.
+func tree(t *testing.T) *kong.Application {
+	t.Helper()
+	parser, err := newParser(new(cli), command.Streams{Out: io.Discard, Err: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser.Model
+}
+
+// Every command has a group, and examples that its parser takes.
+func TestEveryCommandHasExamples(t *testing.T) {
+	for _, node := range help.All(tree(t).Node) {
+		path := help.Path(node)
+		if help.GroupOf(node) == "More" {
+			t.Errorf("%s has no group: add it to groups in cmd/mtplx/help/groups.go", path)
+		}
+		examples := help.Examples(node)
+		if len(examples) == 0 {
+			t.Errorf("%s has no example: add one in cmd/mtplx/help/examples.go", path)
+		}
+		for _, e := range examples {
+			line := e
+			if i := strings.LastIndex(e, "| mtplx "); i >= 0 {
+				line = e[i+2:]
+			}
+			line, _, _ = strings.Cut(line, " &&")
+			args := shellWords(line)
+			if args[0] != "mtplx" || !strings.HasPrefix(strings.Join(args[1:], " "), path) && len(help.Commands(node)) == 0 {
+				t.Errorf("%s: the example %q is of another command", path, e)
+				continue
+			}
+			parser, err := newParser(new(cli), command.Streams{Out: io.Discard, Err: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(args[1:]); err != nil {
+				t.Errorf("%s: the example %q is refused: %v", path, e, err)
+			}
+		}
+	}
+}
+
+// shellWords splits a line as a shell does, as far as examples need it.
+func shellWords(line string) (words []string) {
+	word, quoted, begun := "", false, false
+	for _, c := range line {
+		switch {
+		case c == '"':
+			quoted, begun = !quoted, true
+		case c == ' ' && !quoted:
+			if begun {
+				words = append(words, word)
+			}
+			word, begun = "", false
+		default:
+			word, begun = word+string(c), true
+		}
+	}
+	if begun {
+		words = append(words, word)
+	}
+	return words
+}
+
+// Every page after --help fits a screen of 24 lines and 80 columns, opens with a sentence and an example, and at 40 columns
+// no line is longer.
+func TestHelpFitsAScreen(t *testing.T) {
+	lines := []string{"--help"}
+	for _, node := range help.All(tree(t).Node) {
+		lines = append(lines, help.Path(node)+" --help", "help "+help.Path(node))
+	}
+	for _, topic := range help.Topics() {
+		lines = append(lines, "help "+topic.Name)
+	}
+	for _, width := range []int{80, 40} {
+		t.Setenv("COLUMNS", strconv.Itoa(width))
+		for _, line := range append(lines, "", "help") {
+			code, out, errs := runLine(strings.Fields(line)...)
+			if code != 0 || errs != "" {
+				t.Errorf("mtplx %s ended with %d: %s", line, code, errs)
+			}
+			page := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+			if strings.HasSuffix(line, "--help") && width == 80 && len(page) > 24 {
+				t.Errorf("mtplx %s has %d lines", line, len(page))
+			}
+			for _, s := range page {
+				if utf8.RuneCountInString(s) > width {
+					t.Errorf("mtplx %s at %d columns: %q", line, width, s)
+				}
+				if strings.Contains(s, "\x1b") {
+					t.Errorf("mtplx %s writes an escape to what is no terminal: %q", line, s)
+				}
+			}
+			if strings.HasSuffix(line, "--help") && (page[0] == "" || !strings.Contains(out, "\n  mtplx ") && !strings.Contains(out, "| mtplx ")) {
+				t.Errorf("mtplx %s does not open with a sentence and an example:\n%s", line, out)
+			}
 		}
 	}
 }

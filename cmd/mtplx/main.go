@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -17,11 +18,13 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
+	"mtplx/cmd/mtplx/help"
 	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/profiles"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
+	"mtplx/cmd/mtplx/version"
 )
 
 // cli is the command tree.
@@ -39,7 +42,8 @@ type cli struct {
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
 	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
-	Version    struct{}          `cmd:"" help:"Print the version."`
+	Help       help.Cmd          `cmd:"" help:"Say all about a command, or about a topic."`
+	Version    version.Cmd       `cmd:"" help:"Say which build this is."`
 }
 
 func main() {
@@ -48,6 +52,16 @@ func main() {
 
 // exitCode is how kong's own exits (help) leave the parser.
 type exitCode int
+
+// newParser makes the parser that fills c.
+func newParser(c *cli, s command.Streams) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("mtplx"),
+		kong.Writers(s.Out, s.Err),
+		kong.Exit(func(code int) { panic(exitCode(code)) }),
+		kong.Help(help.Print),
+	)
+}
 
 // execute runs one command line and returns the exit code.
 func execute(args []string, s command.Streams) (code int) {
@@ -60,26 +74,21 @@ func execute(args []string, s command.Streams) (code int) {
 			code = int(c)
 		}
 	}()
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("mtplx"),
-		kong.Description("Runs language models that draft with their own multi-token-prediction heads, exactly.\n\nExample: mtplx run \"Write a Python function that checks if a number is prime.\""),
-		kong.Writers(s.Out, s.Err),
-		kong.Exit(func(code int) { panic(exitCode(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	parser, err := newParser(new(cli), s)
 	if err != nil {
 		panic(err)
+	}
+	switch {
+	case len(args) == 0:
+		return report(s, false, "", help.Welcome(s.Out))
+	case slices.Equal(args, []string{"--version"}):
+		args = []string{"version"}
 	}
 	jsonErrors := wantsJSON(args)
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		where, problem := mistake.Explain(err)
 		return report(s, jsonErrors, where, problem)
-	}
-	if parsed.Command() == "version" {
-		fmt.Fprintln(s.Out, "mtplx", command.Version)
-		return 0
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
