@@ -57,16 +57,17 @@ type Template interface {
 
 // Model is a loaded model.
 type Model struct {
-	Name      string
-	Device    string   // what it runs on, for those who look; may be empty
-	Aliases   []string // further names that clients may use
-	Created   time.Time
-	Context   int // tokens of a session
-	Depth     int // most drafts of a cycle
-	HasHead   bool
-	Tokenizer Tokenizer
-	NewDetok  func() commit.Detokenizer // with special tokens left out
-	Template  Template
+	Name                  string
+	Device                string   // what it runs on, for those who look; may be empty
+	DeviceKind, DeviceWhy string   // cpu, cuda or metal, and why that one
+	Aliases               []string // further names that clients may use
+	Created               time.Time
+	Context               int // tokens of a session
+	Depth                 int // most drafts of a cycle
+	HasHead               bool
+	Tokenizer             Tokenizer
+	NewDetok              func() commit.Detokenizer // with special tokens left out
+	Template              Template
 	// StopTokens end an answer.
 	StopTokens []int32
 	// DraftSampler is what the checkpoint recommends, or nil.

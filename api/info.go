@@ -81,10 +81,19 @@ func (s *Server) health(c *call) error {
 		Active         int     `json:"active_requests"`
 		Waiting        int     `json:"waiting_requests"`
 		Uptime         float64 `json:"uptime_s"`
+		Device         device  `json:"device"`
 	}{
 		status == "ok", status, "mtplx", s.cfg.Version, m.Name, mode, s.cfg.Defaults.Depth, m.Context, s.cfg.MaxTokens,
 		len(s.cfg.Keys) > 0, s.cfg.Rate, running, waiting, s.cfg.Now().Sub(s.started).Seconds(),
+		device{m.DeviceKind, m.Device, m.DeviceWhy},
 	})
+}
+
+// device is what the model runs on.
+type device struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Why  string `json:"why"` // why that one
 }
 
 // root is GET /: the web page where there is one, else the card.

@@ -41,6 +41,14 @@ type Device interface {
 	Tier() string
 }
 
+// Confined is a device with memory of its own, which is committed as it is allocated. A device without this
+// method commits memory as it is touched, and has what the machine has.
+type Confined interface {
+	// Memory is how many bytes may still be allocated, about, and how many there are in all. A total of 0
+	// is a device without a bound of its own.
+	Memory() (free, total int64, err error)
+}
+
 // Acts is the input of products: rows of K values, in every form that the products reading it
 // want. Forms and layouts of the quantised copies are the device's own; F32 is [MaxRows][K].
 //

@@ -48,12 +48,14 @@ func (e *Engine) admit(b *board) {
 			return
 		}
 		e.line.remove(s)
+		if err == nil {
+			err = b.resume(s)
+		}
 		if err != nil {
 			e.end(b, s, err)
 			continue
 		}
 		s.admitted = time.Now()
-		b.resume(s)
 		b.reserved += s.pages
 		s.turn = int64(b.ids) - int64(s.priority)
 		s.plan = b.planner.NewLane(s.chosen(), s.lane.Target.Temperature == 0)

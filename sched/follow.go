@@ -75,9 +75,11 @@ func shared(a, b []int32) int {
 func (e *Engine) reopen(b *board, s *Session) {
 	s.lane.State.Release()
 	s.lane.State = nil
-	if err := e.open(s); err != nil {
-		s.lane.Err = err
-		return
+	err := e.open(s)
+	if err == nil {
+		err = b.resume(s)
 	}
-	b.resume(s)
+	if err != nil {
+		s.lane.Err = err
+	}
 }

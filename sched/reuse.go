@@ -27,10 +27,14 @@ const (
 	leastEnd = 16 // the same at the end of a turn, where it costs no forward
 )
 
-// hiddens is a trunk forward that shows its hidden rows: row i of a session's last trunk forward, which may
-// be written before the session's next.
+// hiddens is a trunk forward that gives and takes hidden rows: row i is of a session's last trunk forward, and
+// may be replaced before the session's next. Neither may happen while a forward of that session runs; those of
+// others may.
 type hiddens interface {
-	Hidden(s *page.State, i int) []float32
+	// AppendHidden appends the n rows from i on.
+	AppendHidden(dst []float32, s *page.State, i, n int) ([]float32, error)
+	// SetHidden replaces rows from 0 on.
+	SetHidden(s *page.State, rows []float32) error
 }
 
 // cuts are the positions in a prompt at which chunks end and checkpoints are taken.
@@ -88,15 +92,14 @@ func (e *Engine) open(s *Session) error {
 }
 
 // resume puts the hidden rows that came with a restored state where the head will look for them.
-func (b *board) resume(s *Session) {
+func (b *board) resume(s *Session) error {
 	r := &s.restored
-	if rows := r.Tokens - r.Head; s.lane.Speculate && rows > 0 {
-		width := len(r.Hidden) / rows
-		for i := range rows {
-			copy(b.hidden.Hidden(s.lane.State, i), r.Hidden[i*width:(i+1)*width])
-		}
+	var err error
+	if s.lane.Speculate && r.Tokens > r.Head {
+		err = b.hidden.SetHidden(s.lane.State, r.Hidden)
 	}
 	r.Hidden, r.State = nil, nil
+	return err
 }
 
 // remember offers a lane that has come back to the bank: at a checkpoint of its prompt, and at its end.
@@ -156,8 +159,10 @@ func (e *Engine) snapshot(b *board, s *Session, from int) *bank.Snapshot {
 	s.last = n
 	if l.Speculate && b.hidden != nil && from >= l.HiddenBase {
 		p.Headed, p.Head = true, from
-		for i := from; i < n; i++ {
-			p.Hidden = append(p.Hidden, b.hidden.Hidden(l.State, i-l.HiddenBase)...)
+		var err error
+		if p.Hidden, err = b.hidden.AppendHidden(nil, l.State, from-l.HiddenBase, n-from); err != nil {
+			p.Release()
+			return nil // the device is lost: its queues say so
 		}
 	}
 	return p

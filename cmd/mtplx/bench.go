@@ -65,7 +65,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		rep.Model, rep.Profile = r.Name, r.Profile.Name
-		rep.Device = fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
+		rep.Device = runtime.Report(r.Device)
 		if c.JSON {
 			if err := json.NewEncoder(s.Out).Encode(rep); err != nil {
 				return err

@@ -74,7 +74,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	rep.Model, rep.Device = r.Name, fmt.Sprintf("%s, %d threads", r.Device.Tier(), r.Device.Threads())
+	rep.Model, rep.Device = r.Name, runtime.Report(r.Device)
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(rep)
 	}

@@ -27,7 +27,8 @@ type qaGoldenCmd struct {
 	Dirs    []string `arg:"" name:"dir" help:"Folders with golden.safetensors; one without config.json is held against --model."`
 	Numeric string   `default:"float32" help:"Numeric mode: fast, exact, float32."`
 	Model   string   `placeholder:"DIR" help:"Checkpoint for folders that hold goldens only (default: the embedded one)."`
-	Threads int      `placeholder:"N" help:"Worker threads (default: all cores)."`
+	Device  string   `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal."`
+	Threads int      `placeholder:"N" help:"Worker threads of the CPU (default: all cores)."`
 	JSON    bool     `help:"Print JSON."`
 }
 
@@ -83,12 +84,12 @@ func (c *qaGoldenCmd) check(dir string, mode kernels.Mode) (*golden.Report, erro
 		return nil, err
 	}
 	defer func() { _ = set.Close() }()
-	_, dev, m, err := runtime.LoadModel(set, c.Threads, golden.Options(mode))
+	l, err := runtime.LoadModel(set, c.Device, c.Threads, golden.Options(mode))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { m.Close(); _ = dev.Close() }()
-	return golden.Check(dir, dev, m, t, mode)
+	defer l.Close()
+	return golden.Check(dir, l.Device, l.Model, t, mode)
 }
 
 func printGolden(s command.Streams, r *golden.Report) {

@@ -14,7 +14,8 @@ import (
 type qaNumericsCmd struct {
 	Model   string `placeholder:"DIR" help:"Checkpoint (default: the embedded one)."`
 	Tokens  int    `default:"800" help:"Tokens of the built-in code and prose, which the default model was not trained on."`
-	Threads int    `placeholder:"N" help:"Worker threads (default: all cores)."`
+	Device  string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal."`
+	Threads int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)."`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -36,7 +37,7 @@ func (c *qaNumericsCmd) Run(ctx context.Context, s command.Streams) error {
 	if !c.JSON {
 		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
 	}
-	rep, err := runtime.Numerics(ctx, runtime.NumericsOptions{Model: c.Model, Tokens: c.Tokens, Threads: c.Threads, Progress: progress})
+	rep, err := runtime.Numerics(ctx, runtime.NumericsOptions{Model: c.Model, Tokens: c.Tokens, Device: c.Device, Threads: c.Threads, Progress: progress})
 	if err != nil {
 		return err
 	}

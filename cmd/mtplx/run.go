@@ -154,11 +154,12 @@ func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(struct {
-		Text    string        `json:"text"`
-		Model   string        `json:"model"`
-		Profile string        `json:"profile"`
-		Finish  string        `json:"finish_reason"`
-		Stats   runtime.Stats `json:"stats"`
-		Load    loaded        `json:"load"`
-	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}})
+		Text    string         `json:"text"`
+		Model   string         `json:"model"`
+		Profile string         `json:"profile"`
+		Finish  string         `json:"finish_reason"`
+		Stats   runtime.Stats  `json:"stats"`
+		Load    loaded         `json:"load"`
+		Device  runtime.Choice `json:"device"`
+	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}, r.Choice})
 }

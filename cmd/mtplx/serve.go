@@ -104,7 +104,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	for _, n := range r.Notices {
 		cfg.Log.Warn(n)
 	}
-	cfg.Log.Info("model loaded", "model", r.Name, "took", r.LoadTime.Round(time.Millisecond), "packed_mib", r.Model.WeightBytes()>>20, "device", r.Device.Name())
+	cfg.Log.Info("model loaded", "model", r.Name, "took", r.LoadTime.Round(time.Millisecond), "packed_mib", r.Model.WeightBytes()>>20, "device", r.Choice.Name, "chosen", r.Choice.Why)
 	cfg.Model = c.model(r, req.DraftSampler)
 	if cfg.Defaults.Depth > cfg.Model.Depth {
 		return command.Usage(fmt.Errorf("--depth is %d", cfg.Defaults.Depth), fmt.Sprintf("this model takes at most %d", cfg.Model.Depth))
@@ -123,7 +123,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	defer stopPprof()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
-	fmt.Fprintf(s.Out, "mtplx %s serves %s at %s\n", command.Version, cfg.Model.Name, c.url(ln))
+	fmt.Fprintf(s.Out, "mtplx %s serves %s on %s at %s\n", command.Version, cfg.Model.Name, r.Choice.Name, c.url(ln))
 	if c.ready != nil {
 		c.ready(c.url(ln), cfg.Model.Name)
 	}
@@ -248,7 +248,7 @@ func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func
 // model is what the server needs of a runtime.
 func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 	m := api.Model{
-		Name: r.Name, Device: r.Device.Name(), Aliases: c.Alias, Created: time.Now(),
+		Name: r.Name, Device: r.Choice.Name, DeviceKind: r.Choice.Kind, DeviceWhy: r.Choice.Why, Aliases: c.Alias, Created: time.Now(),
 		Context: r.Model.Options().Context, Depth: r.Model.Options().Depth, HasHead: r.Model.HasHead(), Vocabulary: r.Model.Vocabulary(),
 		Tokenizer: r.Tokenizer, Template: r.Template, StopTokens: r.StopTokens(), Engine: engine{r.Engine},
 		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"mtplx/kernels"
 	"mtplx/kernels/gpu"
 )
 
@@ -28,7 +29,10 @@ type backend struct {
 	copying sync.Mutex // one copy outside programs at a time
 }
 
-var _ gpu.Backend = (*backend)(nil)
+var (
+	_ gpu.Backend      = (*backend)(nil)
+	_ kernels.Confined = (*backend)(nil)
+)
 
 // enter makes the context current on the calling thread, which must be locked.
 func (b *backend) enter() error { return cuCtxSetCurrent.quick(b.ctx, 0, 0, 0) }

@@ -53,11 +53,27 @@ func (b *backend) explain(err error, kind string) error {
 	if !errors.As(err, &e) || e.Result != outOfMemory {
 		return err
 	}
-	info := new([2]uintptr)
-	if cuMemGetInfo.call(uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&info[1]))) != success {
+	free, total, failed := info()
+	if failed != nil {
 		return err
 	}
-	return fmt.Errorf("out of %s memory: the GPU has %d MB free of %d MB; use a smaller model, fewer pages or another GPU: %w", kind, info[0]/1e6, info[1]/1e6, err)
+	return fmt.Errorf("out of %s memory: the GPU has %d MB free of %d MB; use a smaller model, fewer pages or another GPU: %w", kind, free/1e6, total/1e6, err)
+}
+
+// info is the memory of the current context's GPU.
+func info() (free, total int64, err error) {
+	at := new([2]uintptr)
+	err = cuMemGetInfo.must(uintptr(unsafe.Pointer(&at[0])), uintptr(unsafe.Pointer(&at[1])))
+	return int64(at[0]), int64(at[1]), err
+}
+
+// Memory is the GPU's memory: what is free for whoever asks first, and all of it.
+func (b *backend) Memory() (free, total int64, err error) {
+	err = b.within(func() (err error) {
+		free, total, err = info()
+		return err
+	})
+	return free, total, err
 }
 
 // Bytes is the mirror, level with the device. The host may write to it until the next program.

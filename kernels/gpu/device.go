@@ -47,6 +47,15 @@ func (d *Device) Threads() int { return d.traits.Units }
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
 
+// Memory is what the backend says of its memory; 0 in all when it has no bound of its own.
+func (d *Device) Memory() (free, total int64, err error) {
+	c, ok := d.backend.(kernels.Confined)
+	if !ok {
+		return 0, 0, nil
+	}
+	return c.Memory()
+}
+
 // Alloc gives size zeroed bytes on a 64-byte border.
 func (d *Device) Alloc(size int, label string) (queue.Buffer, error) {
 	if size < 0 {

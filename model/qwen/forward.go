@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"mtplx/kernels"
 	"mtplx/sched/page"
@@ -34,6 +35,7 @@ type Forward struct {
 	blocks queue.Buffer
 	ids    []int32
 	row    []float32
+	stored []float32 // a row of logits as the device has it
 	held   []interface{ Release() }
 }
 
@@ -172,28 +174,32 @@ func (f *Forward) named(i int, places []int32) []int32 {
 	return ids
 }
 
-// Logits returns the whole i-th wanted row, tokens only. A view, valid until Begin or the next call.
+// Logits returns the whole i-th wanted row, tokens only. A view, valid until Begin or the next call. When the
+// device is lost, which its queue reports, the row holds what it held before.
 func (f *Forward) Logits(i int) []float32 {
-	stored := kernels.Floats(f.logits)[i*f.stride:][:f.stride]
+	if f.stored == nil {
+		f.stored = make([]float32, f.stride)
+	}
+	_ = f.m.window.Read(bytesOf(f.stored), f.logits, 4*i*f.stride)
 	if f.first == 0 {
-		return stored[:f.vocab]
+		return f.stored[:f.vocab]
 	}
 	if f.row == nil {
 		f.row = make([]float32, f.vocab)
 	}
-	for id := copy(f.row, stored[:f.first]); id < f.vocab; id++ {
+	for id := copy(f.row, f.stored[:f.first]); id < f.vocab; id++ {
 		f.row[id] = float32(math.Inf(-1))
 	}
 	list := f.list(i)
 	for j, b := range list[1 : 1+list[0]] {
 		at := int(b) * kernels.BlockOutputs
-		copy(f.row[at:min(at+kernels.BlockOutputs, f.vocab)], stored[f.first+j*kernels.BlockOutputs:])
+		copy(f.row[at:min(at+kernels.BlockOutputs, f.vocab)], f.stored[f.first+j*kernels.BlockOutputs:])
 	}
 	return f.row
 }
 
-// Hidden returns the final-norm output of row i of the last forward that `state` took part in: of
-// the trunk, or of the head's history (whose last row is also where chains go on). A view.
+// Hidden returns a copy of the final-norm output of row i of the last forward that `state` took part in: of
+// the trunk, or of the head's history (i < 0: of its last row, which is also where chains go on).
 func (f *Forward) Hidden(state *page.State, i int) []float32 {
 	pool := f.m.hiddenRow(state.Slot())
 	r := pool.trunk(i)
@@ -203,8 +209,46 @@ func (f *Forward) Hidden(state *page.State, i int) []float32 {
 			r = pool.last()
 		}
 	}
+	row := make([]float32, f.m.cfg.HiddenSize)
+	_ = f.m.window.Read(bytesOf(row), f.m.hidden, 4*int(r)*len(row))
+	return row
+}
+
+// AppendHidden appends rows i to i+n-1 of the last forward of the trunk that `state` took part in. No forward
+// of the state may be in flight.
+func (f *Forward) AppendHidden(dst []float32, state *page.State, i, n int) ([]float32, error) {
+	h, at := f.m.cfg.HiddenSize, len(dst)
+	if n == 0 {
+		return dst, nil
+	}
+	dst = slices.Grow(dst, n*h)[:at+n*h]
+	first := int(f.m.hiddenRow(state.Slot()).trunk(i))
+	if err := f.m.window.Read(bytesOf(dst[at:]), f.m.hidden, 4*first*h); err != nil {
+		return dst[:at], fmt.Errorf("read %d hidden rows: %w", n, err)
+	}
+	return dst, nil
+}
+
+// SetHidden replaces the rows from the first on of the state's last forward of the trunk, of which none may be
+// in flight.
+func (f *Forward) SetHidden(state *page.State, rows []float32) error {
 	h := f.m.cfg.HiddenSize
-	return kernels.Floats(f.m.hidden)[int(r)*h : (int(r)+1)*h]
+	if len(rows)%h != 0 || len(rows) > f.m.opt.Rows*h {
+		return fmt.Errorf("set hidden rows: %d numbers are no whole rows of %d, or more than %d", len(rows), h, f.m.opt.Rows)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	first := int(f.m.hiddenRow(state.Slot()).trunk(0))
+	if err := f.m.window.Write(f.m.hidden, 4*first*h, bytesOf(rows)); err != nil {
+		return fmt.Errorf("set %d hidden rows: %w", len(rows)/h, err)
+	}
+	return nil
+}
+
+// bytesOf sees float32 values as they lie in memory.
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
 // Close releases the forward's program and buffers.

@@ -145,6 +145,7 @@ type Model struct {
 
 	vocab     int          // entries of a row of logits that are tokens
 	hidden    queue.Buffer // [sessions][2*Rows+1][hidden]
+	window    *page.Window // onto hidden rows and logits
 	attnDims  kernels.AttnDims
 	deltaDims kernels.DeltaDims
 	angles    *angles
@@ -152,11 +153,12 @@ type Model struct {
 
 // New loads a checkpoint onto a device. The checkpoint's own memory is not used afterwards.
 func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
+	asked := opt.Context != 0
 	if err := opt.defaults(&ck.Config); err != nil {
 		return nil, err
 	}
-	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize}
-	if err := m.load(ck); err != nil {
+	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize, window: page.NewWindow(dev)}
+	if err := m.load(ck, asked); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -169,7 +171,7 @@ func (m *Model) loaded(done, parts int) {
 	}
 }
 
-func (m *Model) load(ck *Checkpoint) error {
+func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 	u, c := &m.up, &m.cfg
 	m.embed = u.weight(ck.Embed, "embed_tokens")
 	m.lmHead = m.embed
@@ -213,7 +215,11 @@ func (m *Model) load(ck *Checkpoint) error {
 		DK: c.LinearKeyDim, DV: c.LinearValueDim, Tape: m.opt.Depth,
 	}
 	m.angles = newAngles(c.RotaryDims, c.RopeTheta)
-	var err error
+	err := m.fit(askedContext)
+	if err != nil {
+		return err
+	}
+	m.attnDims.Pages = m.opt.Pages
 	m.pool, err = page.NewPool(m.dev, page.Geometry{
 		Layers: attn, Pages: m.opt.Pages, PageBytes: m.attnDims.PageBytes(),
 		Sessions: m.opt.Sessions, StateBytes: m.deltaDims.StateBytes(), TapeBytes: m.deltaDims.TapeBytes(),
@@ -305,5 +311,6 @@ func (m *Model) Close() {
 	if m.pool != nil {
 		m.pool.Close()
 	}
+	m.window.Close()
 	m.up.release()
 }

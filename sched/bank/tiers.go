@@ -56,12 +56,18 @@ func (b *Bank) store(d *Disk, r *record, state *page.Checkpoint, name string, ke
 		}
 		buf = append(append(buf[:0], b.root[:]...), k[:]...)
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(heads[i]))
-		buf = b.opt.Pool.ReadPage(buf, pages[i])
+		var err error
+		if buf, err = b.opt.Pool.ReadPage(buf, pages[i]); err != nil {
+			return err
+		}
 		if err := d.write(pageName(k, heads[i]), buf); err != nil {
 			return err
 		}
 	}
-	r.page = b.opt.Pool.ReadPage(nil, pages[len(keys)])
+	var err error
+	if r.page, err = b.opt.Pool.ReadPage(nil, pages[len(keys)]); err != nil {
+		return err
+	}
 	if state != nil {
 		r.state = state.Data()
 	}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 
 	"mtplx/sched/queue"
 )
@@ -153,14 +154,17 @@ func (p *Pool) Drop(pages ...int32) { p.drop(pages...) }
 // Take removes n pages from the pool for the caller, or none; the error wraps ErrFull.
 func (p *Pool) Take(n int) ([]int32, error) { return p.take(nil, n) }
 
-// ReadPage appends a page's bytes, layer by layer. No forward may write the page meanwhile.
-func (p *Pool) ReadPage(dst []byte, id int32) []byte {
-	g := p.geo
+// ReadPage appends a page's bytes, layer by layer. No forward may write the page meanwhile. After an error
+// dst is as it was.
+func (p *Pool) ReadPage(dst []byte, id int32) ([]byte, error) {
+	g, n := p.geo, len(dst)
+	dst = slices.Grow(dst, g.Layers*g.PageBytes)[:n+g.Layers*g.PageBytes]
 	for l := range g.Layers {
-		at := (l*g.Pages + int(id)) * g.PageBytes
-		dst = append(dst, p.KV.Bytes()[at:at+g.PageBytes]...)
+		if err := p.window.Read(dst[n+l*g.PageBytes:][:g.PageBytes], p.KV, (l*g.Pages+int(id))*g.PageBytes); err != nil {
+			return dst[:n], fmt.Errorf("read page %d: %w", id, err)
+		}
 	}
-	return dst
+	return dst, nil
 }
 
 // WritePage fills a page that the caller alone holds with what ReadPage gave.
@@ -170,8 +174,9 @@ func (p *Pool) WritePage(id int32, data []byte) error {
 		return fmt.Errorf("write page: %d bytes where a page has %d", len(data), g.Layers*g.PageBytes)
 	}
 	for l := range g.Layers {
-		at := (l*g.Pages + int(id)) * g.PageBytes
-		copy(p.KV.Bytes()[at:at+g.PageBytes], data[l*g.PageBytes:])
+		if err := p.window.Write(p.KV, (l*g.Pages+int(id))*g.PageBytes, data[l*g.PageBytes:][:g.PageBytes]); err != nil {
+			return fmt.Errorf("write page %d: %w", id, err)
+		}
 	}
 	return nil
 }

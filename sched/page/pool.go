@@ -34,6 +34,8 @@ type Pool struct {
 	// Tapes is [2*Sessions][TapeBytes]. Forwards read and write them.
 	KV, Recurrent, Tapes queue.Buffer
 
+	window *Window // onto KV
+
 	mu    sync.Mutex
 	free  []int32 // pages nobody holds, used from the end
 	refs  []int32 // of each page
@@ -49,7 +51,7 @@ func NewPool(dev queue.Device, g Geometry) (*Pool, error) {
 	if g.Layers < 0 || g.Pages < 1 || g.Sessions < 1 || g.PageBytes < 0 || g.StateBytes < 0 || g.TapeBytes < 0 {
 		return nil, fmt.Errorf("make page pool: geometry %+v has a size below its minimum", g)
 	}
-	p := &Pool{dev: dev, geo: g, refs: make([]int32, g.Pages)}
+	p := &Pool{dev: dev, geo: g, refs: make([]int32, g.Pages), window: NewWindow(dev)}
 	var err error
 	alloc := func(n int, label string) queue.Buffer {
 		if err != nil {
@@ -97,6 +99,7 @@ func (p *Pool) Close() {
 	for _, b := range spare {
 		b.Release()
 	}
+	p.window.Close()
 	for _, b := range []queue.Buffer{p.KV, p.Recurrent, p.Tapes} {
 		if b != nil {
 			b.Release()

@@ -22,7 +22,8 @@ type ModelFlags struct {
 	Numeric     string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
 	DraftLMHead string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
 	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
-	Threads     int    `placeholder:"N" help:"Worker threads (default: all cores)." group:"Model"`
+	Device      string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
+	Threads     int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
 	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 	Trace       string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
 }
@@ -33,11 +34,14 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 	if err != nil {
 		return runtime.Options{}, err
 	}
+	if _, _, err := runtime.ParseDevice(f.Device); err != nil {
+		return runtime.Options{}, err
+	}
 	if f.Context < 0 {
 		return runtime.Options{}, Usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
 	}
 	return runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Threads: f.Threads, Context: f.Context,
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context,
 	}, nil
 }
 

@@ -17,7 +17,8 @@ import (
 type NumericsOptions struct {
 	Model    string // directory; "" is the embedded default checkpoint
 	Tokens   int    // of text, about
-	Threads  int    // 0: all the machine offers
+	Device   string // as OpenDevice takes it; "" is auto
+	Threads  int    // of the CPU, 0: all the machine offers
 	Progress func(step string)
 }
 
@@ -64,7 +65,7 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	rep := &numerics.Report{Model: name, Tokens: ref.Tokens(), Sequences: len(texts), Float64: ref.Float64()}
 	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact, kernels.Float32} {
 		o.Progress("mode " + mode.String())
-		m, err := compare(ctx, ref, set, o.Threads, mode, ck, vocab)
+		m, err := compare(ctx, ref, set, &o, mode, ck, vocab)
 		if err != nil {
 			return nil, err
 		}
@@ -73,14 +74,14 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	return rep, nil
 }
 
-func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, threads int, mode kernels.Mode, ck *qwen.Checkpoint, vocab int) (none numerics.Mode, _ error) {
-	_, dev, m, err := LoadModel(set, threads, numerics.Options(mode, &ck.Config))
+func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *NumericsOptions, mode kernels.Mode, ck *qwen.Checkpoint, vocab int) (none numerics.Mode, _ error) {
+	l, err := LoadModel(set, o.Device, o.Threads, numerics.Options(mode, &ck.Config))
 	if err != nil {
 		return none, err
 	}
-	defer func() { m.Close(); _ = dev.Close() }()
-	m.LimitVocabulary(vocab)
-	e, err := numerics.NewEngine(dev, m)
+	defer l.Close()
+	l.Model.LimitVocabulary(vocab)
+	e, err := numerics.NewEngine(l.Device, l.Model)
 	if err != nil {
 		return none, Fail(NoResource, err, "")
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"mtplx/kernels"
-	"mtplx/kernels/cpu"
 	"mtplx/model/chat"
 	"mtplx/model/demo"
 	"mtplx/model/qwen"
@@ -38,7 +37,8 @@ type Options struct {
 	// or a number.
 	DraftVocab string
 	Mode       string // overrides the profile's numeric mode when set
-	Threads    int    // 0: as many as the machine offers
+	Device     string // as OpenDevice takes it; "" is auto
+	Threads    int    // of the CPU, 0: as many as the machine offers
 	Context    int    // 0: the checkpoint's own limit
 	Sessions   int    // 0: one
 	Cycles     int    // cycles in flight, 0: one
@@ -51,6 +51,8 @@ type Options struct {
 	Observe func(*stages.Cycle)
 	// Progress, when set, is called as parts of the model are packed for the device.
 	Progress func(done, parts int)
+
+	open func() (kernels.Device, Choice, error) // starts the device, instead of OpenDevice
 }
 
 // BankOptions are what a session bank may take. Dir, when set, is its tier on disk, of DiskBytes. Idle, when set, is
@@ -70,6 +72,7 @@ type Runtime struct {
 	Contract  qwen.Contract
 	Model     *qwen.Model
 	Device    kernels.Device
+	Choice    Choice // which device that is, and why
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template
 	Engine    *sched.Engine
@@ -102,26 +105,43 @@ func OpenSet(dir string) (*weights.Set, string, error) {
 	return set, filepath.Base(filepath.Clean(dir)), Fail(BadModel, err, "")
 }
 
-// LoadModel puts a checkpoint onto a new CPU device.
-func LoadModel(set *weights.Set, threads int, opt qwen.Options) (*qwen.Checkpoint, kernels.Device, *qwen.Model, error) {
+// Loaded is a checkpoint on a device.
+type Loaded struct {
+	Checkpoint *qwen.Checkpoint
+	Device     kernels.Device
+	Choice     Choice
+	Model      *qwen.Model
+}
+
+// Close releases the model and ends the device.
+func (l *Loaded) Close() {
+	l.Model.Close()
+	_ = l.Device.Close()
+}
+
+// LoadModel puts a checkpoint onto a device that it starts; see OpenDevice. The caller closes what it gets.
+func LoadModel(set *weights.Set, device string, threads int, opt qwen.Options) (*Loaded, error) {
+	return loadOn(set, opt, func() (kernels.Device, Choice, error) { return OpenDevice(device, threads) })
+}
+
+func loadOn(set *weights.Set, opt qwen.Options, open func() (kernels.Device, Choice, error)) (*Loaded, error) {
 	ck, err := qwen.Load(set)
 	if err != nil {
-		kind := BadModel
-		if errors.Is(err, qwen.ErrUnsupported) {
-			kind = Unsupported
+		return nil, loadFailure(err)
+	}
+	l := &Loaded{Checkpoint: ck}
+	if l.Device, l.Choice, err = open(); err != nil {
+		return nil, err
+	}
+	if l.Model, err = qwen.New(l.Device, ck, opt); err != nil {
+		_ = l.Device.Close()
+		fix := ""
+		if errors.Is(err, qwen.ErrMemory) {
+			fix = "give a smaller --context, fewer sessions, a smaller model, or --device cpu"
 		}
-		return nil, nil, nil, Fail(kind, err, "")
+		return nil, Fail(NoResource, err, fix)
 	}
-	dev, err := cpu.New(cpu.Options{Threads: threads})
-	if err != nil {
-		return nil, nil, nil, Fail(Environment, err, "")
-	}
-	m, err := qwen.New(dev, ck, opt)
-	if err != nil {
-		_ = dev.Close()
-		return nil, nil, nil, Fail(NoResource, err, "")
-	}
-	return ck, dev, m, nil
+	return l, nil
 }
 
 // Open opens a model and starts its engine. The caller closes the runtime.
@@ -150,7 +170,11 @@ func Open(o Options) (_ *Runtime, err error) {
 	}
 	text := make(chan error, 1)
 	go func() { text <- r.openText(set) }() // beside the weights: both take tens of milliseconds
-	ck, dev, m, err := LoadModel(set, o.Threads, opt)
+	open := o.open
+	if open == nil {
+		open = func() (kernels.Device, Choice, error) { return OpenDevice(o.Device, o.Threads) }
+	}
+	l, err := loadOn(set, opt, open)
 	if textErr := <-text; err == nil {
 		err = textErr
 	}
@@ -158,7 +182,11 @@ func Open(o Options) (_ *Runtime, err error) {
 		return nil, err
 	}
 	r.LoadTime = time.Since(start)
-	r.Config, r.Contract, r.Device, r.Model = ck.Config, ck.Contract, dev, m
+	ck, m := l.Checkpoint, l.Model
+	r.Config, r.Contract, r.Device, r.Choice, r.Model = ck.Config, ck.Contract, l.Device, l.Choice, m
+	if c := m.Options().Context; o.Context == 0 && c < ck.MaxPositions {
+		r.Notices = append(r.Notices, fmt.Sprintf("%s has memory for a context of %d tokens; the model would take %d", l.Choice.Name, c, ck.MaxPositions))
+	}
 	if e := ck.Contract.RuntimeContractError; e != "" {
 		r.Notices = append(r.Notices, "the model's mtplx_runtime.json cannot be used: "+e)
 	}
@@ -185,7 +213,7 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 			return nil, Fail(BadModel, err, "")
 		}
 		m := r.Model.Options()
-		opt.Fingerprint = fmt.Sprintf("%s %v cpu head %d of %d", of, m.Mode, m.DraftHeadBits, m.DraftVocabulary)
+		opt.Fingerprint = fmt.Sprintf("%s %v %s head %d of %d", of, m.Mode, r.Choice.Kind, m.DraftHeadBits, m.DraftVocabulary)
 		if opt.Disk, err = bank.OpenDisk(o.Bank.Dir, o.Bank.DiskBytes, o.Bank.Log); err != nil {
 			return nil, Fail(Environment, err, "give --bank-dir a directory that can be written, and --bank-disk a budget")
 		}

@@ -141,12 +141,25 @@ func (f *forward) Submit(q queue.Queue, _, done queue.Point) error {
 	return q.(*Queue).run(rows, f.run, done)
 }
 
-// Hidden is the i-th hidden row of a session's last trunk forward: one number, which stands for the whole
-// text up to it.
-func (f *forward) Hidden(s *page.State, i int) []float32 {
+// AppendHidden appends n hidden rows of a session's last trunk forward, from the i-th on: each is a number
+// that stands for the whole text up to it.
+func (f *forward) AppendHidden(dst []float32, s *page.State, i, n int) ([]float32, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	return f.m.hiddenRow(s.Slot(), i)
+	for j := range n {
+		dst = append(dst, f.m.hiddenRow(s.Slot(), i+j)...)
+	}
+	return dst, nil
+}
+
+// SetHidden replaces hidden rows, from the first on.
+func (f *forward) SetHidden(s *page.State, rows []float32) error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	for i := range len(rows) / 2 {
+		copy(f.m.hiddenRow(s.Slot(), i), rows[2*i:2*i+2])
+	}
+	return nil
 }
 
 func (m *Model) hiddenRow(slot int32, i int) []float32 {

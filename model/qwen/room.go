@@ -1,0 +1,67 @@
+package qwen
+
+import (
+	"errors"
+	"fmt"
+
+	"mtplx/kernels"
+	"mtplx/sched/page"
+)
+
+// ErrMemory is wrapped by errors that say that a model, with the bounds asked for, does not fit the device.
+var ErrMemory = errors.New("the device's memory does not suffice")
+
+// leastContext is the shortest context that is worth opening a model for, when nobody asked for one.
+const leastContext = 512
+
+// fit bounds the pool on a device whose memory is committed as it is allocated: pages take what the weights,
+// the sessions' states and the forwards leave. Sessions then wait for pages where all of them at full context
+// would not fit. A context that nobody asked for shrinks to what one session can have.
+func (m *Model) fit(asked bool) error {
+	c, ok := m.dev.(kernels.Confined)
+	if !ok {
+		return nil
+	}
+	free, total, err := c.Memory()
+	if err != nil {
+		return fmt.Errorf("ask the device for its memory: %w", err)
+	}
+	if total == 0 {
+		return nil
+	}
+	o := &m.opt
+	a, d := &m.attnDims, &m.deltaDims
+	states := int64(o.Sessions) * int64(d.StateBytes()+2*d.TapeBytes())
+	room := free - states - m.work() - total/32 // checkpoints of sessions, pinned memory, graphs
+	each := int64(a.Layers) * int64(a.PageBytes())
+	if each == 0 {
+		if room < 0 {
+			return fmt.Errorf("open model: %d sessions and their forwards need %d MB more than the device has: %w", o.Sessions, -room>>20, ErrMemory)
+		}
+		return nil
+	}
+	pages := int(max(room, 0) / each)
+	if pages >= o.Pages {
+		return nil
+	}
+	if one := m.pages(); pages < one {
+		most := pages*page.Tokens - o.Depth - page.Tokens
+		if asked || most < leastContext {
+			return fmt.Errorf("open model: %d MB are free beside %d MB of weights, %d MB of states of %d sessions and %d MB of working memory; %d tokens of context need %d MB: %w",
+				free>>20, m.up.bytes>>20, states>>20, o.Sessions, m.work()>>20, o.Context, int64(one)*each>>20, ErrMemory)
+		}
+		o.Context = most
+	}
+	o.Pages = pages
+	return nil
+}
+
+// work is about what a trunk's and a head's forwards take, twice over: two may be in flight.
+func (m *Model) work() int64 {
+	c, o := &m.cfg, &m.opt
+	row := 8*c.HiddenSize + 2*(2*c.Heads+2*c.KVHeads)*c.HeadDim + 3*m.deltaDims.ConvDim() + 4*max(c.MLPSize, c.ExpertsPerToken*c.ExpertSize)
+	return 4 * (4*int64(o.Rows)*int64(row) + 4*int64(o.Logits)*int64(c.VocabSize) + attentionWork)
+}
+
+// attentionWork is what a device may set aside, in words, for parts of attention that are merged afterwards.
+const attentionWork = 64 << 20
