@@ -121,7 +121,7 @@ func (r *Rig) Acts(maxRows int, w ...kernels.Weight) *kernels.Acts {
 	return a
 }
 
-// Record makes a program.
+// Record makes a program, which goes with the test.
 func (r *Rig) Record(ops ...queue.Op) queue.Program {
 	r.T.Helper()
 	cb := r.Q.NewCommandBuffer("conform")
@@ -132,6 +132,7 @@ func (r *Rig) Record(ops ...queue.Op) queue.Program {
 	if err != nil {
 		r.T.Fatal(err)
 	}
+	r.T.Cleanup(p.Release)
 	return p
 }
 

@@ -124,6 +124,9 @@ func (p *program) graph(key shapes) (Graph, error) {
 				if f := args[i].shaped; f != nil {
 					args[i].Data = f(key[st.slot])
 				}
+				if args[i].Mem == p.dev.dummy.mem {
+					args[i].Write = false // whatever the kernel might do with such an argument
+				}
 			}
 			launches = append(launches, Launch{d.kernel, grid, d.threads, args})
 		}

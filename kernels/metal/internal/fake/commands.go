@@ -1,0 +1,287 @@
+//go:build linux
+
+package fake
+
+import (
+	"mtplx/kernels/gpu"
+	"mtplx/kernels/metal/internal/objc"
+)
+
+// queue runs its command buffers in the order of their commits.
+type queue struct {
+	last chan struct{} // closed at the end of the last one
+	n    int
+}
+
+var queueMethods = map[string]method{
+	"commandBufferWithUnretainedReferences": func(r *Runtime, o *object, _ []uintptr) uintptr {
+		cb := r.make("MTLCommandBuffer", &commands{queue: o, needs: map[*object]bool{}})
+		return uintptr(r.temporary(cb))
+	},
+	"addResidencySet:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		if r.modern(o, "addResidencySet:") {
+			r.find(a[0], "MTLResidencySet", "the residency set")
+		}
+		return 0
+	},
+}
+
+// event is an MTLSharedEvent.
+type event struct {
+	value    uint64
+	promised uint64 // the greatest value that encoded signals give it
+}
+
+// raise sets the value.
+func (r *Runtime) raise(o *object, v uint64) {
+	e := o.thing.(*event)
+	if v <= e.value {
+		r.fault("%v goes from %d to %d; values only grow", o, e.value, v)
+		return
+	}
+	e.value = v
+	r.signal.Broadcast()
+}
+
+var eventMethods = map[string]method{
+	"signaledValue": func(_ *Runtime, o *object, _ []uintptr) uintptr { return uintptr(o.thing.(*event).value) },
+	"setSignaledValue:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		r.raise(o, uint64(a[0]))
+		return 0
+	},
+}
+
+// Status of a command buffer, MTLCommandBufferStatus.
+const (
+	notEnqueued = 0
+	committed   = 2
+	completed   = 4
+	failed      = 5
+)
+
+// commands is an MTLCommandBuffer that retains nothing.
+type commands struct {
+	queue    *object
+	status   uintptr
+	open     *object // the encoder that was not ended
+	items    []item
+	handlers []*object
+	needs    map[*object]bool
+	failure  *object
+}
+
+func (c *commands) free(r *Runtime, _ *object) {
+	if c.failure != nil {
+		r.release(c.failure)
+	}
+	for _, h := range c.handlers {
+		r.release(h)
+	}
+}
+
+// item is one of: a wait for an event, a signal, a launch.
+type item struct {
+	wait, signal *object
+	value        uint64
+	launch       *gpu.Launch
+	buffers      []*object // of the launch, by place; nil where bytes are passed
+}
+
+// recording tells whether the command buffer can be encoded to outside of encoders.
+func (r *Runtime) recording(o *object, what string) (*commands, bool) {
+	c := o.thing.(*commands)
+	switch {
+	case c.status != notEnqueued:
+		r.fault("%s of %v after its commit", what, o)
+		return nil, false
+	case c.open != nil:
+		r.fault("%s of %v while an encoder is not ended", what, o)
+		return nil, false
+	}
+	return c, true
+}
+
+var commandMethods = map[string]method{
+	"encodeWaitForEvent:value:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		c, ok := r.recording(o, "a wait")
+		if e := r.find(a[0], "MTLSharedEvent", "the event"); ok && e != nil {
+			c.needs[e] = true
+			c.items = append(c.items, item{wait: e, value: uint64(a[1])})
+		}
+		return 0
+	},
+	"encodeSignalEvent:value:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		c, ok := r.recording(o, "a signal")
+		e := r.find(a[0], "MTLSharedEvent", "the event")
+		if !ok || e == nil {
+			return 0
+		}
+		v := e.thing.(*event)
+		if uint64(a[1]) <= max(v.promised, v.value) {
+			r.fault("%v signals %d on %v, which is or will be at %d; values only grow", o, a[1], e, max(v.promised, v.value))
+			return 0
+		}
+		v.promised = uint64(a[1])
+		c.needs[e] = true
+		c.items = append(c.items, item{signal: e, value: uint64(a[1])})
+		return 0
+	},
+	"computeCommandEncoderWithDispatchType:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		c, ok := r.recording(o, "an encoder")
+		if !ok {
+			return 0
+		}
+		c.open = r.make("MTLComputeCommandEncoder", &encoder{of: o, concurrent: a[0] == 1, since: map[*object]bool{}})
+		return uintptr(r.temporary(c.open))
+	},
+	"addCompletedHandler:": func(r *Runtime, o *object, a []uintptr) uintptr {
+		c := o.thing.(*commands)
+		if c.status != notEnqueued {
+			r.fault("a completion handler of %v after its commit", o)
+			return 0
+		}
+		if h := r.find(a[0], "block", "the handler"); h != nil {
+			h.refs++
+			c.handlers = append(c.handlers, h)
+		}
+		return 0
+	},
+	"commit": func(r *Runtime, o *object, _ []uintptr) uintptr {
+		if c, ok := r.recording(o, "a commit"); ok {
+			for n := range c.needs {
+				if r.objects[n.id] == nil {
+					r.fault("%v is committed after the release of %v, which it uses", o, n)
+				}
+			}
+			r.start(o, c)
+		}
+		return 0
+	},
+	"status": func(_ *Runtime, o *object, _ []uintptr) uintptr { return o.thing.(*commands).status },
+	"error": func(_ *Runtime, o *object, _ []uintptr) uintptr {
+		if f := o.thing.(*commands).failure; f != nil {
+			return uintptr(f.id)
+		}
+		return 0
+	},
+}
+
+// start hands a committed command buffer to its queue. The system keeps it until its handlers ran.
+func (r *Runtime) start(o *object, c *commands) {
+	c.status = committed
+	o.refs++
+	r.underWay[o] = true
+	q := c.queue.thing.(*queue)
+	q.n++
+	before, done, n, label := q.last, make(chan struct{}), q.n, c.queue.label
+	q.last = done
+	r.running.Go(func() {
+		if before != nil {
+			<-before
+		}
+		r.run(o, c, label, n)
+		close(done)
+		for _, h := range c.handlers {
+			h.thing.(func(objc.ID))(o.id)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.release(o)
+	})
+}
+
+// run executes a command buffer.
+func (r *Runtime) run(o *object, c *commands, label string, n int) {
+	var f *Failure
+	if r.o.Before != nil {
+		f = r.o.Before(label, n)
+	}
+	if f == nil {
+		for i := 0; i < len(c.items); {
+			i += r.execute(c.items[i:])
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.status = completed
+	if f != nil {
+		c.status, c.failure = failed, r.failure(f.Code, f.Text)
+	}
+	delete(r.underWay, o)
+}
+
+// execute runs the first item, or all launches up to the next item of another kind, and tells how many.
+func (r *Runtime) execute(items []item) int {
+	switch it := items[0]; {
+	case it.wait != nil:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for it.wait.thing.(*event).value < it.value {
+			r.signal.Wait()
+		}
+		return 1
+	case it.signal != nil:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.raise(it.signal, it.value)
+		return 1
+	}
+	n := 0
+	for n < len(items) && items[n].launch != nil {
+		n++
+	}
+	if r.o.GPU != nil {
+		if err := r.launch(items[:n]); err != nil {
+			r.mu.Lock()
+			r.fault("%v", err)
+			r.mu.Unlock()
+		}
+	}
+	return n
+}
+
+// launch has the GPU run launches. Memory of the process is copied there and back.
+func (r *Runtime) launch(items []item) (err error) {
+	launches := make([]gpu.Launch, 0, len(items))
+	foreign := map[*object]gpu.Memory{}
+	for _, it := range items {
+		for i, o := range it.buffers {
+			if o == nil {
+				continue
+			}
+			b := o.thing.(*buffer)
+			mem := b.mem
+			if mem == nil {
+				mem = foreign[o]
+			}
+			if mem == nil {
+				if mem, err = r.o.GPU.Alloc(len(b.bytes), ""); err != nil {
+					return err
+				}
+				defer mem.Release()
+				copy(mem.Bytes(), b.bytes)
+				foreign[o] = mem
+			}
+			it.launch.Args[i].Mem = mem
+		}
+		launches = append(launches, *it.launch)
+	}
+	g, err := r.o.GPU.Record("", launches)
+	if err != nil {
+		return err
+	}
+	defer g.Release()
+	s, err := r.o.GPU.NewStream("")
+	if err != nil {
+		return err
+	}
+	if err := s.Run(g); err != nil {
+		return err
+	}
+	for o, mem := range foreign {
+		if b := o.thing.(*buffer).bytes; string(b) != string(mem.Bytes()) {
+			copy(b, mem.Bytes()) // a mapping that nobody may write to ends the test here
+		}
+	}
+	return s.Close()
+}

@@ -1,0 +1,123 @@
+package metal
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"mtplx/kernels/gpu"
+	"mtplx/kernels/metal/internal/objc"
+)
+
+// memory is a buffer that processor and GPU share. The host's view is the memory itself.
+type memory struct {
+	b      *backend
+	buffer objc.ID
+	bytes  []byte
+
+	mu       sync.Mutex
+	released bool
+
+	uses []use // by timeline, under b.order
+}
+
+// use is the last time that a timeline's commands named a memory, and the last that they wrote it.
+type use struct {
+	t           *timeline
+	read, wrote uint64
+}
+
+var _ gpu.Memory = (*memory)(nil)
+
+// smallest is the length of a buffer for no bytes, which Metal does not make.
+const smallest = 16
+
+// Alloc gives shared memory, which Metal clears.
+func (b *backend) Alloc(size int, label string) (gpu.Memory, error) {
+	if err := b.alive(); err != nil {
+		return nil, err
+	}
+	m := &memory{b: b}
+	err := b.within(func(c *caller) error {
+		if uint64(size) > b.largest {
+			return fmt.Errorf("a buffer of %d bytes is beyond the GPU's limit of %d for one buffer", size, b.largest)
+		}
+		if uint64(c.call(b.device, verbAllocated))+uint64(size) > b.working {
+			return fmt.Errorf("out of GPU memory: %s", b.room(c))
+		}
+		m.buffer = c.object(b.device, verbNewBuffer, uintptr(max(size, smallest)), sharedUntracked)
+		if m.buffer == 0 {
+			return fmt.Errorf("out of GPU memory: %s", b.room(c))
+		}
+		m.bytes = unsafe.Slice((*byte)(objc.Pointer(c.call(m.buffer, verbContents))), max(size, smallest))[:size:size]
+		m.place(c, label)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// place names the buffer and keeps it resident.
+func (m *memory) place(c *caller, label string) {
+	c.label(m.buffer, label)
+	if b := m.b; b.residency != 0 {
+		b.placed.Lock()
+		defer b.placed.Unlock()
+		c.call(b.residency, verbAddAllocation, uintptr(m.buffer))
+		c.call(b.residency, verbCommit)
+	}
+}
+
+// Copy moves bytes as the processor does: the memory is shared, and no command is under way on it.
+func (b *backend) Copy(dst gpu.Memory, dstOff int, src gpu.Memory, srcOff, n int) error {
+	copy(dst.Bytes()[dstOff:dstOff+n], src.Bytes()[srcOff:srcOff+n])
+	return b.alive()
+}
+
+// Bytes is the memory.
+func (m *memory) Bytes() []byte { return m.bytes }
+
+// Write copies p into the memory.
+func (m *memory) Write(off int, p []byte) error {
+	if off < 0 || off > len(m.bytes)-len(p) {
+		return fmt.Errorf("write %d bytes at %d of %d: out of range", len(p), off, len(m.bytes))
+	}
+	copy(m.bytes[off:], p)
+	return nil
+}
+
+// Live has nothing to do: the memory is shared.
+func (m *memory) Live() {}
+
+// hold keeps the buffer for a graph.
+func (m *memory) hold(c *caller) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.released {
+		return fmt.Errorf("a buffer of %d bytes was released", len(m.bytes))
+	}
+	c.call(m.buffer, verbRetain)
+	return nil
+}
+
+// Release gives the buffer back; graphs that name it keep it until they go.
+func (m *memory) Release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.released {
+		return
+	}
+	m.released, m.bytes = true, nil
+	_ = m.b.within(func(c *caller) error {
+		if b := m.b; b.residency != 0 {
+			b.placed.Lock()
+			defer b.placed.Unlock()
+			c.call(b.residency, verbRemoveAllocation, uintptr(m.buffer))
+			c.call(b.residency, verbCommit)
+		}
+		c.release(m.buffer)
+		return nil
+	})
+}
