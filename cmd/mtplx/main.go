@@ -19,6 +19,7 @@ import (
 	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/help"
+	"mtplx/cmd/mtplx/metrics"
 	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/profiles"
 	"mtplx/cmd/mtplx/runtime"
@@ -37,6 +38,7 @@ type cli struct {
 	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
+	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`
 	Env        env.Cmd           `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
 	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to talk to mtplx, or write it into their settings."`
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
