@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -20,9 +19,9 @@ var attnShapes = []kernels.AttnDims{
 	{Layers: 1, NQ: 2, NKV: 1, HeadDim: 256, Rotary: 32},
 }
 
-// AttnPrep checks queries, and keys and values in the pool.
-func AttnPrep(t *testing.T, d kernels.Device) {
-	eachAttention(t, func(t *testing.T, dims kernels.AttnDims, seed uint64) {
+// checkAttnPrep checks queries, and keys and values in the pool.
+func checkAttnPrep(t T, d kernels.Device) {
+	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
 		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 5 {
@@ -45,13 +44,13 @@ func AttnPrep(t *testing.T, d kernels.Device) {
 	})
 }
 
-// Attention checks rows at every length around the borders of pages and splits, in any company,
+// checkAttention checks rows at every length around the borders of pages and splits, in any company,
 // appended in any portions, on any pages, beside memory full of NaNs.
-func Attention(t *testing.T, d kernels.Device) {
-	eachAttention(t, func(t *testing.T, dims kernels.AttnDims, seed uint64) {
-		t.Run("lengths", func(t *testing.T) { attentionLengths(t, d, dims, seed) })
-		t.Run("portions", func(t *testing.T) { attentionPortions(t, d, dims, seed) })
-		t.Run("replay", func(t *testing.T) {
+func checkAttention(t T, d kernels.Device) {
+	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
+		t.Run("lengths", func(t T) { attentionLengths(t, d, dims, seed) })
+		t.Run("portions", func(t T) { attentionPortions(t, d, dims, seed) })
+		t.Run("replay", func(t T) {
 			w := newAttnWorld(NewRig(t, d), dims, seed, 130)
 			w.fill(0, 0, 129)
 			w.prep([]attnChunk{{lane: 0, base: 129, count: 1}})
@@ -60,14 +59,14 @@ func Attention(t *testing.T, d kernels.Device) {
 	})
 }
 
-func eachAttention(t *testing.T, run func(t *testing.T, dims kernels.AttnDims, seed uint64)) {
+func eachAttention(t T, run func(t T, dims kernels.AttnDims, seed uint64)) {
 	for i, dims := range attnShapes {
-		if testing.Short() && dims.HeadDim > 100 {
+		if t.Short() && dims.HeadDim > 100 {
 			continue
 		}
 		for _, wide := range []bool{false, true} {
 			dims.Float32 = wide
-			t.Run(fmt.Sprintf("%d on %d heads of %d, float32 %v", dims.NQ, dims.NKV, dims.HeadDim, wide), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d on %d heads of %d, float32 %v", dims.NQ, dims.NKV, dims.HeadDim, wide), func(t T) {
 				run(t, dims, uint64(i+1))
 			})
 		}
@@ -224,9 +223,9 @@ func (w *attnWorld) forward(chunks ...attnChunk) [][]uint32 {
 
 // attentionLengths compares with the oracle at chosen lengths, and on the device alone a row in
 // company with the row by itself.
-func attentionLengths(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	lengths := []int{1, 2, 8, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 200, 255, 256, 257, 383, 385, 511, 512, 513, 640, 641}
-	if dims.HeadDim > 100 || testing.Short() {
+	if dims.HeadDim > 100 || t.Short() {
 		lengths = []int{1, 17, 64, 65, 128, 129, 257}
 	}
 	most := lengths[len(lengths)-1] + 8
@@ -264,9 +263,9 @@ func attentionLengths(t *testing.T, d kernels.Device, dims kernels.AttnDims, see
 
 // attentionPortions appends a lane's tokens in random portions, moving its pages between
 // forwards, and compares with the oracle's one token at a time.
-func attentionPortions(t *testing.T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+func attentionPortions(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	tokens := 150
-	if dims.HeadDim > 40 || testing.Short() {
+	if dims.HeadDim > 40 || t.Short() {
 		tokens = 70
 	}
 	o := newAttnWorld(oracle(t), dims, seed, tokens)

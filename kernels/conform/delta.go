@@ -3,7 +3,6 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -18,32 +17,32 @@ var deltaShapes = []kernels.DeltaDims{
 	{Layers: 1, HK: 1, HV: 2, DK: 128, DV: 128, Tape: 8},
 }
 
-// DeltaPrep checks the inputs of the recurrence: convolution over the tape's border, unit
+// checkDeltaPrep checks the inputs of the recurrence: convolution over the tape's border, unit
 // vectors, gates, and what goes to the tape.
-func DeltaPrep(t *testing.T, d kernels.Device) { deltaSuite(t, d, true) }
+func checkDeltaPrep(t T, d kernels.Device) { deltaSuite(t, d, true) }
 
-// Delta checks the recurrence itself, from inputs that the host wrote.
-func Delta(t *testing.T, d kernels.Device) { deltaSuite(t, d, false) }
+// checkDelta checks the recurrence itself, from inputs that the host wrote.
+func checkDelta(t T, d kernels.Device) { deltaSuite(t, d, false) }
 
-func deltaSuite(t *testing.T, d kernels.Device, prep bool) {
+func deltaSuite(t T, d kernels.Device, prep bool) {
 	for i, dims := range deltaShapes {
 		chains := uint64(4)
-		if testing.Short() {
+		if t.Short() {
 			chains = 1
 			if dims.DK > 100 {
 				continue
 			}
 		}
-		t.Run(fmt.Sprintf("%d of %d value heads, %dx%d", dims.HK, dims.HV, dims.DK, dims.DV), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d of %d value heads, %dx%d", dims.HK, dims.HV, dims.DK, dims.DV), func(t T) {
 			seed := uint64(i + 1)
-			t.Run("fold and continue", func(t *testing.T) { foldAndContinue(t, d, dims, prep, seed) })
+			t.Run("fold and continue", func(t T) { foldAndContinue(t, d, dims, prep, seed) })
 			for n := range chains {
-				t.Run(fmt.Sprintf("history %d", n), func(t *testing.T) { histories(t, d, dims, prep, seed+10*n) })
+				t.Run(fmt.Sprintf("history %d", n), func(t T) { histories(t, d, dims, prep, seed+10*n) })
 			}
 			if dims.DK <= 16 {
-				t.Run("prompts", func(t *testing.T) { prompts(t, d, dims, prep, seed) })
+				t.Run("prompts", func(t T) { prompts(t, d, dims, prep, seed) })
 			}
-			t.Run("replay", func(t *testing.T) {
+			t.Run("replay", func(t T) {
 				w := newDeltaWorld(NewRig(t, d), dims, prep, seed, 1, 1)
 				w.s.Head[kernels.HeadRows], w.s.Count[0], w.s.Certain[0] = 1, 1, 1
 				w.r.steady(w.ops...)
@@ -236,7 +235,7 @@ type canon struct {
 	states [][][]uint32 // [lane][tokens applied], from 1 on
 }
 
-func canonical(t *testing.T, d kernels.DeltaDims, prep bool, seed uint64, lanes, tokens int) canon {
+func canonical(t T, d kernels.DeltaDims, prep bool, seed uint64, lanes, tokens int) canon {
 	w := newDeltaWorld(oracle(t), d, prep, seed, lanes, tokens)
 	c := canon{make([][][]uint32, lanes), make([][][]uint32, lanes)}
 	for token := range tokens {
@@ -256,7 +255,7 @@ func canonical(t *testing.T, d kernels.DeltaDims, prep bool, seed uint64, lanes,
 }
 
 // check compares a span's rows with the canonical ones, as far as they are the lane's own.
-func (c canon) check(t *testing.T, p span, rows [][]uint32) {
+func (c canon) check(t T, p span, rows [][]uint32) {
 	t.Helper()
 	for j := range min(p.count, p.rubbish) {
 		if at, a, b, differ := firstDifference(rows[j], c.rows[p.lane][p.base+j]); differ {
@@ -267,7 +266,7 @@ func (c canon) check(t *testing.T, p span, rows [][]uint32) {
 
 // foldAndContinue has a lane for every 0 <= a <= K <= 8: three certain rows and K taped ones,
 // of which a prove right; then a fold of a and rows that go on from there.
-func foldAndContinue(t *testing.T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func foldAndContinue(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
 	const tokens = 16
 	var taped, right []int
 	for k := 0; k <= dims.Tape; k++ {
@@ -322,7 +321,7 @@ func foldAndContinue(t *testing.T, d kernels.Device, dims kernels.DeltaDims, pre
 // histories runs lanes through random forwards on the device and the oracle at once: chunks of
 // any size, any part certain, rubbish after any row, lanes that sit out. Rows must be canonical,
 // and both pools equal to the oracle's after every forward.
-func histories(t *testing.T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func histories(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
 	lanes, tokens := 4, 24
 	if dims.DK > 100 {
 		lanes, tokens = 2, 14

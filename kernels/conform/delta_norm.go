@@ -3,13 +3,12 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 )
 
-// DeltaNorm checks the gated norm after the recurrence.
-func DeltaNorm(t *testing.T, d kernels.Device) {
+// checkDeltaNorm checks the gated norm after the recurrence.
+func checkDeltaNorm(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 4)
 	for _, dims := range []kernels.DeltaDims{{HK: 1, HV: 1, DK: 8, DV: 16}, {HK: 1, HV: 3, DK: 8, DV: 20}, {HK: 1, HV: 1, DK: 8, DV: 128}, {HK: 1, HV: 5, DK: 8, DV: 7}} {
 		cases = append(cases, rowCase{

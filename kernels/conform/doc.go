@@ -1,8 +1,8 @@
 // Package conform is the conformance suite of kernels.Device: what a device must do to be used by
 // this engine, as tests that a device's own test file calls in a few lines:
 //
-//	func TestConformance(t *testing.T) {
-//		conform.Run(t, func(t *testing.T) kernels.Device { ... })
+//	func TestConformance(t T) {
+//		conform.Run(t, func(t T) kernels.Device { ... })
 //	}
 //
 // Run opens a device per subtest and checks, an operation at a time:
@@ -19,5 +19,6 @@
 // and a device cannot be wrong together.
 //
 // Rig, Matrix and the makers of rows are exported because tests of devices want the same
-// ingredients. The package is for tests only; nothing else may import it.
+// ingredients. Check is Run for programs that test the device they run on; nothing else may import
+// the package but tests, self-tests and measurements of devices.
 package conform

@@ -3,13 +3,12 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 )
 
-// Route checks the choice of experts, ties among them included.
-func Route(t *testing.T, d kernels.Device) {
+// checkRoute checks the choice of experts, ties among them included.
+func checkRoute(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 14)
 	for _, c := range []struct{ experts, topK int }{{1, 1}, {4, 4}, {9, 2}, {16, 1}, {33, 8}, {128, 8}, {200, 10}} {
 		for _, normalize := range []bool{false, true} {
@@ -53,8 +52,8 @@ func tied(rng *rand.Rand, rows, n int) []float32 {
 	return x
 }
 
-// ExpertProduct checks products whose weight is chosen by the row.
-func ExpertProduct(t *testing.T, d kernels.Device) {
+// checkExpertProduct checks products whose weight is chosen by the row.
+func checkExpertProduct(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 2*len(allModes)*4)
 	for _, bits := range []int{0, 3, 4, 8} {
 		for _, mode := range allModes {
@@ -108,8 +107,8 @@ func prepareExperts(r *Rig, rng *rand.Rand, rows, bits int, mode kernels.Mode, s
 	}
 }
 
-// Combine checks the sum of experts with and without a shared one.
-func Combine(t *testing.T, d kernels.Device) {
+// checkCombine checks the sum of experts with and without a shared one.
+func checkCombine(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 18)
 	for _, width := range []int{1, 16, 100} {
 		for _, topK := range []int{1, 4, 9} {

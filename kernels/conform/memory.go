@@ -3,14 +3,13 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 	"unsafe"
 
 	"mtplx/kernels"
 )
 
-// Memory checks buffers and copies.
-func Memory(t *testing.T, d kernels.Device) {
+// checkMemory checks buffers and copies.
+func checkMemory(t T, d kernels.Device) {
 	r := NewRig(t, d)
 	for _, size := range []int{0, 1, 4, 63, 64, 65, 4096, 100001} {
 		b, err := d.Alloc(size, "memory")
@@ -60,8 +59,8 @@ func Memory(t *testing.T, d kernels.Device) {
 	}
 }
 
-// Load checks what a weight says of itself, and matrices that no device takes.
-func Load(t *testing.T, d kernels.Device) {
+// checkLoad checks what a weight says of itself, and matrices that no device takes.
+func checkLoad(t T, d kernels.Device) {
 	r := NewRig(t, d)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, bits := range allBits {

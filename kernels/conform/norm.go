@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 )
 
 var nan = float32(math.NaN())
 
-// Norm checks root-mean-square normalisation, its row maps and both outputs.
-func Norm(t *testing.T, d kernels.Device) {
+// checkNorm checks root-mean-square normalisation, its row maps and both outputs.
+func checkNorm(t T, d kernels.Device) {
 	var cases []rowCase
 	add := func(rows, width int, xMap, yMap kernels.RowMap, y, acts bool) {
 		cases = append(cases, rowCase{
@@ -84,8 +83,8 @@ func prepareNorm(r *Rig, rng *rand.Rand, rows, width int, xMap, yMap kernels.Row
 	}
 }
 
-// HeadInput checks what the MTP head is fed.
-func HeadInput(t *testing.T, d kernels.Device) {
+// checkHeadInput checks what the MTP head is fed.
+func checkHeadInput(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 4)
 	for _, width := range []int{1, 16, 40, 72} {
 		cases = append(cases, rowCase{

@@ -3,13 +3,12 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 )
 
-// PartProduct checks products over listed blocks, and the support of rows of unequal length after them.
-func PartProduct(t *testing.T, d kernels.Device) {
+// checkPartProduct checks products over listed blocks, and the support of rows of unequal length after them.
+func checkPartProduct(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 20)
 	for _, bits := range []int{0, 3, 4, 8} {
 		for _, c := range []struct{ outputs, limit, first, most int }{

@@ -3,7 +3,6 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -30,8 +29,8 @@ func (c productCase) name() string {
 	return fmt.Sprintf("%d columns, %+v, %v, add %v, map %d, extreme %v, %d rows", c.k, c.parts, c.mode, c.add, c.rowMap, c.extreme, c.rows)
 }
 
-// Product checks products over widths, groups, modes, shapes, row counts, parts and extremes.
-func Product(t *testing.T, d kernels.Device) {
+// checkProduct checks products over widths, groups, modes, shapes, row counts, parts and extremes.
+func checkProduct(t T, d kernels.Device) {
 	var list []productCase
 	one := func(k, n, bits, group int, grain Grain, mode kernels.Mode, rows int, counts ...int) {
 		list = append(list, productCase{k: k, parts: []productPart{{n, bits, group, grain}}, mode: mode, rows: rows, counts: counts})

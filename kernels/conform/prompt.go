@@ -1,17 +1,15 @@
 package conform
 
 import (
-	"testing"
-
 	"mtplx/kernels"
 )
 
 // prompts carries a lane through forwards of up to hundreds of rows, as prompts do: from the start, or
 // after a fold, with none, one or a whole tape of the last rows uncertain. The lengths lie around the
 // powers of two at which a device may cut a long run of rows into pieces.
-func prompts(t *testing.T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func prompts(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
 	lengths := []int{63, 64, 65, 72, 127, 128, 130, 255, 256, 257, 264, 265, 511, 512, 520, 521}
-	if testing.Short() {
+	if t.Short() {
 		lengths = []int{65, 130, 256, 265}
 	}
 	tokens := lengths[len(lengths)-1] + 7

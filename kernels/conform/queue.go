@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
-	"testing"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -16,15 +15,15 @@ type unknown struct{}
 
 func (unknown) Kernel() string { return "no-such-kernel" }
 
-// Queue checks what package queue promises of queues, events and programs.
-func Queue(t *testing.T, d kernels.Device) {
-	t.Run("unknown operation", func(t *testing.T) { queueUnknown(NewRig(t, d)) })
-	t.Run("wrong operands", func(t *testing.T) { queueOperands(NewRig(t, d)) })
-	t.Run("order", func(t *testing.T) { queueOrder(NewRig(t, d)) })
-	t.Run("two queues", func(t *testing.T) { queuePair(t, d) })
-	t.Run("events", func(t *testing.T) { events(NewRig(t, d)) })
-	t.Run("fault", func(t *testing.T) { queueFault(t, d) })
-	t.Run("close", func(t *testing.T) { queueClose(t, d) })
+// checkQueue checks what package queue promises of queues, events and programs.
+func checkQueue(t T, d kernels.Device) {
+	t.Run("unknown operation", func(t T) { queueUnknown(NewRig(t, d)) })
+	t.Run("wrong operands", func(t T) { queueOperands(NewRig(t, d)) })
+	t.Run("order", func(t T) { queueOrder(NewRig(t, d)) })
+	t.Run("two queues", func(t T) { queuePair(t, d) })
+	t.Run("events", func(t T) { events(NewRig(t, d)) })
+	t.Run("fault", func(t T) { queueFault(t, d) })
+	t.Run("close", func(t T) { queueClose(t, d) })
 }
 
 func queueUnknown(r *Rig) {
@@ -120,7 +119,7 @@ func queueOrder(r *Rig) {
 
 // queuePair has two queues take turns on one buffer by points alone, and a program that waits for
 // the host.
-func queuePair(t *testing.T, d kernels.Device) {
+func queuePair(t T, d kernels.Device) {
 	a, b := NewRig(t, d), NewRig(t, d)
 	x := a.Floats(16, 0)
 	s := a.RowSlots(1, 1)
@@ -183,7 +182,7 @@ func events(r *Rig) {
 }
 
 // queueFault makes a program fault by a token outside its table.
-func queueFault(t *testing.T, d kernels.Device) {
+func queueFault(t T, d kernels.Device) {
 	r := NewRig(t, d)
 	s := r.RowSlots(2, 2)
 	table := r.Load(Dense(rand.New(rand.NewPCG(1, 1)), 4, 16, Float32), kernels.Fast)
@@ -219,7 +218,7 @@ func queueFault(t *testing.T, d kernels.Device) {
 }
 
 // queueClose closes a queue with work in it: the work is done first.
-func queueClose(t *testing.T, d kernels.Device) {
+func queueClose(t T, d kernels.Device) {
 	r := NewRig(t, d)
 	count := r.Floats(16, 0)
 	p := counterProgram(r, count)

@@ -3,7 +3,6 @@ package conform
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -16,8 +15,8 @@ var (
 	allGrains = []Grain{BFloat16, Float16, Float32}
 )
 
-// Embed checks table lookups.
-func Embed(t *testing.T, d kernels.Device) {
+// checkEmbed checks table lookups.
+func checkEmbed(t T, d kernels.Device) {
 	var cases []rowCase
 	for _, bits := range allBits {
 		for _, group := range allGroups {
@@ -57,8 +56,8 @@ func prepareEmbed(r *Rig, m *Matrix, mode kernels.Mode) play {
 	}
 }
 
-// Quantize checks activations in every form.
-func Quantize(t *testing.T, d kernels.Device) {
+// checkQuantize checks activations in every form.
+func checkQuantize(t T, d kernels.Device) {
 	var cases []rowCase
 	for _, k := range []int{1, 31, 32, 33, 64, 80, 97, 160} {
 		cases = append(cases, rowCase{
@@ -143,8 +142,8 @@ func (m *mappedRows) lay(rm kernels.RowMap, order []int) (buf queue.Buffer) {
 	return buf
 }
 
-// SwiGLU checks the gated unit with one and several virtual rows a row.
-func SwiGLU(t *testing.T, d kernels.Device) {
+// checkSwiGLU checks the gated unit with one and several virtual rows a row.
+func checkSwiGLU(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 8)
 	for _, width := range []int{1, 16, 45, 96} {
 		for _, times := range []int{1, 3} {

@@ -10,28 +10,28 @@ import (
 // suites is every part of Run, by the name of its subtest.
 var suites = []struct {
 	name string
-	run  func(t *testing.T, d kernels.Device)
+	run  func(t T, d kernels.Device)
 }{
-	{"vectors", Vectors},
-	{"embed", Embed},
-	{"norm", Norm},
-	{"quantize", Quantize},
-	{"head-input", HeadInput},
-	{"product", Product},
-	{"swiglu", SwiGLU},
-	{"route", Route},
-	{"expert-product", ExpertProduct},
-	{"combine", Combine},
-	{"support", Support},
-	{"part-product", PartProduct},
-	{"delta-prep", DeltaPrep},
-	{"delta", Delta},
-	{"delta-norm", DeltaNorm},
-	{"attn-prep", AttnPrep},
-	{"attention", Attention},
-	{"memory", Memory},
-	{"load", Load},
-	{"queue", Queue},
+	{"vectors", checkVectors},
+	{"embed", checkEmbed},
+	{"norm", checkNorm},
+	{"quantize", checkQuantize},
+	{"head-input", checkHeadInput},
+	{"product", checkProduct},
+	{"swiglu", checkSwiGLU},
+	{"route", checkRoute},
+	{"expert-product", checkExpertProduct},
+	{"combine", checkCombine},
+	{"support", checkSupport},
+	{"part-product", checkPartProduct},
+	{"delta-prep", checkDeltaPrep},
+	{"delta", checkDelta},
+	{"delta-norm", checkDeltaNorm},
+	{"attn-prep", checkAttnPrep},
+	{"attention", checkAttention},
+	{"memory", checkMemory},
+	{"load", checkLoad},
+	{"queue", checkQueue},
 }
 
 // Run checks a device. Under -short, for the race detector and emulators, it leaves out the large shapes
@@ -40,7 +40,7 @@ var suites = []struct {
 // calls Run for each: equality with the oracle makes them equal to each other.
 func Run(t *testing.T, open func(t *testing.T) kernels.Device) {
 	for _, s := range suites {
-		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
+		t.Run(s.name, func(t *testing.T) { s.run(In(t), open(t)) })
 	}
 }
 
@@ -74,13 +74,13 @@ const (
 
 // rowwise checks operations without state: whatever the number of rows and whatever the order,
 // row i gives the bits that the oracle gives for row i in one run of all rows.
-func rowwise(t *testing.T, d kernels.Device, cases []rowCase) {
+func rowwise(t T, d kernels.Device, cases []rowCase) {
 	t.Helper()
 	for i, c := range cases {
-		if testing.Short() && len(cases) > shortCases && i%shortStep != 0 {
+		if t.Short() && len(cases) > shortCases && i%shortStep != 0 {
 			continue
 		}
-		ok := t.Run(c.name, func(t *testing.T) {
+		ok := t.Run(c.name, func(t T) {
 			seed := uint64(i + 1)
 			want := c.prepare(oracle(t), rand.New(rand.NewPCG(seed, 1)))(ascending(c.rows))
 			run := c.prepare(NewRig(t, d), rand.New(rand.NewPCG(seed, 1)))

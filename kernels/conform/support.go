@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"mtplx/kernels"
 )
 
-// Support checks candidates and partition sums around the borders of chunks, with ties, with a
+// checkSupport checks candidates and partition sums around the borders of chunks, with ties, with a
 // vocabulary smaller than the stride, and with NaNs.
-func Support(t *testing.T, d kernels.Device) {
+func checkSupport(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 60)
 	for _, c := range []struct{ vocab, stride int }{
 		{1, 1},

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math"
-	"testing"
 
 	"mtplx/kernels"
 )
@@ -111,11 +110,11 @@ func (v ProductVector) Make() (m *Matrix, x []float32) {
 	return m, x
 }
 
-// Vectors runs the agreed vectors through the device's own operations.
-func Vectors(t *testing.T, d kernels.Device) {
-	t.Run("product", func(t *testing.T) { productVectors(NewRig(t, d)) })
-	t.Run("delta", func(t *testing.T) { deltaVector(NewRig(t, d)) })
-	t.Run("attention", func(t *testing.T) { attentionVector(NewRig(t, d)) })
+// checkVectors runs the agreed vectors through the device's own operations.
+func checkVectors(t T, d kernels.Device) {
+	t.Run("product", func(t T) { productVectors(NewRig(t, d)) })
+	t.Run("delta", func(t T) { deltaVector(NewRig(t, d)) })
+	t.Run("attention", func(t T) { attentionVector(NewRig(t, d)) })
 }
 
 func productVectors(r *Rig) {
