@@ -23,6 +23,7 @@ import (
 	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/profiles"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/setup"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
 	"mtplx/cmd/mtplx/version"
@@ -39,6 +40,7 @@ type cli struct {
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
 	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`
+	Init       setup.Cmd         `cmd:"" aliases:"setup" help:"Make the directory of what mtplx keeps, with a configuration to fill in, and try the embedded model."`
 	Env        env.Cmd           `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
 	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to talk to mtplx, or write it into their settings."`
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
