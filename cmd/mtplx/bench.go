@@ -21,6 +21,7 @@ type benchCmd struct {
 	Serve     benchServeCmd     `cmd:"" help:"Put load on a server, ours or another, and measure what its clients see."`
 	Client    benchClientCmd    `cmd:"" hidden:""`
 	Forward   benchForwardCmd   `cmd:"" help:"Time whole forwards of a model beside the machine's limits."`
+	GPU       benchGPUCmd       `cmd:"" name:"gpu" help:"Test and measure a device in one go, with the default model and others' shapes."`
 	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
 

@@ -20,6 +20,7 @@ import (
 type qaCmd struct {
 	Golden   qaGoldenCmd   `cmd:"" help:"Hold checkpoints against goldens of a trusted implementation."`
 	Numerics qaNumericsCmd `cmd:"" help:"Measure each numeric mode's error against float64."`
+	Device   qaDeviceCmd   `cmd:"" help:"Test the device that models run on, and time it."`
 }
 
 // qaGoldenCmd checks golden folders.

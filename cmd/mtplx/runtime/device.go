@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -108,6 +107,3 @@ func Report(d kernels.Device) string {
 	}
 	return d.Name()
 }
-
-// errNoMetal says that this program was built without Metal.
-var errNoMetal = errors.New("this program was built without Metal: it needs macOS on Apple silicon")

@@ -1,9 +1,14 @@
 package runtime
 
-import "mtplx/kernels"
+import (
+	goruntime "runtime"
+
+	"mtplx/kernels"
+	"mtplx/kernels/metal"
+)
 
 // metalAccelerator is the GPU of a Mac.
 var metalAccelerator = accelerator{
-	kind: "metal", built: false, fix: "give --device cpu",
-	open: func(int) (kernels.Device, error) { return nil, errNoMetal },
+	kind: "metal", built: goruntime.GOOS == "darwin" && goruntime.GOARCH == "arm64", fix: "give --device cpu",
+	open: func(int) (kernels.Device, error) { return metal.Open() },
 }
