@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/help"
 )
 
@@ -36,7 +40,7 @@ func TestMistakesEndWithTwo(t *testing.T) {
 // tree is the model of the command line.
 func tree(t *testing.T) *kong.Application {
 	t.Helper()
-	parser, err := newParser(new(cli), command.Streams{Out: io.Discard, Err: io.Discard})
+	parser, _, err := newParser(command.Streams{Out: io.Discard, Err: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +69,7 @@ func TestEveryCommandHasExamples(t *testing.T) {
 				t.Errorf("%s: the example %q is of another command", path, e)
 				continue
 			}
-			parser, err := newParser(new(cli), command.Streams{Out: io.Discard, Err: io.Discard})
+			parser, _, err := newParser(command.Streams{Out: io.Discard, Err: io.Discard})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,5 +135,23 @@ func TestHelpFitsAScreen(t *testing.T) {
 				t.Errorf("mtplx %s does not open with a sentence and an example:\n%s", line, out)
 			}
 		}
+	}
+}
+
+// What mtplx init writes is a configuration once its comments are taken away.
+func TestConfigurationToFillInIsOne(t *testing.T) {
+	data, err := os.ReadFile("setup/config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	filled := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAll(data, []byte("$1"))
+	if err := os.WriteFile(path, filled, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(config.Variable, path)
+	code, out, errs := runLine("config", "show")
+	if code != 0 || strings.Count(out, " = ") < 10 {
+		t.Errorf("ended with %d: %s%s", code, out, errs)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/help"
@@ -46,6 +48,7 @@ type cli struct {
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
 	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
+	Config     config.Cmd        `cmd:"" help:"Show and change what flags are set to."`
 	Help       help.Cmd          `cmd:"" help:"Say all about a command, or about a topic."`
 	Version    version.Cmd       `cmd:"" help:"Say which build this is."`
 }
@@ -57,14 +60,18 @@ func main() {
 // exitCode is how kong's own exits (help) leave the parser.
 type exitCode int
 
-// newParser makes the parser that fills c.
-func newParser(c *cli, s command.Streams) (*kong.Kong, error) {
-	return kong.New(c,
+// newParser makes the parser of a command line, and the settings that fill in what the line leaves out. Commands that say
+// how things work, and the one that repairs the configuration, do not depend on it.
+func newParser(s command.Streams) (*kong.Kong, *config.Settings, error) {
+	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor")
+	parser, err := kong.New(new(cli),
 		kong.Name("mtplx"),
 		kong.Writers(s.Out, s.Err),
 		kong.Exit(func(code int) { panic(exitCode(code)) }),
 		kong.Help(help.Print),
+		kong.Resolvers(settings),
 	)
+	return parser, settings, err
 }
 
 // execute runs one command line and returns the exit code.
@@ -78,7 +85,7 @@ func execute(args []string, s command.Streams) (code int) {
 			code = int(c)
 		}
 	}()
-	parser, err := newParser(new(cli), s)
+	parser, _, err := newParser(s)
 	if err != nil {
 		panic(err)
 	}
@@ -94,10 +101,11 @@ func execute(args []string, s command.Streams) (code int) {
 		where, problem := mistake.Explain(err)
 		return report(s, jsonErrors, where, problem)
 	}
+	jsonErrors = jsonErrors || printsJSON(parsed)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(start.Launch(execute))
+	parsed.Bind(start.Launch(execute), config.Parse(func() (*kong.Kong, *config.Settings, error) { return newParser(s) }))
 	err = parsed.Run(s)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = runtime.Fail(runtime.Interrupted, errors.New("interrupted"), "")
@@ -112,6 +120,16 @@ func wantsJSON(args []string) bool {
 			return true
 		case "--":
 			return false
+		}
+	}
+	return false
+}
+
+// printsJSON tells whether --json is set for a command, by whatever means.
+func printsJSON(parsed *kong.Context) bool {
+	for _, f := range parsed.Selected().Flags {
+		if on, ok := reflect.TypeAssert[bool](f.Target); ok && on && f.Name == "json" {
+			return true
 		}
 	}
 	return false

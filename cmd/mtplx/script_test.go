@@ -2,12 +2,18 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"mtplx/cmd/mtplx/config"
 )
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "mtplx" { // not a command of a script: the configuration of who runs the tests is not theirs
+		_ = os.Setenv(config.Variable, os.DevNull)
+	}
 	testscript.Main(m, map[string]func(){"mtplx": main})
 }
 

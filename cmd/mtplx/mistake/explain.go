@@ -10,6 +10,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/nearest"
+	"mtplx/cmd/mtplx/runtime"
 )
 
 // Explain turns an error of kong's parser into a failure with a remedy, and names the command in which it happened (such as
@@ -19,25 +20,36 @@ func Explain(err error) (where string, problem error) {
 	if !ok || parse.Context == nil {
 		return "", command.Usage(err, "mtplx --help lists commands")
 	}
-	node := parse.Context.Model.Node
-	if selected := parse.Context.Selected(); selected != nil {
+	problem = Of(parse.Context, parse.Unwrap())
+	if node := parse.Context.Selected(); node != nil {
+		where = Name(node)
+	}
+	return where, problem
+}
+
+// Of is Explain for an error of a trace that was made apart from a parse.
+func Of(ctx *kong.Context, err error) error {
+	if f, ok := errors.AsType[*runtime.Failure](err); ok {
+		return f // without the flag that kong puts before it: it says itself where it is from
+	}
+	node := ctx.Model.Node
+	if selected := ctx.Selected(); selected != nil {
 		node = selected
 	}
-	where = Name(node)
-	cause := parse.Unwrap()
-	if flag, ok := named(cause, "unknown flag "); ok {
-		return where, unknownFlag(node, flag)
+	where := Name(node)
+	if flag, ok := named(err, "unknown flag "); ok {
+		return unknownFlag(node, flag)
 	}
-	if word, ok := named(cause, "unexpected argument "); ok {
-		return where, unexpected(node, word)
+	if word, ok := named(err, "unexpected argument "); ok {
+		return unexpected(node, word)
 	}
-	if value, given, ok := enumerated(node, cause); ok {
-		return where, command.Usage(fmt.Errorf("%s is %q", value.ShortSummary(), given), Choice(given, value.EnumSlice()))
+	if value, given, ok := enumerated(node, err); ok {
+		return command.Usage(fmt.Errorf("%s is %q", value.ShortSummary(), given), Choice(given, value.EnumSlice()))
 	}
-	if text := cause.Error(); strings.HasPrefix(text, "expected ") && len(children(node)) > 0 && where != "" {
-		return where, command.Usage(fmt.Errorf("%s wants a command after it", where), "it has "+list(names(children(node))))
+	if strings.HasPrefix(err.Error(), "expected ") && len(children(node)) > 0 && where != "" {
+		return command.Usage(fmt.Errorf("%s wants a command after it", where), "it has "+list(names(children(node))))
 	}
-	return where, command.Usage(cause, advice(where))
+	return command.Usage(err, advice(where))
 }
 
 // Name is what a command is called after the program's name.
