@@ -17,6 +17,7 @@ import (
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/completion"
 	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
@@ -49,6 +50,7 @@ type cli struct {
 	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
 	Config     config.Cmd        `cmd:"" help:"Show and change what flags are set to."`
+	Completion completion.Cmd    `cmd:"" help:"Write a script that lets a shell complete command lines."`
 	Help       help.Cmd          `cmd:"" help:"Say all about a command, or about a topic."`
 	Version    version.Cmd       `cmd:"" help:"Say which build this is."`
 }

@@ -66,6 +66,8 @@ var examples = map[string][]string{
 	"config set":       {"mtplx config set model ~/models/qwen3.5-4b", "mtplx config set serve.port 9000"},
 	"config unset":     {"mtplx config unset serve.port"},
 	"config path":      {"mtplx config path"},
+	"completion":       {"mtplx completion bash > ~/.local/share/bash-completion/completions/mtplx"},
+	"man":              {"mtplx man ~/.local/share/man/man1"},
 	"help":             {"mtplx help serve", "mtplx help exit-codes"},
 	"version":          {"mtplx version --json"},
 }
