@@ -11,6 +11,7 @@ PLATFORMS  ?= linux/amd64 linux/arm64 darwin/arm64
 GOLANGCI_LINT_VERSION := v2.15.0
 GOFUMPT_VERSION       := v0.12.0
 BENCHSTAT_VERSION     := v0.0.0-20260908200009-22c9c6c9d4da
+NFPM_VERSION          := v2.48.0
 
 # Packages (paths below the module) that `make race` leaves out, each with its reason beside it. Plain Go runs
 # 5 to 20 times slower under the detector, and it does not see into assembly.
@@ -20,6 +21,7 @@ BIN           := $(CURDIR)/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOFUMPT       := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 BENCHSTAT     := $(BIN)/benchstat-$(BENCHSTAT_VERSION)
+NFPM          := $(BIN)/nfpm-$(NFPM_VERSION)
 BUILD         := $(GO) build -trimpath -ldflags "-s -w"
 OUT           := outputs
 
@@ -32,7 +34,7 @@ SHELL       := /bin/bash
 .ONESHELL:
 
 .DEFAULT_GOAL := build
-.PHONY: build test race vet lint fmt fuzz bench bench-diff generate check-generate cross tools clean help
+.PHONY: build test race vet lint fmt fuzz bench bench-diff generate check-generate cross release tools clean help
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -123,6 +125,11 @@ cross: ## all platforms into dist/
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/mtplx-$${p%/*}-$${p#*/} ./cmd/mtplx
 	done
 
+# What a version is given out as. VERSION goes before the file VERSION and git's tags; RELEASE_URL is where the files
+# will be found. The packager is a program of its own, so that its many modules stay out of go.mod.
+release: $(NFPM) ## archives, packages, bills of materials and recipes into dist/release
+	$(GO) run ./cmd/release --nfpm $(NFPM) $(if $(VERSION),--version $(VERSION)) $(if $(RELEASE_URL),--url $(RELEASE_URL))
+
 tools: $(GOLANGCI_LINT) $(GOFUMPT) $(BENCHSTAT) ## install the pinned tools into bin/
 
 # The version is in the file name, so that raising it builds the new one.
@@ -132,6 +139,8 @@ $(GOFUMPT):
 	$(call install,mvdan.cc/gofumpt@$(GOFUMPT_VERSION))
 $(BENCHSTAT):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
+$(NFPM):
+	$(call install,github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION))
 
 define install
 @echo "install $1"; new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT
