@@ -22,6 +22,7 @@ import (
 	"mtplx/cmd/mtplx/connect"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/help"
+	"mtplx/cmd/mtplx/man"
 	"mtplx/cmd/mtplx/metrics"
 	"mtplx/cmd/mtplx/mistake"
 	"mtplx/cmd/mtplx/profiles"
@@ -51,6 +52,7 @@ type cli struct {
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
 	Config     config.Cmd        `cmd:"" help:"Show and change what flags are set to."`
 	Completion completion.Cmd    `cmd:"" help:"Write a script that lets a shell complete command lines."`
+	Man        man.Cmd           `cmd:"" help:"Write manual pages."`
 	Help       help.Cmd          `cmd:"" help:"Say all about a command, or about a topic."`
 	Version    version.Cmd       `cmd:"" help:"Say which build this is."`
 }

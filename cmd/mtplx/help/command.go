@@ -59,7 +59,7 @@ func (c *Cmd) Run(k *kong.Kong, s command.Streams) error {
 
 // overview is the page of all commands and topics.
 func (l layout) overview(app *kong.Application) []string {
-	lines := wrap(about, l.width)
+	lines := wrap(About, l.width)
 	for _, g := range CommandGroups(app) {
 		var rows []row
 		for _, c := range g.Commands {

@@ -44,7 +44,7 @@ type (
 )
 
 func describe(app *kong.Application) program {
-	p := program{About: about, Commands: []commandEntry{}, Topics: Topics()}
+	p := program{About: About, Commands: []commandEntry{}, Topics: Topics()}
 	for _, node := range All(app.Node) {
 		p.Commands = append(p.Commands, describeCommand(node))
 	}

@@ -9,6 +9,9 @@ import (
 // rootExamples open the page of all commands.
 var rootExamples = []string{`mtplx run "Write a Python function that checks if a number is prime."`}
 
+// RootExamples are command lines that show what the program is for.
+func RootExamples() []string { return rootExamples }
+
 // Examples are command lines of a command that work as they stand, given the files they name: those in the table below, or
 // else the lines of the command's own text that begin with mtplx or Example:.
 func Examples(node *kong.Node) []string {

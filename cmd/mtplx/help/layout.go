@@ -114,7 +114,7 @@ func (l layout) prose(text string, indent int) (lines []string) {
 		}
 		flow = nil
 	}
-	for line := range strings.Lines(strings.TrimSpace(text)) {
+	for line := range strings.Lines(strings.Trim(text, "\n")) {
 		line = strings.TrimRight(line, " \n")
 		switch {
 		case line == "":

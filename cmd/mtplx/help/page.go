@@ -17,13 +17,13 @@ func Print(_ kong.HelpOptions, ctx *kong.Context) error {
 	return write(ctx.Stdout, l.root(ctx.Model))
 }
 
-// about is the program in a sentence.
-const about = "mtplx runs language models that draft with their own multi-token-prediction heads, exactly."
+// About is the program in a sentence.
+const About = "mtplx runs language models that draft with their own multi-token-prediction heads, exactly."
 
 // Welcome is what mtplx without arguments prints.
 func Welcome(out io.Writer) error {
 	l := forStream(out)
-	lines := append(wrap(about, l.width), "")
+	lines := append(wrap(About, l.width), "")
 	lines = append(lines, l.table([]row{
 		{"mtplx start", "three questions, and the model runs"},
 		{"mtplx chat", "converse in the terminal"},
@@ -58,7 +58,7 @@ func (l layout) fit(rest int, sections []section) (lines []string, all bool) {
 
 // root is the page of all commands.
 func (l layout) root(app *kong.Application) []string {
-	head := append(wrap(about, l.width), "")
+	head := append(wrap(About, l.width), "")
 	for _, e := range rootExamples {
 		head = append(head, l.examples([]string{e})...)
 	}
@@ -197,7 +197,7 @@ func Detail(node *kong.Node) string {
 			kept = append(kept, line)
 		}
 	}
-	return strings.TrimSpace(strings.Join(kept, "\n"))
+	return strings.TrimRight(strings.Trim(strings.Join(kept, "\n"), "\n"), " \n")
 }
 
 func (l layout) below(commands []*kong.Node) section {

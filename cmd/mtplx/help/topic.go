@@ -26,7 +26,7 @@ func Topics() (topics []Topic) {
 			panic(err) // it is in the binary
 		}
 		title, text, _ := strings.Cut(string(data), "\n")
-		topics = append(topics, Topic{Name: name, Title: title, Text: strings.TrimSpace(text)})
+		topics = append(topics, Topic{Name: name, Title: title, Text: strings.Trim(text, "\n")})
 	}
 	return topics
 }

@@ -72,24 +72,28 @@ func withDefault(f *kong.Flag, text string) string {
 }
 
 // flagRows are the rows of flags: full gives all that is known of each, otherwise a line's worth.
-func flagRows(flags []*kong.Flag, full bool) (rows []row) {
+func flagRows(flags []*kong.Flag, full bool) []row {
+	rows := make([]row, 0, len(flags))
 	for _, f := range flags {
-		text := Short(f.Help)
+		text := withDefault(f, Short(f.Help))
 		if full {
-			text = strings.TrimSuffix(f.Help, ".")
-		}
-		text = withDefault(f, text)
-		if full {
-			if f.Enum != "" && !strings.Contains(f.Help, f.EnumSlice()[0]) {
-				text += "; one of " + strings.Join(f.EnumSlice(), ", ")
-			}
-			if own := f.Tag.Envs; len(own) > 0 && own[0] != "-" {
-				text += "; also $" + strings.Join(own, ", $")
-			}
+			text = Describe(f)
 		}
 		rows = append(rows, row{FlagText(f), text})
 	}
 	return rows
+}
+
+// Describe is all that is known of a flag: its help, default, values, and variables with names of their own.
+func Describe(f *kong.Flag) string {
+	text := withDefault(f, strings.TrimSuffix(f.Help, "."))
+	if f.Enum != "" && !strings.Contains(f.Help, f.EnumSlice()[0]) {
+		text += "; one of " + strings.Join(f.EnumSlice(), ", ")
+	}
+	if own := f.Tag.Envs; len(own) > 0 && own[0] != "-" {
+		text += "; also $" + strings.Join(own, ", $")
+	}
+	return text
 }
 
 // Variables are the environment variables that set a flag, the one that counts first: those its command names, or MTPLX_ and

@@ -31,7 +31,7 @@ type Build struct {
 
 // Run implements the command.
 func (c *Cmd) Run(s command.Streams) error {
-	b := read(debug.ReadBuildInfo())
+	b := Current()
 	if c.JSON {
 		e := json.NewEncoder(s.Out)
 		e.SetEscapeHTML(false)
@@ -39,6 +39,9 @@ func (c *Cmd) Run(s command.Streams) error {
 	}
 	return b.print(s.Out)
 }
+
+// Current is the build that runs.
+func Current() Build { return read(debug.ReadBuildInfo()) }
 
 func read(info *debug.BuildInfo, ok bool) Build {
 	b := Build{Version: command.Version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Tags: []string{}}
