@@ -69,9 +69,11 @@ func measure(ctx context.Context, open Open, o *Options) *Speed {
 		})
 		s.Failure = strings.Join(failures, "; ")
 	}
+	//nolint:contextcheck // a program that was submitted cannot be stopped halfway
 	on("reading", func(r *conform.Rig, rotate float64) { s.ReadGBs = readBandwidth(r, int(10*rotate)) })
 	for i := range shapes {
 		if x := &shapes[i]; o.Full || !x.large {
+			//nolint:contextcheck // as above
 			on(x.name, func(r *conform.Rig, rotate float64) {
 				s.Products = append(s.Products, x.time(r, rotate, rows, s.ReadGBs)...)
 			})
@@ -79,6 +81,7 @@ func measure(ctx context.Context, open Open, o *Options) *Speed {
 	}
 	for i := range networks {
 		if n := &networks[i]; o.Networks {
+			//nolint:contextcheck // as above
 			on("forward "+n.name, func(r *conform.Rig, _ float64) { s.Forwards = append(s.Forwards, n.time(r, s.ReadGBs)...) })
 		}
 	}
@@ -88,6 +91,11 @@ func measure(ctx context.Context, open Open, o *Options) *Speed {
 // readBandwidth is the device's best plain reading.
 func readBandwidth(r *conform.Rig, bytes int) float64 {
 	r.T.Helper()
+	if c, ok := r.D.(kernels.Confined); ok {
+		if free, total, err := c.Memory(); err == nil && total > 0 {
+			bytes = min(bytes, int(free/4))
+		}
+	}
 	if d, ok := r.D.(reader); ok {
 		gbs, err := d.ReadBandwidth(bytes)
 		if err != nil {

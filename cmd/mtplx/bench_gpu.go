@@ -196,7 +196,7 @@ const company = 32
 
 // alone holds the texts of sessions in a batch, with drafts, to those of the same sessions alone, without.
 func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
-	r, err := c.open(company)
+	r, err := c.open(company) //nolint:contextcheck // opening is over within seconds
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +260,7 @@ func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
 
 // prefill measures prompts of several lengths, each the best of three.
 func (c *benchGPUCmd) prefill(ctx context.Context) (any, error) {
-	r, err := c.open(1)
+	r, err := c.open(1) //nolint:contextcheck // opening is over within seconds
 	if err != nil {
 		return nil, err
 	}

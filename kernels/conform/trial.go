@@ -31,7 +31,7 @@ type tested struct{ *testing.T }
 
 func (t tested) Run(name string, f func(t T)) bool {
 	t.Helper()
-	return t.T.Run(name, func(t *testing.T) { f(tested{t}) }) //nolint:thelper // a part, no helper
+	return t.T.Run(name, func(t *testing.T) { f(tested{t}) })
 }
 
 func (t tested) Short() bool { return testing.Short() }
