@@ -39,14 +39,14 @@ type cli struct {
 	Run        runCmd            `cmd:"" help:"Answer one prompt."`
 	Ask        ask.Cmd           `cmd:"" help:"Answer one question, for a person to read."`
 	Chat       chat.Cmd          `cmd:"" help:"Converse in the terminal."`
-	Serve      serveCmd          `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's dialects."`
+	Serve      serveCmd          `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's APIs."`
 	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
 	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`
 	Init       setup.Cmd         `cmd:"" aliases:"setup" help:"Make the directory of what mtplx keeps, with a configuration to fill in, and try the embedded model."`
 	Env        env.Cmd           `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`
-	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to talk to mtplx, or write it into their settings."`
+	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to connect; or write it into their settings."`
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
 	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`

@@ -128,6 +128,23 @@ api_key = "k"
 	}
 }
 
+func TestCheckReadsAsCommandsDo(t *testing.T) {
+	_, _, ctx, err := resolve(t, "threads = 4\n", "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := Check(ctx.Model)
+	if err != nil || path != os.Getenv(Variable) {
+		t.Errorf("a good file: %q, %v", path, err)
+	}
+	if err := os.WriteFile(path, []byte("\nthreds = 4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if bad, err := Check(ctx.Model); bad != path || err == nil || !strings.Contains(err.Error(), path+`:2: unknown key "threds"`) {
+		t.Errorf("a bad file: %q, %v", bad, err)
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	const file = "threads = 2\n[go]\nthreads = 3\n"
 	for _, c := range []struct {

@@ -1,7 +1,10 @@
 package man
 
 import (
+	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -29,11 +32,15 @@ func Pages(app *kong.Application) []Page {
 // title is the name of a command's page.
 func title(node *kong.Node) string { return "mtplx-" + strings.ReplaceAll(help.Path(node), " ", "-") }
 
-// begin opens a page. Its date is the commit's: the same build writes the same pages.
+// begin opens a page. The same build writes the same pages: the date is the commit's, or the one that who packages the program
+// says in SOURCE_DATE_EPOCH (reproducible-builds.org).
 func begin(name, summary string) *page {
 	p := &page{}
 	build := version.Current()
 	date, _, _ := strings.Cut(build.Time, "T")
+	if seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
+		date = time.Unix(seconds, 0).UTC().Format(time.DateOnly)
+	}
 	p.macro("TH", strings.ToUpper(name), "1", date, "mtplx "+build.Version, "mtplx manual")
 	p.section("Name")
 	p.line(escape(name) + ` \- ` + escape(summary))

@@ -21,11 +21,11 @@ func (p *page) line(s string) {
 	p.b.WriteString(s + "\n")
 }
 
-// macro adds a request with arguments, each in quotes.
+// macro adds a request with arguments, each in quotes. Dashes in them stay hyphens, as dates and headings want them.
 func (p *page) macro(name string, args ...string) {
 	p.b.WriteString("." + name)
 	for _, a := range args {
-		p.b.WriteString(` "` + strings.ReplaceAll(escape(a), `"`, `\(dq`) + `"`)
+		p.b.WriteString(` "` + strings.NewReplacer(`\`, `\e`, `"`, `\(dq`).Replace(a) + `"`)
 	}
 	p.b.WriteString("\n")
 }

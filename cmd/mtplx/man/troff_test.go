@@ -36,7 +36,7 @@ End.
 func TestMacrosQuoteTheirArguments(t *testing.T) {
 	var p page
 	p.macro("SH", `a "b" -c`)
-	if got, want := p.b.String(), ".SH \"a \\(dqb\\(dq \\-c\"\n"; got != want {
+	if got, want := p.b.String(), ".SH \"a \\(dqb\\(dq -c\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
