@@ -99,7 +99,11 @@ func (r *release) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	extras, err := r.extras(ctx, programs)
+	work, err = filepath.Abs(work)
+	if err != nil {
+		return err
+	}
+	extras, err := r.extras(ctx, work, programs)
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,10 @@ type nfpmConfig struct {
 }
 
 type nfpmContent struct {
-	Source string       `json:"src"`
-	Target string       `json:"dst"`
-	Info   nfpmFileInfo `json:"file_info"`
+	Source   string       `json:"src"`
+	Target   string       `json:"dst"`
+	Packager string       `json:"packager,omitempty"` // the only kind of package that has it; empty means all
+	Info     nfpmFileInfo `json:"file_info"`
 }
 
 type nfpmFileInfo struct {
@@ -76,6 +77,12 @@ func (r *release) packages(ctx context.Context, work, files string, p platform, 
 	return nil
 }
 
+// Where zsh looks for completions depends on who made the distribution.
+const (
+	debianZsh = "/zsh/vendor-completions/"
+	rpmZsh    = "/zsh/site-functions/"
+)
+
 // stage writes what a package holds to a directory, and says how it is installed.
 func (r *release) stage(dir string, p platform, entries []entry) (*nfpmConfig, error) {
 	when := r.when.Format(time.RFC3339)
@@ -109,7 +116,14 @@ func (r *release) stage(dir string, p platform, entries []entry) (*nfpmConfig, e
 		if err := os.WriteFile(source, content, 0o644); err != nil {
 			return nil, err
 		}
-		c.Contents = append(c.Contents, nfpmContent{source, e.installed, nfpmFileInfo{mode, when, "root", "root"}})
+		file := nfpmContent{Source: source, Target: e.installed, Info: nfpmFileInfo{mode, when, "root", "root"}}
+		if elsewhere := strings.Replace(e.installed, debianZsh, rpmZsh, 1); elsewhere != e.installed {
+			file.Packager = "deb"
+			other := file
+			other.Packager, other.Target = "rpm", elsewhere
+			c.Contents = append(c.Contents, other)
+		}
+		c.Contents = append(c.Contents, file)
 	}
 	return c, nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -20,13 +21,34 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// program says its version, its commands, and what those write; its pages tell what it was given.
+const program = `package main
+
+import "os"
+
+var version = "none"
+
+func main() {
+	switch {
+	case len(os.Args) < 2:
+		println(version)
+	case os.Args[2] == "--help":
+	case os.Args[1] == "completion":
+		os.Stdout.WriteString("complete " + os.Args[2] + "\n")
+	case os.Args[1] == "man":
+		os.Mkdir(os.Args[2], 0o700)
+		os.WriteFile(os.Args[2]+"/tiny.1", []byte("of "+os.Getenv("SOURCE_DATE_EPOCH")+os.Getenv("TINY_HOST")), 0o600)
+	}
+}
+`
+
 // tiny is a module with a program that is built in no time.
 func tiny(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module tiny\n\ngo 1.26.0\n", "LICENSE": "Do as you like.\n",
-		"main.go": "package main\n\nvar version = \"none\"\n\nfunc main() { println(version) }\n",
+		"main.go": program,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -67,6 +89,7 @@ func TestReleasesAreReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs for three platforms, twice")
 	}
+	t.Setenv("TINY_HOST", "a variable of whoever makes the release")
 	var releases []map[string]string
 	for range 2 {
 		module, out := tiny(t), filepath.Join(t.TempDir(), "a", "release")
@@ -143,7 +166,7 @@ func checkProgram(t *testing.T, files map[string]string) {
 	}
 	archive := tar.NewReader(z)
 	dir := t.TempDir()
-	notices := ""
+	texts := map[string]string{}
 	for {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -159,9 +182,8 @@ func checkProgram(t *testing.T, files map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(h.Name, "/"+noticesName) {
-			notices = string(content)
-		}
+		_, name, _ := strings.Cut(h.Name, "/")
+		texts[name] = string(content)
 		if h.Name != "tiny-1.2.3-"+host.system+"-"+host.arch+"/tiny" {
 			continue
 		}
@@ -178,6 +200,14 @@ func checkProgram(t *testing.T, files map[string]string) {
 			t.Fatal(err)
 		}
 	}
+	for name, want := range map[string]string{
+		"man/tiny.1": "of 1700000000", "completions/tiny.bash": "complete bash\n", "completions/_tiny": "complete zsh\n", "completions/tiny.fish": "complete fish\n",
+	} {
+		if texts[name] != want {
+			t.Errorf("%s says %q, want %q", name, texts[name], want)
+		}
+	}
+	notices := texts[noticesName]
 	if !strings.Contains(notices, "The Go programming language 1.") || !strings.Contains(notices, "The Go Authors") {
 		t.Errorf("the archive says of Go's licence %q", notices)
 	}
@@ -235,6 +265,31 @@ func TestOtherDirectoriesAreLeftAlone(t *testing.T) {
 	r.out = precious
 	if err := r.make(t.Context()); err == nil {
 		t.Error("a file was taken for a directory")
+	}
+}
+
+// A program without the commands for them has no pages and completions, and a release says so; this machine need not be one of
+// its platforms.
+func TestExtrasThatAreMissing(t *testing.T) {
+	module := tiny(t)
+	text := strings.Replace(program, `os.Args[2] == "--help":`, `os.Args[2] == "--help": println("no such command"); os.Exit(2)`, 1)
+	if err := os.WriteFile(filepath.Join(module, "main.go"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRelease(module, "")
+	var said []string
+	r.say = func(format string, a ...any) { said = append(said, fmt.Sprintf(format, a...)) }
+	list, err := r.extras(t.Context(), t.TempDir(), nil)
+	if err != nil || len(list) != 0 || !slices.Contains(said, "skipped: tiny man --help: exit status 2: no such command") || !slices.Contains(said, "skipped: tiny completion --help: exit status 2: no such command") {
+		t.Errorf("%v, %v, %q", list, err, said)
+	}
+	// One that has them and fails stops the release.
+	text = strings.Replace(program, `case os.Args[1] == "completion":`, `case os.Args[1] == "completion": os.Exit(3)`, 1)
+	if err := os.WriteFile(filepath.Join(module, "main.go"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.extras(t.Context(), t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "tiny completion bash: exit status 3") {
+		t.Errorf("%v", err)
 	}
 }
 
