@@ -42,7 +42,7 @@ type report struct {
 func (c *Cmd) Run(s command.Streams) error {
 	r := report{
 		Version: command.Version, Revision: revision(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
-		Tiers: cpu.Tiers(), Paths: places(os.Getenv), Variables: variables(os.Environ()),
+		Tiers: cpu.Tiers(), Paths: places(), Variables: variables(os.Environ()),
 	}
 	r.Tier = r.Tiers[len(r.Tiers)-1] // the best; the portable one is everywhere
 	if want := os.Getenv(cpu.TierVariable); want != "" {

@@ -90,11 +90,12 @@ func TestPlaces(t *testing.T) {
 		_ = os.Chmod(dir, 0o700)
 	}
 	t.Setenv("MTPLX_HOME", "relative")
-	if got := places(os.Getenv); len(got) != 1 || !strings.Contains(got[0].Problem, "MTPLX_HOME") {
+	if got := places(); len(got) != 1 || !strings.Contains(got[0].Problem, "MTPLX_HOME") {
 		t.Errorf("%+v", got)
 	}
 	t.Setenv("MTPLX_HOME", dir)
-	if got := places(func(string) string { return "/x/y.toml" }); len(got) != 4 || got[1].Path != "/x/y.toml" || got[0].Path != dir {
+	t.Setenv("MTPLX_CONFIG", "/x/y.toml")
+	if got := places(); len(got) != 4 || got[1].Path != "/x/y.toml" || got[0].Path != dir {
 		t.Errorf("%+v", got)
 	}
 }

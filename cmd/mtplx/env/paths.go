@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/config"
 )
 
 // place is where something is kept.
@@ -21,16 +22,16 @@ type place struct {
 }
 
 // places are where mtplx keeps things.
-func places(getenv func(string) string) []place {
+func places() []place {
 	home, err := command.Home()
 	if err != nil {
 		return []place{{Name: "home", Problem: err.Error()}}
 	}
-	config := getenv("MTPLX_CONFIG")
-	if config == "" {
-		config = filepath.Join(home, "config.toml")
+	file, err := config.Path()
+	if err != nil {
+		return []place{{Name: "config", Problem: err.Error()}}
 	}
-	return []place{look("home", home), look("config", config), look("models", filepath.Join(home, "models")), look("bank", filepath.Join(home, "bank"))}
+	return []place{look("home", home), look("config", file), look("models", filepath.Join(home, "models")), look("bank", filepath.Join(home, "bank"))}
 }
 
 // look says what there is at a path.

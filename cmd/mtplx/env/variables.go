@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mtplx/cmd/mtplx/config"
+	"mtplx/kernels/cpu"
 )
 
 // variable is one of the environment's.
@@ -18,9 +21,9 @@ type variable struct {
 // known are the variables that mtplx, or a library in it, reads.
 var known = []struct{ name, about string }{
 	{"MTPLX_HOME", "where mtplx keeps things, instead of ~/.mtplx"},
-	{"MTPLX_CONFIG", "the configuration, instead of config.toml there"},
+	{config.Variable, "the configuration, instead of config.toml there"},
 	{"MTPLX_AUTH", "API keys of mtplx serve and of what asks it"},
-	{"MTPLX_CPU", "instruction set, instead of the best"},
+	{cpu.TierVariable, "instruction set, instead of the best"},
 	{"MTPLX_BENCH_KEY", "API key of the server that bench serve asks"},
 	{"HF_TOKEN", "the model hub's token"},
 	{"HUGGING_FACE_HUB_TOKEN", "the same, where HF_TOKEN is not set"},

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/config"
 )
 
 // Cmd makes what mtplx keeps things in.
@@ -34,7 +35,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	config, err := configPath(home)
+	file, err := config.Path()
 	if err != nil {
 		return err
 	}
@@ -42,10 +43,10 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
 	if r.Home, err = makeHome(home); err != nil {
 		return err
 	}
-	if r.Config, err = makeConfig(config); err != nil {
+	if r.Config, err = makeConfig(file); err != nil {
 		return err
 	}
-	r.Warning = exposed(config)
+	r.Warning = exposed(file)
 	if !c.JSON {
 		r.places(s.Out)
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -94,14 +93,4 @@ func exposed(path string) string {
 		return fmt.Sprintf("%s may hold API keys, and others can read it; chmod 600 %s keeps it yours", path, path)
 	}
 	return ""
-}
-
-// configPath is where the configuration is.
-func configPath(home string) (string, error) {
-	path := os.Getenv("MTPLX_CONFIG")
-	if path == "" {
-		return filepath.Join(home, "config.toml"), nil
-	}
-	path, err := filepath.Abs(path)
-	return path, command.Usage(err, "give MTPLX_CONFIG an absolute path")
 }
