@@ -16,6 +16,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/help"
 	"mtplx/cmd/mtplx/mistake"
+	"mtplx/cmd/mtplx/nearest"
 )
 
 // Parse makes the parser of another command line, and the settings that resolve it; neither runs anything.
@@ -54,6 +55,9 @@ func (c *showCmd) Run(k *kong.Kong, s command.Streams, parse Parse) error {
 	settings, err := inForce(k.Model, path, doc)
 	if err != nil {
 		return err
+	}
+	for _, m := range mistyped(k.Model, os.Environ()) {
+		fmt.Fprintln(s.Err, "mtplx:", m)
 	}
 	return c.print(s, path, settings)
 }
@@ -111,6 +115,30 @@ func inForce(app *kong.Application, path string, doc *document) ([]setting, erro
 		settings = append(settings, setting{Key: f.Name, Value: value, Origin: "environment", Source: name})
 	}
 	return settings, nil
+}
+
+// mistyped are warnings of variables that set nothing, but are spelled nearly like one that does. Variables that are no flag's
+// are named in the topic environment.
+func mistyped(app *kong.Application, environ []string) (warnings []string) {
+	const prefix = "MTPLX_"
+	var known []string
+	for _, f := range flagsBelow(app.Node) {
+		for _, name := range help.Variables(f) {
+			known = append(known, strings.TrimPrefix(name, prefix))
+		}
+	}
+	topic, _ := help.FindTopic("environment")
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		word, ours := strings.CutPrefix(name, prefix)
+		if !ours || slices.Contains(known, word) || strings.Contains(topic.Text, name+" ") {
+			continue
+		}
+		if q := nearest.Question(prefix, nearest.Names(word, known)); q != "" {
+			warnings = append(warnings, name+" sets nothing; "+q)
+		}
+	}
+	return warnings
 }
 
 // ofCommand shows every flag of a command line.

@@ -68,9 +68,7 @@ func describeCommand(node *kong.Node) commandEntry {
 			if f.Short != 0 {
 				e.Short = string(f.Short)
 			}
-			if f.Enum != "" {
-				e.Values = f.EnumSlice()
-			}
+			e.Values, _ = Values(f)
 			c.Flags = append(c.Flags, e)
 		}
 	}

@@ -37,21 +37,28 @@ func Welcome(out io.Writer) error {
 // section is a part of a page that can be written out or be put in few lines.
 type section struct{ full, brief []string }
 
-// fit writes out as many sections as the page has room for beside the rest, the first ones first.
+// fit writes out as many sections as the page has room for beside the rest, the first ones first. What is in brief stands
+// apart from what is written out with a heading above it, while there is room for that.
 func (l layout) fit(rest int, sections []section) (lines []string, all bool) {
 	total := rest
 	for _, s := range sections {
 		total += len(s.brief)
 	}
 	all = true
+	headed := false
 	for _, s := range sections {
 		if more := len(s.full) - len(s.brief); total+more <= l.height {
 			total += more
 			lines = append(lines, s.full...)
-		} else {
-			lines = append(lines, s.brief...)
-			all = false
+			headed = len(s.full) > 0 && s.full[0] == ""
+			continue
 		}
+		if headed && len(s.brief) > 0 && total < l.height {
+			total++
+			lines = append(lines, "")
+		}
+		lines = append(lines, s.brief...)
+		all, headed = false, false
 	}
 	return lines, all
 }

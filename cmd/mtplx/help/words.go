@@ -38,9 +38,10 @@ func Placeholder(f *kong.Flag) string {
 		return ""
 	case f.PlaceHolder != "":
 		return f.PlaceHolder
-	case f.Enum != "":
-		if values := strings.Join(f.EnumSlice(), "|"); len(values) <= 20 {
-			return values
+	}
+	if values, closed := Values(f); closed {
+		if all := strings.Join(values, "|"); len(all) <= 20 {
+			return all
 		}
 		return "NAME"
 	}
