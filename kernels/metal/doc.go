@@ -10,8 +10,9 @@
 //
 //  1. Every queue is a command queue with a shared event that its command buffers count up. Commands of
 //     one queue that use memory which another's, still under way, write wait for that event on the GPU.
-//  2. A run takes one command buffer in one autorelease pool, allocates nothing in Go, and ends when the
-//     completion handler has put a word into the queue's channel, which has room for one.
+//  2. A run takes one command buffer in one autorelease pool and ends when the completion handler has put
+//     a word into the queue's channel, which has room for one. It allocates nothing here; purego's
+//     callback into the handler allocates a few words.
 //  3. A graph keeps the buffers that it names, and a run its graph: releasing either early is safe.
 //  4. No Metal, a GPU too old, kernels that do not compile, too little memory (by the system's
 //     recommended working set), failed commands and a lost GPU are errors with the system's words.

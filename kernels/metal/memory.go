@@ -70,6 +70,15 @@ func (m *memory) place(c *caller, label string) {
 	}
 }
 
+// Memory is what the system recommends to stay within, and what this program has left of it.
+func (b *backend) Memory() (free, total int64, err error) {
+	err = b.within(func(c *caller) error {
+		free, total = max(0, int64(b.working)-int64(c.call(b.device, verbAllocated))), int64(b.working)
+		return nil
+	})
+	return free, total, err
+}
+
 // Copy moves bytes as the processor does: the memory is shared, and no command is under way on it.
 func (b *backend) Copy(dst gpu.Memory, dstOff int, src gpu.Memory, srcOff, n int) error {
 	copy(dst.Bytes()[dstOff:dstOff+n], src.Bytes()[srcOff:srcOff+n])

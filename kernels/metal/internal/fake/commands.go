@@ -147,12 +147,14 @@ var commandMethods = map[string]method{
 		return 0
 	},
 	"commit": func(r *Runtime, o *object, _ []uintptr) uintptr {
-		if c, ok := r.recording(o, "a commit"); ok {
-			for n := range c.needs {
-				if r.objects[n.id] == nil {
-					r.fault("%v is committed after the release of %v, which it uses", o, n)
-				}
+		c := o.thing.(*commands)
+		r.recording(o, "a commit")
+		for n := range c.needs {
+			if r.objects[n.id] == nil {
+				r.fault("%v is committed after the release of %v, which it uses", o, n)
 			}
+		}
+		if c.status == notEnqueued {
 			r.start(o, c)
 		}
 		return 0

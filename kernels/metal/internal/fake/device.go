@@ -168,12 +168,12 @@ const storageMask = 0xf0
 func newBuffer(r *Runtime, _ *object, a []uintptr) uintptr {
 	r.buffers++
 	size := int(a[0])
+	if a[1]&storageMask != 0 {
+		r.fault("a buffer of storage mode %d is asked for", a[1]&storageMask>>4)
+	}
 	switch {
 	case size <= 0:
 		r.fault("a buffer of %d bytes is asked for", size)
-		return 0
-	case a[1]&storageMask != 0:
-		r.fault("a buffer of storage mode %d is asked for", a[1]&storageMask>>4)
 		return 0
 	case r.buffers == r.o.NoBuffer || uint64(size) > r.o.Largest:
 		return 0

@@ -23,7 +23,7 @@ func init() {
 		"NSString":          nil,
 		"NSAutoreleasePool": (*Runtime).newPool,
 		"MTLCompileOptions": func(r *Runtime) *object {
-			return r.make("MTLCompileOptions", &compileOptions{fast: true})
+			return r.make("MTLCompileOptions", &compileOptions{fast: true, approximate: !r.o.Old})
 		},
 		"MTLComputePipelineDescriptor": func(r *Runtime) *object {
 			return r.make("MTLComputePipelineDescriptor", &pipelineDescriptor{})

@@ -1,0 +1,295 @@
+//go:build linux
+
+package metal
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"mtplx/kernels/gpu"
+	"mtplx/kernels/metal/internal/fake"
+	"mtplx/kernels/metal/internal/objc"
+)
+
+// gate holds back the command buffers of queues.
+type gate struct {
+	held   map[string]chan struct{} // by queue, closed to let go
+	fails  map[string]*fake.Failure
+	mu     sync.Mutex
+	passed []string // queues, in the order of their command buffers' start
+}
+
+func (g *gate) before(queue string, _ int) *fake.Failure {
+	if c := g.held[queue]; c != nil {
+		<-c
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.passed = append(g.passed, queue)
+	return g.fails[queue]
+}
+
+// run runs a graph on a goroutine of its own and notes its end.
+func run(s gpu.Stream, g gpu.Graph) (ended chan error) {
+	ended = make(chan error, 1)
+	go func() { ended <- s.Run(g) }()
+	return ended
+}
+
+func over(ended chan error) bool { return len(ended) > 0 }
+
+// warm compiles the kernels before a bubble starts, which waits for no child process.
+func warm(t *testing.T) {
+	t.Helper()
+	needCompiler(t)
+	newRig(t, fake.Options{})
+}
+
+// TestQueuesThatShareMemory has the verify queue's commands wait on the GPU for the draft queue's, which
+// write what they read, while a third queue that only reads the same does not wait.
+func TestQueuesThatShareMemory(t *testing.T) {
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		g := &gate{held: map[string]chan struct{}{"draft": let}}
+		r := newRig(t, fake.Options{Before: g.before})
+		in, shared, out, other := r.alloc(64), r.alloc(64), r.alloc(64), r.alloc(64)
+		writes, reads, apart := r.record(reading(in, shared)), r.record(reading(shared, out)), r.record(reading(in, other))
+		draft, verify, third := r.stream("draft"), r.stream("verify"), r.stream("third")
+
+		a := run(draft, writes)
+		synctest.Wait()
+		b := run(verify, reads)
+		c := run(third, apart)
+		synctest.Wait()
+		if over(a) || over(b) {
+			t.Fatalf("held commands ended: draft %v, verify %v", over(a), over(b))
+		}
+		if !over(c) {
+			t.Error("commands that only read what the held ones read waited for them")
+		}
+		if n := r.rt.Count("MTLCommandBuffer", "encodeWaitForEvent:value:"); n != 1 {
+			t.Errorf("%d waits were encoded, want that of the verify queue", n)
+		}
+		close(let)
+		for _, e := range []chan error{a, b, c} {
+			if err := <-e; err != nil {
+				t.Error(err)
+			}
+		}
+		// What has ended is not waited for.
+		if err := verify.Run(reads); err != nil {
+			t.Error(err)
+		}
+		if n := r.rt.Count("MTLCommandBuffer", "encodeWaitForEvent:value:"); n != 1 {
+			t.Errorf("%d waits were encoded after all had ended", n)
+		}
+	})
+}
+
+// TestWriteAfterRead has a writer wait for the reader before it.
+func TestWriteAfterRead(t *testing.T) {
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		g := &gate{held: map[string]chan struct{}{"draft": let}}
+		r := newRig(t, fake.Options{Before: g.before})
+		in, shared, out := r.alloc(64), r.alloc(64), r.alloc(64)
+		reads, writes := r.record(reading(shared, out)), r.record(reading(in, shared))
+		draft, verify := r.stream("draft"), r.stream("verify")
+		a := run(draft, reads)
+		synctest.Wait()
+		b := run(verify, writes)
+		synctest.Wait()
+		if over(b) {
+			t.Error("memory was written while it was read")
+		}
+		close(let)
+		if err := errors.Join(<-a, <-b); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFailureLetsOthersGo fails commands that another queue waits for: that queue goes on.
+func TestFailureLetsOthersGo(t *testing.T) {
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		g := &gate{
+			held:  map[string]chan struct{}{"draft": let},
+			fails: map[string]*fake.Failure{"draft": {Code: 3, Text: "Caused GPU Address Fault Error"}},
+		}
+		r := newRig(t, fake.Options{Before: g.before})
+		in, shared, out := r.alloc(64), r.alloc(64), r.alloc(64)
+		writes, reads := r.record(reading(in, shared)), r.record(reading(shared, out))
+		draft, verify := r.stream("draft"), r.stream("verify")
+		a := run(draft, writes)
+		synctest.Wait()
+		b := run(verify, reads)
+		synctest.Wait()
+		close(let)
+		if err := <-a; err == nil || !strings.Contains(err.Error(), "Caused GPU Address Fault Error") {
+			t.Errorf("failed commands gave %v", err)
+		}
+		if err := <-b; err != nil {
+			t.Errorf("the queue that waited gave %v", err)
+		}
+	})
+}
+
+// TestLateCompletion releases a graph and its memory while the GPU still works on them: both stay until
+// the commands end, however late that is.
+func TestLateCompletion(t *testing.T) {
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		g := &gate{held: map[string]chan struct{}{"draft": let}}
+		r := newRig(t, fake.Options{Before: g.before})
+		in, out := r.alloc(64), r.alloc(64)
+		graph, s := r.record(reading(in, out)), r.stream("draft")
+		ended := run(s, graph)
+		synctest.Wait()
+		graph.Release()
+		in.Release()
+		out.Release()
+		synctest.Wait()
+		if over(ended) {
+			t.Fatal("a run ended before its commands")
+		}
+		if f := r.rt.Faults(); len(f) > 0 {
+			t.Fatalf("what the GPU uses was released: %q", f)
+		}
+		close(let)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := s.Run(graph); err == nil || !strings.Contains(err.Error(), "released") {
+			t.Errorf("a released graph ran: %v", err)
+		}
+	})
+}
+
+// TestBarriers looks at where barriers stand: only between launches that depend.
+func TestBarriers(t *testing.T) {
+	needCompiler(t)
+	r := newRig(t, fake.Options{})
+	s := r.stream("draft")
+	a, b, c, d := r.alloc(64), r.alloc(64), r.alloc(64), r.alloc(64)
+	for _, x := range []struct {
+		name     string
+		launches []gpu.Launch
+		want     int
+	}{
+		{"two that read one", []gpu.Launch{reading(a, b), reading(a, c)}, 0},
+		{"a write, then a read", []gpu.Launch{reading(a, b), reading(b, c)}, 1},
+		{"a read, then a write", []gpu.Launch{reading(a, b), reading(c, a)}, 1},
+		{"two writes", []gpu.Launch{reading(a, b), reading(c, b)}, 1},
+		{"one barrier serves two", []gpu.Launch{reading(a, b), reading(a, c), reading(b, d), reading(c, d)}, 2},
+		{"a chain", []gpu.Launch{reading(a, b), reading(b, c), reading(c, d)}, 2},
+	} {
+		before := r.rt.Count("MTLComputeCommandEncoder", "memoryBarrierWithScope:")
+		if err := s.Run(r.record(x.launches...)); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.rt.Count("MTLComputeCommandEncoder", "memoryBarrierWithScope:") - before; got != x.want {
+			t.Errorf("%s: %d barriers, want %d", x.name, got, x.want)
+		}
+	}
+}
+
+// TestBindings counts what a second launch binds anew: only what differs.
+func TestBindings(t *testing.T) {
+	needCompiler(t)
+	r := newRig(t, fake.Options{})
+	a, b, c := r.alloc(64), r.alloc(64), r.alloc(64)
+	if err := r.stream("draft").Run(r.record(reading(a, b), reading(a, c), reading(a, c))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"setComputePipelineState:": 1, "setBuffer:offset:atIndex:": 3, "setBytes:length:atIndex:": 1} {
+		if got := r.rt.Count("MTLComputeCommandEncoder", name); got != want {
+			t.Errorf("%s was sent %d times, want %d", name, got, want)
+		}
+	}
+}
+
+// silent answers what a run asks without a record, so that allocations of the run itself can be counted.
+type silent struct {
+	*fake.Runtime
+	on             bool
+	status, commit objc.Selector
+	handler        func(objc.ID)
+}
+
+func (s *silent) Block(f func(objc.ID)) objc.ID {
+	s.handler = f
+	return s.Runtime.Block(f)
+}
+
+func (s *silent) Send(m *objc.Message) uintptr {
+	switch {
+	case !s.on:
+		return s.Runtime.Send(m)
+	case m.Do == s.status:
+		return statusCompleted
+	case m.Do == s.commit:
+		s.handler(0)
+	}
+	return 1
+}
+
+// TestRunAllocatesNothing holds runs to what package gpu asks of a stream.
+func TestRunAllocatesNothing(t *testing.T) {
+	needCompiler(t)
+	rt := fake.New(fake.Options{})
+	s := &silent{Runtime: rt, status: rt.Selector("status"), commit: rt.Selector("commit")}
+	r := &rig{t, openBackend(t, s), rt}
+	a, b, c := r.alloc(64), r.alloc(64), r.alloc(64)
+	g, stream := r.record(reading(a, b), reading(b, c)), r.stream("draft")
+	if err := stream.Run(g); err != nil {
+		t.Fatal(err)
+	}
+	s.on = true
+	var failed error
+	n := testing.AllocsPerRun(20, func() {
+		if err := stream.Run(g); err != nil {
+			failed = err
+		}
+	})
+	s.on = false
+	if failed != nil || n != 0 {
+		t.Errorf("a run makes %v allocations, error %v", n, failed)
+	}
+}
+
+// TestTimelinesAreKept has a queue's shared event serve the next queue, where its count goes on.
+func TestTimelinesAreKept(t *testing.T) {
+	needCompiler(t)
+	r := newRig(t, fake.Options{})
+	a, b := r.alloc(64), r.alloc(64)
+	g := r.record(reading(a, b))
+	for range 5 {
+		s, err := r.b.NewStream("draft")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := s.Run(g); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.rt.Count("MTLDevice", "newSharedEvent"); n != 1 {
+		t.Errorf("%d shared events were made for queues one after another", n)
+	}
+	if values := []uint64{r.b.idle[0].last, r.b.idle[0].done}; !slices.Equal(values, []uint64{15, 15}) {
+		t.Errorf("after 15 runs the timeline stands at %v", values)
+	}
+}
