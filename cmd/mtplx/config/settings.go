@@ -72,12 +72,8 @@ func (s *Settings) load(app *kong.Application) error {
 	return nil
 }
 
-// Check reads the file as a command would, and says where it is and what is wrong with it. One that is not there is fine.
-func Check(app *kong.Application) (path string, err error) {
-	s := New()
-	err = s.load(app)
-	return s.path, err
-}
+// Check reads the file as a command would, and says what is wrong with it. One that is not there is fine.
+func Check(app *kong.Application) error { return New().load(app) }
 
 // read reads the file as it is; one that does not exist is empty, unless MTPLX_CONFIG names it.
 func read() (path string, doc *document, err error) {

@@ -27,6 +27,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("Names(%q) = %q, want %q", word, got, want)
 		}
 	}
+	if got := Names("max-tokenz", []string{"mix-tokans", "max-tokens"}); !slices.Equal(got, []string{"max-tokens"}) {
+		t.Errorf("offered %q: three edits are no alternative to one", got)
+	}
 	if got := Names("abcd", []string{"abcx", "abxd", "axcd", "xbcd"}); len(got) != most {
 		t.Errorf("offered %q, want %d names", got, most)
 	}
