@@ -1,10 +1,13 @@
 package setup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mtplx/cmd/mtplx/runtime"
 )
 
 // The template sets nothing, and what it proposes is one TOML line each.
@@ -63,5 +66,19 @@ func TestReadOnlyHome(t *testing.T) {
 	}
 	if _, err := makeConfig(filepath.Join(dir, "config.toml")); err == nil || !strings.Contains(err.Error(), "permission denied; make "+dir+" writable") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestTrialsThatFail(t *testing.T) {
+	some, other := &runtime.Result{Tokens: []int32{1, 2}, Text: "ab"}, &runtime.Result{Tokens: []int32{1, 3}, Text: "ac"}
+	if err := new(trial).judge(some, some); err != nil {
+		t.Error(err)
+	}
+	err := new(trial).judge(some, other)
+	if f, ok := errors.AsType[*runtime.Failure](err); !ok || f.Kind != runtime.Inexact || !strings.Contains(err.Error(), `"ab" with drafts and "ac" without`) {
+		t.Errorf("%v", err)
+	}
+	if err := new(trial).judge(some, &runtime.Result{}); err == nil {
+		t.Error("a model that writes nothing passes")
 	}
 }

@@ -44,12 +44,18 @@ func try(ctx context.Context) (*trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write without drafts: %w", err)
 	}
-	t := &trial{Model: r.Name, Device: r.Device.Name(), Tokens: len(plain.Tokens), Exact: slices.Equal(plain.Tokens, drafted.Tokens)}
+	t := &trial{Model: r.Name, Device: r.Device.Name()}
+	return t, t.judge(drafted, plain)
+}
+
+// judge holds what was written with drafts to what was written without.
+func (t *trial) judge(drafted, plain *runtime.Result) error {
+	t.Tokens, t.Exact = len(plain.Tokens), slices.Equal(plain.Tokens, drafted.Tokens)
 	switch {
 	case t.Tokens == 0:
-		return t, errors.New("the embedded model writes nothing")
+		return errors.New("the embedded model writes nothing")
 	case !t.Exact:
-		return t, runtime.Fail(runtime.Inexact, fmt.Errorf("the embedded model writes %q with drafts and %q without", drafted.Text, plain.Text), "report this, with what mtplx env says")
+		return runtime.Fail(runtime.Inexact, fmt.Errorf("the embedded model writes %q with drafts and %q without", drafted.Text, plain.Text), "report this, with what mtplx env says")
 	}
-	return t, nil
+	return nil
 }
