@@ -70,6 +70,14 @@ func parse(data []byte) (*document, error) {
 	if err := p.Error(); err != nil {
 		return nil, &syntaxError{lineOf(err), "not TOML: " + err.Error()}
 	}
+	first := map[string]int{}
+	for _, e := range d.entries {
+		key := strings.Join(e.key, ".")
+		if line, twice := first[key]; twice { // TOML knows no two spellings of one key
+			return nil, &syntaxError{e.line, fmt.Sprintf("%s is set in line %d already, in another spelling", key, line)}
+		}
+		first[key] = e.line
+	}
 	return d, nil
 }
 
@@ -127,9 +135,9 @@ func fold(key []string) []string {
 	return out
 }
 
-// find is the entry of a key; the last one, should two spellings of it stand there.
+// find is the entry of a key.
 func (d *document) find(key []string) *entry {
-	for i := len(d.entries) - 1; i >= 0; i-- {
+	for i := range d.entries {
 		if slices.Equal(d.entries[i].key, key) {
 			return &d.entries[i]
 		}

@@ -43,6 +43,7 @@ func TestParseKnowsLines(t *testing.T) {
 func TestParseSaysWhereItStopped(t *testing.T) {
 	for text, line := range map[string]int{
 		"a = 1\nb = \n": 2, "a = 1\n\n[serve\n": 3, "a = 1\na = 2\n": 2, "[[serve]]\nport = 1\n": 1, "\n[serve]\n[serve]\n": 3,
+		"max_tokens = 1\nmax-tokens = 2\n": 2,
 	} {
 		_, err := parse([]byte(text))
 		e, ok := errors.AsType[*syntaxError](err)
