@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -117,16 +118,13 @@ func execute(args []string, s command.Streams) (code int) {
 	return report(s, jsonErrors, parsed.Command(), err)
 }
 
+// wantsJSON tells whether a command line that may not parse asks for JSON, so that its failure is an object, too.
 func wantsJSON(args []string) bool {
-	for _, a := range args {
-		switch a {
-		case "--json":
-			return true
-		case "--":
-			return false
-		}
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
 	}
-	return false
+	always, err := strconv.ParseBool(os.Getenv("MTPLX_JSON"))
+	return slices.Contains(args, "--json") || err == nil && always
 }
 
 // printsJSON tells whether --json is set for a command, by whatever means.
