@@ -2,7 +2,6 @@ package env
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -95,21 +94,22 @@ func (r *report) sheet() *sheet.Sheet {
 		label := strings.ToUpper(r.Paths[i].Name[:1]) + r.Paths[i].Name[1:]
 		p.Add(label, "%s", r.Paths[i].says())
 	}
+	var unset []string
 	for _, v := range r.Variables {
-		p.Add(v.Name, "%s", v.says())
+		if v.Set {
+			p.Add(v.Name, "%s", v.says())
+		} else {
+			unset = append(unset, v.Name)
+		}
 	}
+	p.Add("Not set", "%s", strings.Join(unset, ", "))
 	return &p
 }
 
+// says is the value of a variable that is set.
 func (v *variable) says() string {
-	switch {
-	case v.Value != nil:
-		return plain(*v.Value)
-	case v.Set:
+	if v.Value == nil {
 		return "set, and not shown"
-	case v.About != "":
-		return fmt.Sprintf("not set (%s)", v.About)
-	default:
-		return "not set"
 	}
+	return plain(*v.Value)
 }

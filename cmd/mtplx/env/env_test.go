@@ -33,13 +33,16 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"MTPLX_AUTH": "set, and not shown", "HF_TOKEN": "set, and not shown", "HTTPS_PROXY": "http://***@proxy:8080/", "HTTP_PROXY": "***@proxy:80",
-		"HF_TOKEN_PATH": "/a/file", "MTPLX_HOME": "/a@b/c", "MTPLX_THREADS": "2", "NO_COLOR": "not set (anything leaves colours out)", "NO_PROXY": "a,b",
+		"HF_TOKEN_PATH": "/a/file", "MTPLX_HOME": "/a@b/c", "MTPLX_THREADS": "2", "NO_PROXY": "a,b",
 		"MTPLX_SERVE_API_KEY": "set, and not shown",
 	} {
 		v := find(t, list, name)
 		if got := v.says(); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+	if v := find(t, list, "NO_COLOR"); v.Set || v.Value != nil || v.About == "" {
+		t.Errorf("what is set to nothing: %+v", v)
 	}
 	for _, v := range list {
 		if v.Name == "OTHER" || v.Name == "rubbish" {

@@ -46,6 +46,9 @@ func (s *Sheet) Print(out io.Writer) error {
 	return err
 }
 
+// narrowest is how few cells beside labels facts are set in; with fewer they stand below.
+const narrowest = 20
+
 // Lines are the sheet's lines, none wider than width cells; 0 wraps nothing.
 func (s *Sheet) Lines(width int, theme markdown.Theme) []string {
 	indent := 0
@@ -55,9 +58,19 @@ func (s *Sheet) Lines(width int, theme markdown.Theme) []string {
 		}
 	}
 	var lines []string
+	stacked := width > 0 && width-indent < narrowest
 	for _, r := range s.rows {
 		if r.label == head {
 			lines = append(lines, wrap(r.fact, width)...)
+			continue
+		}
+		if stacked {
+			if r.label != "" {
+				lines = append(lines, theme.Paint(markdown.Faint, ansi.Truncate(r.label, width, "…")))
+			}
+			for _, part := range wrap(r.fact, max(width-2, 1)) {
+				lines = append(lines, "  "+part)
+			}
 			continue
 		}
 		label := r.label + strings.Repeat(" ", indent-ansi.StringWidth(r.label))

@@ -55,7 +55,7 @@ if python3 -c 'import venv' 2>/dev/null; then
 else
   echo "SKIPPED: the Python clients; there is no python3 with venv"
 fi
-# Agents run in an empty folder and home, and must answer.
+# Agents run in an empty folder and home, with the settings that mtplx connect writes, and must answer.
 agents=
 if [ "${AGENTS:-}" = 1 ]; then
   if timeout 180 npm install --silent --no-audit --no-fund --prefix "$cache/agents" \
@@ -71,26 +71,19 @@ if [ -n "$agents" ]; then
   mkdir -p "$work/home/.codex" "$work/project"
   echo "Be brief." >"$work/home/short.md" # the agent's own instructions do not fit the default model's context
   cat >"$work/home/.codex/config.toml" <<TOML
-model = "mtplx"
-model_provider = "mtplx"
 model_instructions_file = "$work/home/short.md"
 web_search = "disabled"
 [features]
 apps = false
 plugins = false
 multi_agent = false
-[model_providers.mtplx]
-name = "mtplx"
-base_url = "$BASE_URL/v1"
-env_key = "MTPLX_AUTH"
-wire_api = "responses"
 TOML
+  for client in codex claude-code; do HOME=$work/home "$mtplx" connect "$client" --url "$BASE_URL" --write; done
   cd "$work/project"
-  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/codex" exec --skip-git-repo-check "Say hello" </dev/null >"$work/codex" 2>&1 || { cat "$work/codex"; exit 1; }
+  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/codex" exec --profile mtplx --skip-git-repo-check "Say hello" </dev/null >"$work/codex" 2>&1 || { cat "$work/codex"; exit 1; }
   grep -q 'route=/v1/responses.*completion_tokens=[1-9]' "$work/log" || { cat "$work/codex" "$work/log"; exit 1; }
   echo "ok   Codex CLI"
-  HOME=$work/home ANTHROPIC_BASE_URL=$BASE_URL ANTHROPIC_API_KEY=$MTPLX_AUTH ANTHROPIC_MODEL=mtplx CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 \
-    timeout 45 "$cache/agents/node_modules/.bin/claude" -p "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
+  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/claude" -p "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
   [ -s "$work/claude" ] || { echo "Claude Code said nothing"; exit 1; }
   echo "ok   Claude Code"
   ran=$((ran + 2))
