@@ -180,7 +180,7 @@ func (f *Forward) Logits(i int) []float32 {
 	if f.stored == nil {
 		f.stored = make([]float32, f.stride)
 	}
-	_ = f.m.window.Read(bytesOf(f.stored), f.logits, 4*i*f.stride)
+	_ = f.m.rows.Read(bytesOf(f.stored), f.logits, 4*i*f.stride)
 	if f.first == 0 {
 		return f.stored[:f.vocab]
 	}

@@ -143,12 +143,13 @@ type Model struct {
 	layers               []layer
 	head                 *mtpHead
 
-	vocab     int          // entries of a row of logits that are tokens
-	hidden    queue.Buffer // [sessions][2*Rows+1][hidden]
-	window    *page.Window // onto hidden rows and logits
-	attnDims  kernels.AttnDims
-	deltaDims kernels.DeltaDims
-	angles    *angles
+	vocab  int          // entries of a row of logits that are tokens
+	hidden queue.Buffer // [sessions][2*Rows+1][hidden]
+	// Windows onto rows: a window comes over whole, and a few hidden rows are many times a row of logits.
+	window, rows *page.Window
+	attnDims     kernels.AttnDims
+	deltaDims    kernels.DeltaDims
+	angles       *angles
 }
 
 // New loads a checkpoint onto a device. The checkpoint's own memory is not used afterwards.
@@ -157,7 +158,7 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	if err := opt.defaults(&ck.Config); err != nil {
 		return nil, err
 	}
-	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize, window: page.NewWindow(dev)}
+	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize, window: page.NewWindow(dev), rows: page.NewWindow(dev)}
 	if err := m.load(ck, asked); err != nil {
 		m.Close()
 		return nil, err
@@ -312,5 +313,6 @@ func (m *Model) Close() {
 		m.pool.Close()
 	}
 	m.window.Close()
+	m.rows.Close()
 	m.up.release()
 }

@@ -45,8 +45,8 @@ type Pool struct {
 	closed bool
 }
 
-// NewPool allocates a pool. The device commits memory as it is first touched, so that a
-// generous geometry costs address space only.
+// NewPool allocates a pool. Where the device commits memory as it is first touched, as the CPU does, a
+// generous geometry costs address space only; elsewhere the caller asks for no more pages than fit.
 func NewPool(dev queue.Device, g Geometry) (*Pool, error) {
 	if g.Layers < 0 || g.Pages < 1 || g.Sessions < 1 || g.PageBytes < 0 || g.StateBytes < 0 || g.TapeBytes < 0 {
 		return nil, fmt.Errorf("make page pool: geometry %+v has a size below its minimum", g)
