@@ -41,7 +41,7 @@ type cli struct {
 	Ask        ask.Cmd           `cmd:"" help:"Answer one question, for a person to read."`
 	Chat       chat.Cmd          `cmd:"" help:"Converse in the terminal."`
 	Serve      serveCmd          `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's APIs."`
-	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
+	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" settings:"serve" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
 	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`

@@ -90,6 +90,9 @@ type sampleCLI struct {
 	Other struct {
 		Name int
 	} `cmd:""`
+	Like struct {
+		Name, Level string
+	} `cmd:"" settings:"go"`
 }
 
 func resolve(t *testing.T, file string, args ...string) (*sampleCLI, *Settings, *kong.Context, error) {
@@ -129,6 +132,14 @@ wait = "2m"
 	if g.Threads != 4 || *g.Seed != 9 || g.Heat != 1 || g.Name != "a" || g.Bank || g.Level != "debug" || g.APIKey != "k" || g.Wait != 2*time.Minute ||
 		!reflect.DeepEqual(g.Stop, []string{"x,y", "z"}) || !reflect.DeepEqual(g.Sizes, []int{1, 2}) {
 		t.Errorf("got %+v", g)
+	}
+}
+
+// A command that does another one's work has its settings, unless its own table says otherwise.
+func TestSettingsOfAnotherCommand(t *testing.T) {
+	c, _, _, err := resolve(t, "[go]\nname = \"a\"\nlevel = \"debug\"\n[like]\nname = \"b\"\n", "like")
+	if err != nil || c.Like.Name != "b" || c.Like.Level != "debug" {
+		t.Errorf("got %+v, %v", c.Like, err)
 	}
 }
 

@@ -152,7 +152,8 @@ func (s *Settings) Resolve(ctx *kong.Context, _ *kong.Path, f *kong.Flag) (any, 
 	return value, nil
 }
 
-// lookUp finds the entry for a flag of a command: in the command's own table, in those of the commands above it, at the top.
+// lookUp finds the entry for a flag of a command: in the command's own table, in that of the command whose work it does (its
+// settings tag says which), in those of the commands above it, at the top.
 func (s *Settings) lookUp(node *kong.Node, f *kong.Flag) *entry {
 	if len(help.Variables(f)) == 0 {
 		return nil
@@ -163,6 +164,9 @@ func (s *Settings) lookUp(node *kong.Node, f *kong.Flag) *entry {
 			tables = [][]string{nil}
 		} else {
 			tables = spellings(n)
+			if other := n.Tag.Get("settings"); other != "" {
+				tables = append(tables, strings.Fields(other))
+			}
 		}
 		for _, table := range tables {
 			for _, name := range append([]string{f.Name}, f.Aliases...) {
