@@ -32,7 +32,7 @@ func (m *Model) fit(asked bool) error {
 	o := &m.opt
 	a, d := &m.attnDims, &m.deltaDims
 	states := int64(o.Sessions) * int64(d.StateBytes()+2*d.TapeBytes())
-	room := free - states - m.work() - total/32 // checkpoints of sessions, pinned memory, graphs
+	room := free - states - m.work() - total/reserve
 	each := int64(a.Layers) * int64(a.PageBytes())
 	if each == 0 {
 		if room < 0 {
@@ -41,6 +41,9 @@ func (m *Model) fit(asked bool) error {
 		return nil
 	}
 	pages := int(max(room, 0) / each)
+	if o.SparePages { // what remembers sessions also copies their states
+		pages -= pages / 4
+	}
 	if pages >= o.Pages {
 		return nil
 	}
@@ -54,6 +57,23 @@ func (m *Model) fit(asked bool) error {
 	}
 	o.Pages = pages
 	return nil
+}
+
+// reserve is the part of a device's memory that is left for graphs and whoever else uses it.
+const reserve = 32
+
+// Spare is how many bytes of the device copies of sessions' states may take, when the model's forwards are yet to be
+// recorded; ok is false on a device without a bound of its own.
+func (m *Model) Spare() (bytes int64, ok bool) {
+	c, ok := m.dev.(kernels.Confined)
+	if !ok {
+		return 0, false
+	}
+	free, total, err := c.Memory()
+	if err != nil || total == 0 {
+		return 0, false
+	}
+	return max(free-m.work()-total/reserve, 0), true
 }
 
 // work is about what a trunk's and a head's forwards take, twice over: two may be in flight.

@@ -39,7 +39,7 @@ func TestPagesAreWhatTheDeviceHasMemoryFor(t *testing.T) {
 		t.Cleanup(m.Close)
 		return m, m.Options(), nil
 	}
-	base := qwen.Options{Sessions: 4, Lanes: 4, SparePages: true}
+	base := qwen.Options{Sessions: 4, Lanes: 4, Pages: 4 * 2 * 65}
 	m, all, err := open(dev, base)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +75,19 @@ func TestPagesAreWhatTheDeviceHasMemoryFor(t *testing.T) {
 	_, o, err := open(half, base)
 	if err != nil || o.Context >= all.Context*6/10 || o.Context < all.Context*4/10 || o.Pages < (o.Context+o.Depth)/64+1 {
 		t.Errorf("with memory for half a session: %d pages, context %d of %d, %v", o.Pages, o.Context, all.Context, err)
+	}
+	spared := base
+	spared.SparePages = true
+	if _, o, err := open(narrow{dev, beside + page*int64(4*one), 1 << 20}, spared); err != nil || o.Pages < 3*one-2 || o.Pages > 3*one+2 {
+		t.Errorf("with memory for four sessions and their copies: %d pages, %v; want %d or so", o.Pages, err, 3*one)
+	}
+	if m, _, err := open(narrow{dev, 64 << 30, 80 << 30}, base); err != nil {
+		t.Error(err)
+	} else if spare, bounded := m.Spare(); !bounded || spare < 48<<30 || spare >= 64<<30 {
+		t.Errorf("%d bytes to spare of 64 GiB, bounded %v", spare, bounded)
+	}
+	if _, bounded := m.Spare(); bounded {
+		t.Error("the CPU has a bound of its own")
 	}
 	asked := base
 	asked.Context = all.Context

@@ -207,6 +207,11 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 		return nil, nil
 	}
 	opt := bank.Options{Idle: o.Bank.Idle, Pool: r.Model.Pool(), Log: o.Bank.Log}
+	if spare, bounded := r.Model.Spare(); bounded {
+		g := opt.Pool.Geometry()
+		usual := int64(max(g.Pages*g.Layers*g.PageBytes/2, 8*(g.StateBytes+g.TapeBytes)))
+		opt.Bytes = max(1, min(spare, usual)) // without room for one, none is kept
+	}
 	if o.Bank.Dir != "" {
 		of, err := set.Fingerprint()
 		if err != nil {
