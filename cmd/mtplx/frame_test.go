@@ -156,3 +156,64 @@ func TestConfigurationToFillInIsOne(t *testing.T) {
 		t.Errorf("ended with %d: %s%s", code, out, errs)
 	}
 }
+
+// The topic environment names each variable that a flag has beside its own.
+func TestEnvironmentTopicIsComplete(t *testing.T) {
+	topic, _ := help.FindTopic("environment")
+	found := 0
+	for _, node := range help.All(tree(t).Node) {
+		for _, f := range node.Flags {
+			for _, name := range f.Tag.Envs {
+				found++
+				if name != "-" && !strings.Contains(topic.Text, "  "+name+" ") {
+					t.Errorf("the topic does not name %s of %s --%s", name, help.Path(node), f.Name)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no flag names a variable")
+	}
+}
+
+// What topics name is there: flags, command lines, and the configuration that one of them shows.
+func TestTopicsNameWhatIsThere(t *testing.T) {
+	flags := map[string]bool{"--help": true}
+	for _, node := range help.All(tree(t).Node) {
+		for _, f := range node.Flags {
+			flags["--"+f.Name] = true
+		}
+	}
+	for _, topic := range help.Topics() {
+		for _, name := range regexp.MustCompile(`--[a-z][a-z-]*[a-z]`).FindAllString(topic.Text, -1) {
+			if !flags[name] {
+				t.Errorf("%s names %s, which no command has", topic.Name, name)
+			}
+		}
+		for _, line := range regexp.MustCompile(`(?m)^  mtplx .*`).FindAllString(topic.Text, -1) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), "  ")
+			parser, _, err := newParser(command.Streams{Out: io.Discard, Err: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(strings.Fields(line)[1:]); err != nil {
+				t.Errorf("%s shows %q: %v", topic.Name, line, err)
+			}
+		}
+	}
+	topic, _ := help.FindTopic("config")
+	var file []string
+	for line := range strings.Lines(topic.Text) {
+		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "  mtplx") {
+			file = append(file, line[2:])
+		}
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(strings.Join(file, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(config.Variable, path)
+	if code, out, errs := runLine("config", "show"); code != 0 || strings.Count(out, " = ") < 5 {
+		t.Errorf("the configuration of topic config: ended with %d: %s%s", code, out, errs)
+	}
+}
