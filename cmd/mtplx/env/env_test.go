@@ -3,7 +3,6 @@ package env
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -55,12 +54,11 @@ func FuzzRedact(f *testing.F) {
 	f.Add("http://", "me:pass", "host:80/x")
 	f.Add("", "me:p@ss", "host")
 	f.Fuzz(func(t *testing.T, scheme, secret, host string) {
-		if scheme != "" && scheme != "http://" && scheme != "socks5h://" || strings.ContainsAny(secret, " \t\n\f\r\v,;/") || len(secret) < 3 ||
-			strings.Contains(host, secret) || slices.ContainsFunc([]string{"***@", "http://", "socks5h://"}, func(s string) bool { return strings.Contains(s, secret) }) {
+		if scheme != "" && scheme != "http://" && scheme != "socks5h://" || strings.ContainsAny(secret, " \t\n\f\r,;/") || strings.Contains(host, "@") {
 			t.Skip()
 		}
-		if got := redact(scheme + secret + "@" + host); strings.Contains(got, secret) {
-			t.Errorf("%q is left in %q", secret, got)
+		if got, want := redact(scheme+secret+"@"+host), scheme+"***@"+host; got != want {
+			t.Errorf("%q in front of %q is redacted to %q", secret, host, got)
 		}
 	})
 }
