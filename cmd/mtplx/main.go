@@ -110,12 +110,23 @@ func execute(args []string, s command.Streams) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(start.Launch(execute), config.Parse(func() (*kong.Kong, *config.Settings, error) { return newParser(s) }))
+	parsed.Bind(start.Launch(launch), config.Parse(func() (*kong.Kong, *config.Settings, error) { return newParser(s) }))
 	err = parsed.Run(s)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = runtime.Fail(runtime.Interrupted, errors.New("interrupted"), "")
 	}
 	return report(s, jsonErrors, parsed.Command(), err)
+}
+
+// launch runs the command line that start made. What start left to the defaults it means to be the defaults: the model and the
+// profile were chosen there, with the configuration's in sight.
+func launch(args []string, s command.Streams) int {
+	for flag, value := range map[string]string{"--model": "", "--profile": runtime.Profiles[0].Name} {
+		if !slices.Contains(args, flag) {
+			args = append(slices.Clip(args), flag+"="+value)
+		}
+	}
+	return execute(args, s)
 }
 
 // wantsJSON tells whether a command line that may not parse asks for JSON, so that its failure is an object, too.
