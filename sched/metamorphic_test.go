@@ -32,7 +32,7 @@ type history struct {
 	texts [][]int32
 	live  []*talk
 	done  int
-	seen  struct{ ended, cancelled, late, reused, refused, restarts int }
+	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied int }
 }
 
 // talk is one session with a goroutine that reads it.
@@ -76,6 +76,10 @@ func (h *history) open() {
 	if rng.IntN(3) > 0 {
 		env.Calibrate = time.Second
 	}
+	env.Lookup = rng.IntN(4) > 0
+	if rng.IntN(6) == 0 {
+		env.NewHead = nil
+	}
 	if env.Bank, err = bank.New(o); err != nil {
 		h.t.Fatal(err)
 	}
@@ -111,6 +115,10 @@ func (h *history) start() {
 	if rng.IntN(3) == 0 {
 		q.Shape = sample.Shape{Frequency: rng.Float64(), Presence: rng.Float64(), Repetition: 1 + rng.Float64(), Biases: []sample.Bias{{ID: int32(rng.IntN(fake.Vocab)), Value: 3}}}
 	}
+	if rng.IntN(4) == 0 { // it writes little else, and so repeats itself
+		q.Shape.Biases = favoured[:1+rng.IntN(len(favoured))]
+	}
+	q.NoLookup = rng.IntN(8) == 0
 	if rng.IntN(4) == 0 {
 		q.Constraint = &rising{}
 	} else if rng.IntN(3) == 0 {
@@ -168,6 +176,7 @@ func (h *history) judge(k *talk, closing bool) {
 		h.seen.reused++
 	}
 	h.done++
+	h.seen.copied += k.s.Stats().CopiedAccepted
 	switch {
 	case (k.finish == "length" || k.finish == "stop" && len(k.q.Limits.StopTokens) > 0 && len(k.text) >= k.q.Shape.Least) && k.text == want:
 		h.seen.ended++
@@ -278,13 +287,14 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 			sum.seen.reused += h.seen.reused
 			sum.seen.refused += h.seen.refused
 			sum.seen.restarts += h.seen.restarts
+			sum.seen.copied += h.seen.copied
 		})
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
-	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20) {
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 300) {
 		t.Fatalf("the histories are too tame: %+v", s)
 	}
 }

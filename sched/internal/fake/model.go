@@ -234,6 +234,9 @@ func (f *forward) runTrunk(l *lane) {
 	if g.StateBytes > 0 && hash(text) != h {
 		m.breach("rows at %d: the recurrent state is not that of the %d tokens in the pages", l.Base, len(text))
 	}
+	if end := l.Hidden + len(l.Tokens); m.Rows > 0 && end > 2*m.Rows+1 {
+		m.breach("rows at %d write hidden row %d: the head is too far behind for their memory", l.Base, end-1)
+	}
 	for j := range l.Tokens {
 		s := stamp(hash(text[:l.Base+j+1]))
 		copy(m.hiddenRow(l.slot, l.Hidden+j), s[:])

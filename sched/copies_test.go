@@ -1,0 +1,232 @@
+package sched
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"mtplx/sched/internal/fake"
+	"mtplx/stages/sample"
+)
+
+// favoured are biases under which the fake model writes three tokens only, so that every pair of them has occurred
+// before and what followed it stands now and then.
+var favoured = []sample.Bias{{ID: 3, Value: 60}, {ID: 8, Value: 60}, {ID: 11, Value: 60}}
+
+// copying is a request over such a text.
+func copying(seed uint64) Request {
+	r := request(0, seed)
+	for i := range 40 {
+		r.Prompt = append(r.Prompt, favoured[int(sample.Uniform(seed, int64(i), sample.ForDraft)*3)].ID)
+	}
+	r.Shape.Biases, r.Depth = favoured, Auto
+	return r
+}
+
+func withLookup(change func(*Env)) func(*Env) {
+	return func(e *Env) {
+		e.Lookup = true
+		if change != nil {
+			change(e)
+		}
+	}
+}
+
+func headless(e *Env) { e.NewHead = nil }
+
+// Copied drafts change no text: not greedily, not for a seed, not under penalties or a grammar, with a head beside
+// them and without one.
+func TestCopiesChangeNoText(t *testing.T) {
+	for name, change := range map[string]func(*Env){"with a head": nil, "without a head": headless} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, withLookup(change))
+				defer r.close(t)
+				r.draft.Time = 60 * time.Millisecond // so that copying pays though few copies stand
+				stood, fell, guided := 0, 0, 0
+				for i := range 48 {
+					req := copying(uint64(i + 1))
+					req.Limits.MaxTokens = 60
+					if i%2 == 0 {
+						req.Target.Temperature, req.Draft.Temperature = 0, 0
+					}
+					if i%3 == 0 {
+						req.Shape.Frequency, req.Shape.Presence, req.Shape.Repetition = 0.4, 0.2, 1.1
+					}
+					constraint := func() {
+						if i%4 > 1 {
+							req.Constraint = &rising{}
+						}
+					}
+					constraint()
+					want := plain(req)
+					constraint()
+					s, err := r.Start(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, _, err := read(t.Context(), s)
+					if err != nil || got != want {
+						t.Fatalf("request %d: %q, error %v; want %q", i, got, err, want)
+					}
+					st := s.Stats()
+					stood += st.CopiedAccepted
+					fell += st.Copied - st.CopiedAccepted
+					if req.Constraint != nil {
+						guided += st.Copied
+					}
+				}
+				if stood < 100 || fell < 100 || guided < 20 {
+					t.Errorf("%d copies stood, %d fell, %d were under a grammar: that says too little", stood, fell, guided)
+				}
+			})
+		})
+	}
+}
+
+// A copied draft's distribution has one point. Under the ratio rule, texts with copies then have the joint distribution
+// of plain sampling; with any other q they would not.
+func TestCopiedTextsHaveThePlainDistribution(t *testing.T) {
+	const n, length = 4000, 5
+	base := copying(5)
+	base.Target = sample.Sampler{Temperature: 1.5, TopP: 1, TopK: 3}
+	base.Draft, base.Rule, base.Limits.MaxTokens = base.Target, sample.Ratio, length
+	want := map[string]float64{"": 1}
+	for range length {
+		next := map[string]float64{}
+		for k, w := range want {
+			text := slices.Clone(base.Prompt)
+			for _, c := range []byte(k) {
+				text = append(text, int32(c-'a'))
+			}
+			row := fake.Next(text)
+			for _, b := range favoured {
+				row[b.ID] += float32(b.Value)
+			}
+			var d sample.Dist
+			if err := base.Target.Filter(&d, sample.LogitsOf(row, base.Target.Temperature)); err != nil {
+				t.Fatal(err)
+			}
+			for i, id := range d.IDs {
+				next[k+string('a'+id)] += w * d.P[i]
+			}
+		}
+		want = next
+	}
+	counts := map[string]int{}
+	stood, fell := 0, 0
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, withLookup(headless))
+		defer r.close(t)
+		for seed := range n {
+			req := base
+			req.Seed = uint64(seed)
+			s, err := r.Start(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _, err := read(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts[text]++
+			st := s.Stats()
+			stood += st.CopiedAccepted
+			fell += st.Copied - st.CopiedAccepted
+		}
+	})
+	if stood < n/4 || fell < n/4 {
+		t.Fatalf("%d copies stood and %d fell in %d texts: that says too little", stood, fell, n)
+	}
+	stat, cells, rest := 0.0, 0, [2]float64{}
+	add := func(count, e float64) {
+		stat += (count - e) * (count - e) / e
+		cells++
+	}
+	for k, p := range want {
+		if e := p * n; e >= 8 {
+			add(float64(counts[k]), e)
+		} else {
+			rest[0] += float64(counts[k])
+			rest[1] += e
+		}
+		delete(counts, k)
+	}
+	if rest[1] >= 8 {
+		add(rest[0], rest[1])
+	}
+	if len(counts) > 0 {
+		t.Errorf("texts that plain sampling never writes: %v", counts)
+	}
+	if p := (distuv.ChiSquared{K: float64(cells - 1)}).Survival(stat); p < 1e-4 {
+		t.Errorf("chi-square %.1f over %d cells has probability %.2g", stat, cells, p)
+	}
+}
+
+// What has been written before is copied in long runs without the head, which goes on from its own history afterwards:
+// the fake model refuses a history that is not the text's.
+func TestARepeatedPassageTakesFewForwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, withLookup(nil))
+		defer r.close(t)
+		r.model.Rows = r.env.Rows
+		req := request(30, 3)
+		req.Depth, req.Target.Temperature, req.Draft.Temperature = Auto, 0, 0
+		req.Shape.Biases = []sample.Bias{{ID: 5, Value: 90}} // it writes one token for ever
+		req.Limits.MaxTokens = 120
+		for _, off := range []bool{false, true} {
+			req.NoLookup = off
+			before := r.draft.Count()
+			s, err := r.Start(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, _, err := read(t.Context(), s); err != nil || text != plain(req) {
+				t.Fatalf("text %q, error %v", text, err)
+			}
+			st, drafts := s.Stats(), r.draft.Count()-before
+			switch {
+			case off && st.Copied > 0:
+				t.Errorf("a request without lookup copied %d tokens", st.Copied)
+			case !off && (st.CopiedAccepted < 80 || st.Cycles > 30 || drafts > st.Cycles):
+				t.Errorf("%d copies stood in %d cycles with %d forwards of the head", st.CopiedAccepted, st.Cycles, drafts)
+			}
+			sum := st.Cycles - st.Verifies + st.CopiedAccepted + st.Bonus + st.Corrections
+			for _, n := range st.Accepted {
+				sum += n
+			}
+			if sum != 119 { // the first comes with the prompt
+				t.Errorf("119 tokens are booked as %d: %+v", sum, st)
+			}
+		}
+	})
+}
+
+// A depth that was asked for is the head's: nothing is copied.
+func TestAFixedDepthIsTheHeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, withLookup(nil))
+		defer r.close(t)
+		for _, change := range []func(*Request){
+			func(q *Request) { q.Depth = 2 },
+			func(q *Request) { q.Policy = "streak" },
+			func(q *Request) { q.Speculate = false },
+		} {
+			req := copying(9)
+			change(&req)
+			s, err := r.Start(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := read(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if st := s.Stats(); st.Copied > 0 {
+				t.Errorf("depth %d, policy %q: %d tokens were copied", req.Depth, req.Policy, st.Copied)
+			}
+		}
+	})
+}
