@@ -20,17 +20,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // needVariable turns a missing GPU from a skip into a failure, on machines that have one.
 const needVariable = "MTPLX_NEED_CUDA"
 
-// ahead varies what products ask for early, to see what it is worth.
-var ahead = flag.Int("ahead", -1, "bytes of a weight to ask for while waiting; the device's own choice when negative")
+// walking varies how products share out their strips, to see what it is worth.
+var walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
 
 func openDevice(t testing.TB) *gpu.Device {
 	t.Helper()
 	b, traits, err := open(0)
 	var d *gpu.Device
 	if err == nil {
-		if *ahead >= 0 {
-			traits.Ahead = *ahead
-		}
+		traits.Walkers = *walking
 		d, err = gpu.New(traits, b)
 	}
 	if err != nil {

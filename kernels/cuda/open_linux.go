@@ -56,8 +56,8 @@ func Open(ordinal int) (kernels.Device, error) {
 	return d, nil
 }
 
-// aheadBytes is gpu.Traits.Ahead, a third of the cache of the smallest card that starts kernels early.
-const aheadBytes = 16 << 20
+// walkers is gpu.Traits.Walkers: the products' launch bounds ask for as many.
+const walkers = 3
 
 func open(ordinal int) (*backend, gpu.Traits, error) {
 	var t gpu.Traits
@@ -92,16 +92,12 @@ func open(ordinal int) (*backend, gpu.Traits, error) {
 	}
 	t = gpu.Traits{
 		Name: fmt.Sprintf("cuda:%d (%s)", ordinal, cString(&name[0])), Tier: fmt.Sprintf("sm_%d%d", values[0], values[1]),
-		Units: values[2], Matrix: true,
+		Units: values[2], Matrix: true, Walkers: walkers,
 	}
 	if values[0] < 8 {
 		return nil, t, fmt.Errorf("%s has compute capability %d.%d; the kernels need 8.0 or newer", t.Name, values[0], values[1])
 	}
-	early := values[0] >= 9
-	if early {
-		t.Ahead = aheadBytes
-	}
-	b, err := newBackend(*dev, early)
+	b, err := newBackend(*dev, values[0] >= 9)
 	return b, t, err
 }
 

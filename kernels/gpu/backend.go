@@ -8,9 +8,9 @@ type Traits struct {
 	Units int
 	// Matrix is set when the integer matrix step is in the compiled kernels.
 	Matrix bool
-	// Ahead is how many bytes of a weight a product asks for while it waits for its input, well
-	// within the cache that the processors share; 0 where kernels do not start early.
-	Ahead int
+	// Walkers is how many threadgroups of a product a processor holds at once, where each walks over
+	// several strips of the weight without a pause between them; 0: a threadgroup has one strip.
+	Walkers int
 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a

@@ -69,7 +69,7 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	if o.Map == kernels.LogitRow {
 		countAt = kernels.HeadLogits
 	}
-	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows, l.ahead(w, n))
+	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows)
 	name := productKernel("product_", w)
 	args := []Arg{in(l.slotBuf), codes, in(x), out(y), constants(p)}
 	small, large := 8, 16 // rows a pass
@@ -82,25 +82,32 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	case w.form.Group == 32:
 		large, largeName = 8, smallName
 	}
+	walkers := l.walkers(name, n)
 	grid := func(want bool, pass int) func(Shape) [3]uint32 {
 		return func(sh Shape) [3]uint32 {
 			rows := rowsOf(o.Map, sh)
 			if want != (rows > small) {
 				return [3]uint32{}
 			}
-			return [3]uint32{u32(up(n, 16)), u32(up(rows, pass)), 1}
+			if rows > pass || w.form.Kind == kernels.F32 {
+				return [3]uint32{u32(up(n, 16)), u32(up(rows, pass)), 1}
+			}
+			return [3]uint32{u32(walkers), 1, 1}
 		}
 	}
 	return append(ds, dispatch{smallName, threads, args, grid(false, small)}, dispatch{largeName, threads, args, grid(true, large)}), nil
 }
 
-// aheadGroups is the number of a product's threadgroups that one processor holds.
-const aheadGroups = 3
-
-// ahead is the number of blocks of a strip that its threadgroup asks for before it has any input.
-func (l *lowering) ahead(w *weight, n int) int {
-	groups := max(1, min(up(n, 16), aheadGroups*l.dev.traits.Units))
-	return min(w.blocks, l.dev.traits.Ahead/groups/(16*w.block))
+// walkers is the number of threadgroups that share out the strips of n outputs.
+func (l *lowering) walkers(kernel string, n int) int {
+	strips, held := up(n, 16), l.dev.traits.Walkers
+	if kernel == "product_8_16_64" { // its registers leave room for one less
+		held--
+	}
+	if held <= 0 {
+		return strips
+	}
+	return min(strips, held*l.dev.traits.Units)
 }
 
 // whole holds a weight that has a memory of its own.

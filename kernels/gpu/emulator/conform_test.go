@@ -89,7 +89,7 @@ func TestConformance(t *testing.T) {
 	t.Run("matrix", func(t *testing.T) {
 		conform.Run(t, func(t *testing.T) kernels.Device {
 			t.Helper()
-			return open(t, Options{Matrix: true, Seed: 1})
+			return open(t, Options{Matrix: true, Seed: 1, Walkers: 2})
 		})
 	})
 	t.Run("another order", func(t *testing.T) {

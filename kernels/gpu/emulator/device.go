@@ -12,9 +12,10 @@ import (
 // Options says how an emulated GPU behaves. The zero value is one without matrix units that runs
 // threads in ascending order and keeps denormals.
 type Options struct {
-	Seed   uint32 // order of threads, simdgroups and threadgroups; 0 is ascending
-	Flush  bool   // denormal results become zero, as some GPUs may do
-	Matrix bool   // products use the integer matrix step
+	Seed    uint32 // order of threads, simdgroups and threadgroups; 0 is ascending
+	Flush   bool   // denormal results become zero, as some GPUs may do
+	Matrix  bool   // products use the integer matrix step
+	Walkers int    // threadgroups that walk over a product's strips; 0 is one a strip
 	// Sources replaces the kernels' own, for tests of the emulator itself.
 	Sources map[string]string
 	// MemoryBytes is the address space of the device; 0 is 1 GiB. Pages that nobody touches cost
@@ -28,7 +29,7 @@ func Open(ctx context.Context, o Options) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Ahead: 1 << 20}, p)
+	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers}, p)
 	if err != nil {
 		_ = p.Close()
 		return nil, err

@@ -25,7 +25,7 @@ struct part_args {
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
     PART_BEGIN                                                                                                                  \
     product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at, p.wide, p.blocks, p.groups, p.block,  \
-                                           tg.x * 16u + left, p.first, p.stride, 0u, p.maxrows, row, row, tg.x, 0u, tid.x, lane, sg); \
+                                           left, p.first + tg.x * 16u, p.stride, 0u, p.maxrows, row, row, 0u, 1u, 1u, tid.x, lane, sg); \
     PART_END                                                                                                                    \
   }
 #define PART_FLOAT(name, TYPE)                                                                                                  \

@@ -12,32 +12,34 @@
 
 struct product_args {
   uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;
-  uint ahead;  // blocks of its strip that a threadgroup asks for at once
 };
 
 // A simdgroup's blocks of two chunks are in flight while an earlier chunk is added up: FETCH_W loads codes and tails into
-// registers of stage s, FETCH_X the activations of a chunk; both advance their pointers. A last chunk may be partial:
-// blocks that do not exist are not loaded, and nothing adds up what their place holds.
-#define FETCH_W(s, c)                                                                                 \
-  if ((c) < chunks) {                                                                                 \
-    const bool whole = (c) + 1u < chunks;                                                             \
+// registers of stage s, FETCH_X the activations of a chunk; both move on to the next chunk, at a strip's end to the first
+// of the threadgroup's next strip. A last chunk may be partial: blocks that do not exist are not loaded, and nothing adds
+// up what their place holds.
+#define FETCH_W(s)                                                                                    \
+  if (wstrip < strips) {                                                                              \
+    const bool whole = wchunk + 1u < chunks;                                                          \
     UNROLL                                                                                            \
     for (uint u = 0; u < U; u++) {                                                                    \
       if (whole || sg * U + u < left) {                                                               \
         UNROLL                                                                                        \
         for (uint i = 0; i < BITS / 4; i++) codes[s][u][i] = load_stream(wp[u], i * 32u);             \
       }                                                                                               \
-      wp[u] += wstep;                                                                                 \
+      wp[u] += whole ? wstep : wnext;                                                                 \
     }                                                                                                 \
     if (g < GC && (whole || g / SUB < left)) {                                                        \
       scale[s] = tp[0];                                                                               \
       if (wide) bias[s] = tp[1];                                                                      \
     }                                                                                                 \
-    tp += wstep * 4u;                                                                                 \
+    tp += (whole ? wstep : wnext) * 4u;                                                               \
+    wchunk = whole ? wchunk + 1u : 0u;                                                                \
+    if (!whole) wstrip += step;                                                                       \
   }
-#define FETCH_X(c)                                                                                    \
-  if ((c) < chunks) {                                                                                 \
-    const bool whole = (c) + 1u < chunks;                                                             \
+#define FETCH_X()                                                                                     \
+  {                                                                                                   \
+    const bool whole = xchunk + 1u < chunks;                                                          \
     if (MATRIX) {                                                                                     \
       UNROLL                                                                                          \
       for (uint u = 0; u < U; u++) {                                                                  \
@@ -46,23 +48,24 @@ struct product_args {
           for (uint i = 0; i < T * P; i++)                                                            \
             if (i / P * 8u + r < n) xq[u][i] = xp[u][i / P * (8u * P * 4u) + i % P * 4u];             \
         }                                                                                             \
-        xp[u] += xstep;                                                                               \
+        xp[u] += whole ? xstep : xnext;                                            \
       }                                                                                               \
     }                                                                                                 \
     if (g < GC && i16 < n && (whole || g / SUB < left)) act = ap[0];                                  \
-    ap += astep;                                                                                      \
+    ap += whole ? astep : anext;                                                   \
+    xchunk = whole ? xchunk + 1u : 0u;                                                                \
   }
 
 GPU_FN uint least(uint a, uint b) { return a < b ? a : b; }
 
-// One strip by one pass. T tiles of 8 rows, P planes, SUB scale groups a block. countat: where in the slots the number of
+// Strips `strip`, strip + step, .. below `strips` of a weight at `at`, by one pass. T tiles of 8 rows, P planes, SUB scale groups a block. countat: where in the slots the number of
 // rows is; 0xffffffff for one row. xrow, yrow: the pass's first row. part, tails and sb hold two chunks of 16/T groups:
 // sums [group][8T rows][PART_STRIDE], tails [group][16], scales of activations [group][8T]. Within a row of sums and tails
 // place i is output i/2 + 8(i mod 2), which makes a lane's two outputs neighbours.
 template <uint BITS, uint P, uint SUB, uint T, bool MATRIX>
 GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int2> part2, tptr<float2> tails,
                           tptr<float2> sb, ulong at, uint wide, uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows,
-                          uint xrow, uint yrow, uint strip, uint ahead, uint tid, uint lane, uint sg) {
+                          uint xrow, uint yrow, uint strip, uint step, uint strips, uint tid, uint lane, uint sg) {
   constexpr uint GC = 16 / T;                  // groups a chunk
   constexpr uint U = GC / (8 * SUB);           // blocks a simdgroup and chunk
   constexpr uint CODES = BITS == 4 ? 32 : 64;  // 16-byte units
@@ -70,13 +73,14 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   const uint r = lane / 4u, t = lane % 4u;
   const uint g = tid >> 4, i16 = tid & 15u, o = (i16 >> 1) + 8u * (i16 & 1u), h = g % SUB;
   const uint left = blocks - (chunks - 1u) * 8u * U;  // blocks of the last chunk
-  const uint wstep = 8u * U * block, xstep = 8u * U * maxrows * P * 4u, astep = 8u * U * maxrows * SUB;
+  const int wstep = int(8u * U * block), xstep = int(8u * U * maxrows * P * 4u), astep = int(8u * U * maxrows * SUB), back = int(chunks) - 1;
+  const int wnext = int(step * blocks * block) - back * wstep, xnext = -back * xstep, anext = -back * astep;
   tptr<int> sums = (tptr<int>)part2 + (g * PART_STRIDE + i16);
   tptr<int2> sums2 = part2 + ((sg * U * SUB * 8u * T + 2u * t) * (PART_STRIDE / 2u) + r);
   tptr<float2> tailput = tails + tid, actput = sb + (g * 8u * T + i16), tailget = tails + i16, actget = sb + g;
-  gptr<const uint> tp = (gptr<const uint>)w + ((at + CODES + ulong(g / SUB) * block) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
+  gptr<const uint> tp = (gptr<const uint>)w + ((at + ulong(strip) * blocks * block + CODES + ulong(g / SUB) * block) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
   gptr<const float2> ap = (gptr<const float2>)x + (ulong(blocks) * maxrows * P * 8u + (ulong(g / SUB) * maxrows + xrow + i16) * SUB + h);
-  gptr<const uint4> w0 = w + (at + lane + ulong(sg * U) * block), x0 = x + ((ulong(sg * U) * maxrows + xrow + r) * (P * 4u) + t);
+  gptr<const uint4> w0 = w + (at + ulong(strip) * blocks * block + lane + ulong(sg * U) * block), x0 = x + ((ulong(sg * U) * maxrows + xrow + r) * (P * 4u) + t);
   gptr<const uint4> wp[2] = {w0, w0 + block}, xp[2] = {x0, x0 + maxrows * P * 4u};  // of blocks u
   uint4 codes[2][U][BITS / 4], xq[U][T * P];
   uint scale[2], bias[2];
@@ -84,23 +88,23 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   UNROLL
   for (uint u = 0; u < U; u++)
     for (uint i = 0; i < T * P; i++) xq[u][i] = U4(0, 0, 0, 0);
-  FETCH_W(0, 0u)
-  FETCH_W(1, 1u)
-  if (tid == 0u && ahead > 16u * U) bring(w + (at + ulong(16u * U) * block), (least(ahead, blocks) - 16u * U) * block * 16u);
+  uint wchunk = 0, wstrip = strip, xchunk = 0;
+  FETCH_W(0)
+  FETCH_W(1)
   const uint count = countat != 0xffffffffu ? uint(sl[countat]) : xrow + 1u;
   GRID_WAIT();
   if (xrow >= count) return;
   const uint n = least(count - xrow, 8u * T);
-  const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
-  const bool mine = g < n && strip * 16u + o < N;
-  FETCH_X(0u)
+  FETCH_X()
   float f = 0.0f, old = 0.0f;
-  if (add && mine) old = y[to];
-  for (uint two = 0; two < chunks; two += 2u) {
+  uint c = 0;
+  while (strip < strips) {
     UNROLL
     for (uint s = 0; s < 2u; s++) {
-      const uint c = two + s;
-      if (c >= chunks) continue;
+      if (strip >= strips) continue;
+      const bool mine = g < n && strip * 16u + o < N;
+      const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
+      if (add && mine && c == 0u) old = y[to];
       if (g < GC) {
         const uint q = scale[s];
         tailput[s * GC * 16u] = F2(as_type<float>(wide ? q : q & 0xffff0000u), as_type<float>(wide ? bias[s] : q << 16));
@@ -181,8 +185,8 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
           }
         }
       }
-      FETCH_W(s, c + 2u)
-      FETCH_X(c + 1u)
+      FETCH_W(s)
+      FETCH_X()
       threadgroup_barrier(mem_flags::mem_threadgroup);
       if (g < n) {  // thread (row g, output o)
         const uint count = least(groups - c * GC, GC);
@@ -211,11 +215,17 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
           f = fma(tail.y, in.y, f);
         }
       }
+      c = c + 1u;
+      if (c == chunks) {
+        if (mine) {
+          if (add) f = old + f;
+          y[to] = f;
+        }
+        f = 0.0f;
+        c = 0;
+        strip += step;
+      }
     }
-  }
-  if (mine) {
-    if (add) f = old + f;
-    y[to] = f;
   }
 }
 
@@ -225,8 +235,8 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
     THREADGROUP(int2, part, CHUNK_WORDS);                                                                                    \
     THREADGROUP(float2, tails, 2 * 16 / T * 16);                                                                                \
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
-    product_strip<BITS, P, SUB, T, MATRIX>(sl, p.countat, w, x, y, part, tails, sb, ulong(tg.x) * p.blocks * p.block, p.wide, p.blocks, \
-                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, tg.y == 0u ? p.ahead : 0u, tid.x, lane, sg); \
+    product_strip<BITS, P, SUB, T, MATRIX>(sl, p.countat, w, x, y, part, tails, sb, 0, p.wide, p.blocks, \
+                                           p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, ntg.x, (p.N + 15u) / 16u, tid.x, lane, sg); \
   }
 
 struct expert_args {
@@ -254,8 +264,8 @@ struct expert_args {
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                         \
     EXPERT_BEGIN                                                                                                                 \
     const uint wide = table[e * 4u + 2u], block = p.block + (wide ? 4u * SUB : 0u);                                              \
-    product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at + ulong(tg.x) * p.blocks * block, wide, p.blocks, p.groups, block, p.N, p.col, \
-                                           p.stride, 0u, p.maxrows, xrow, v, tg.x, 0u, tid.x, lane, sg);                             \
+    product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at, wide, p.blocks, p.groups, block, p.N, p.col, \
+                                           p.stride, 0u, p.maxrows, xrow, v, tg.x, ntg.x, (p.N + 15u) / 16u, tid.x, lane, sg);                             \
   }
 
 #if GPU_MATRIX
