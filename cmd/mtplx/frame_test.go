@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/help"
+	"mtplx/cmd/mtplx/mistake"
+	"mtplx/cmd/mtplx/runtime"
 )
 
 // runLine runs one command line in this process.
@@ -216,4 +219,32 @@ func TestTopicsNameWhatIsThere(t *testing.T) {
 	if code, out, errs := runLine("config", "show"); code != 0 || strings.Count(out, " = ") < 5 {
 		t.Errorf("the configuration of topic config: ended with %d: %s%s", code, out, errs)
 	}
+}
+
+// A line that is refused is refused in words, with what to do; none makes the parser fail over.
+func FuzzRefusals(f *testing.F) {
+	for _, line := range []string{"srve", "bench rnu", "run --depth= --=x -- --", "serve --log-level wran", "--depth 2 run", "config set a.b.c. \x00", "help -h -hx", "run --seed -1 --stop"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		defer func() {
+			if r := recover(); r != nil {
+				if _, left := r.(exitCode); !left { // --help
+					panic(r)
+				}
+			}
+		}()
+		parser, _, err := newParser(command.Streams{Out: io.Discard, Err: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse(strings.Split(line, " ")); err == nil {
+			return
+		}
+		_, problem := mistake.Explain(err)
+		failure, ok := errors.AsType[*runtime.Failure](problem)
+		if !ok || failure.Kind != runtime.UsageProblem || failure.Fix == "" || failure.Err.Error() == "" {
+			t.Errorf("%q: %#v", line, problem)
+		}
+	})
 }

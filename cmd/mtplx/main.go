@@ -97,8 +97,8 @@ func execute(args []string, s command.Streams) (code int) {
 	switch {
 	case len(args) == 0:
 		return report(s, false, "", help.Welcome(s.Out))
-	case slices.Equal(args, []string{"--version"}):
-		args = []string{"version"}
+	case args[0] == "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
 	jsonErrors := wantsJSON(args)
 	parsed, err := parser.Parse(args)

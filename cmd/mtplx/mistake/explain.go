@@ -46,7 +46,10 @@ func Of(ctx *kong.Context, err error) error {
 	if value, given, ok := enumerated(node, err); ok {
 		return command.Usage(fmt.Errorf("%s is %q", value.ShortSummary(), given), Choice(given, value.EnumSlice()))
 	}
-	if strings.HasPrefix(err.Error(), "expected ") && len(children(node)) > 0 && where != "" {
+	if strings.HasPrefix(err.Error(), "expected ") && len(children(node)) > 0 {
+		if where == "" {
+			return command.Usage(errors.New("no command is given"), advice(where))
+		}
 		return command.Usage(fmt.Errorf("%s wants a command after it", where), "it has "+list(names(children(node))))
 	}
 	return command.Usage(err, advice(where))
