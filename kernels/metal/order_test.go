@@ -57,8 +57,8 @@ func TestQueuesThatShareMemory(t *testing.T) {
 		let := make(chan struct{})
 		g := &gate{held: map[string]chan struct{}{"draft": let}}
 		r := newRig(t, fake.Options{Before: g.before})
-		in, shared, out, other := r.alloc(64), r.alloc(64), r.alloc(64), r.alloc(64)
-		writes, reads, apart := r.record(reading(in, shared)), r.record(reading(shared, out)), r.record(reading(in, other))
+		in, shared, out, other, own := r.alloc(64), r.alloc(64), r.alloc(64), r.alloc(64), r.alloc(64)
+		writes, reads, apart := r.record(reading(in, shared), reading(shared, own)), r.record(reading(shared, out)), r.record(reading(in, other))
 		draft, verify, third := r.stream("draft"), r.stream("verify"), r.stream("third")
 
 		a := run(draft, writes)
@@ -190,6 +190,8 @@ func TestBarriers(t *testing.T) {
 		{"a read, then a write", []gpu.Launch{reading(a, b), reading(c, a)}, 1},
 		{"two writes", []gpu.Launch{reading(a, b), reading(c, b)}, 1},
 		{"one barrier serves two", []gpu.Launch{reading(a, b), reading(a, c), reading(b, d), reading(c, d)}, 2},
+		{"what a barrier is behind", []gpu.Launch{reading(a, b), reading(b, c), reading(b, d)}, 1},
+		{"written, then read by the same launch", []gpu.Launch{both(a, b), reading(b, c)}, 1},
 		{"a chain", []gpu.Launch{reading(a, b), reading(b, c), reading(c, d)}, 2},
 	} {
 		before := r.rt.Count("MTLComputeCommandEncoder", "memoryBarrierWithScope:")
@@ -199,6 +201,30 @@ func TestBarriers(t *testing.T) {
 		if got := r.rt.Count("MTLComputeCommandEncoder", "memoryBarrierWithScope:") - before; got != x.want {
 			t.Errorf("%s: %d barriers, want %d", x.name, got, x.want)
 		}
+	}
+}
+
+// both is a launch that names a memory for writing first, for reading then.
+func both(from, m gpu.Memory) gpu.Launch {
+	return gpu.Launch{
+		Kernel: "support_chunk", Grid: [3]uint32{1, 1, 1}, Threads: 256,
+		Args: []gpu.Arg{{Mem: from}, {Mem: from}, {Mem: m, Write: true}, {Mem: m}, {Data: make([]byte, 8)}},
+	}
+}
+
+// TestPlacesChangeKind has kernels take turns that want a buffer and constants at the same place.
+func TestPlacesChangeKind(t *testing.T) {
+	needCompiler(t)
+	r := newRig(t, fake.Options{})
+	a, b, c := r.alloc(64), r.alloc(64), r.alloc(64)
+	row := reading(a, b)
+	row.Kernel = "embed_f32" // constants are at place 3 there
+	row.Args = []gpu.Arg{{Mem: a}, {Mem: a}, {Mem: c, Write: true}, {Data: make([]byte, 8)}}
+	if err := r.stream("draft").Run(r.record(reading(a, b), row, reading(a, b), row)); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.rt.Count("MTLComputeCommandEncoder", dispatchName); n != 4 {
+		t.Errorf("%d launches were dispatched", n)
 	}
 }
 
