@@ -118,10 +118,15 @@ func duplicate(l *stages.Lane) {
 func drafts(l *stages.Lane) bool { return l.Depth > 0 && !l.Copying }
 
 // waits tells whether a lane's history can stay behind for another cycle: it wants no draft, and there is room
-// for one more hidden row.
+// for one more hidden row. Lanes reach that limit at different lengths, so that those that began together do not all
+// read what they put off in one cycle.
 func (s *Stage) waits(l *stages.Lane) bool {
-	return !drafts(l) && l.Chunk == 0 && l.State.Len()-l.HiddenBase < s.Behind
+	limit := s.Behind - int(l.ID*stride%uint64(s.Behind/2+1))
+	return !drafts(l) && l.Chunk == 0 && l.State.Len()-l.HiddenBase < limit
 }
+
+// stride spreads consecutive ids over the limits: a prime near the golden part of half of what engines let lanes put off.
+const stride = 73
 
 // chain draws draft step+1 of every lane that wants one, from the draft before it.
 func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
