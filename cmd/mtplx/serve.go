@@ -39,7 +39,7 @@ type serveCmd struct {
 	ModelID string   `name:"model-id" placeholder:"NAME" help:"Name of the model for clients (default: its directory's). mtplx always stands for it." group:"Serving"`
 	Alias   []string `placeholder:"NAME" help:"Further name of the model; may be repeated." group:"Serving"`
 
-	Sessions          int           `default:"4" help:"Answers written at once." group:"Serving"`
+	Sessions          int           `default:"16" help:"Answers written at once." group:"Serving"`
 	Queue             int           `default:"60" help:"Answers that may wait; more are refused." group:"Serving"`
 	ClientAnswers     int           `name:"client-answers" default:"0" help:"Answers that one key, or one address without keys, may have in work; 0 is no limit." group:"Serving"`
 	RateLimit         int           `default:"0" help:"Requests a minute for each key, or each address without keys; 0 is no limit." group:"Serving"`

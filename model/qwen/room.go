@@ -14,20 +14,35 @@ var ErrMemory = errors.New("the device's memory does not suffice")
 // leastContext is the shortest context that is worth opening a model for, when nobody asked for one.
 const leastContext = 512
 
-// fit bounds the pool on a device whose memory is committed as it is allocated: pages take what the weights,
-// the sessions' states and the forwards leave. Sessions then wait for pages where all of them at full context
-// would not fit. A context that nobody asked for shrinks to what one session can have.
+// shared is a device that uses the machine's memory, beside other programs.
+type shared interface {
+	// Available is how many bytes are left, about, of how many in all; a total of 0 says that it is not known.
+	Available() (free, total int64)
+}
+
+// memory is what the pool may take of the device's memory, of how much in all; a total of 0 is no bound. Of what
+// is shared with other programs a quarter is left to them.
+func (m *Model) memory() (free, total int64, err error) {
+	switch d := m.dev.(type) {
+	case kernels.Confined:
+		if free, total, err = d.Memory(); err != nil {
+			return 0, 0, fmt.Errorf("ask the device for its memory: %w", err)
+		}
+	case shared:
+		free, total = d.Available()
+		free -= free / 4
+	}
+	return free, total, nil
+}
+
+// fit bounds the pool by the device's memory, so that sessions are told to wait or refused before memory is short,
+// not killed when it is: pages take what the weights, the sessions' states and the forwards leave. Sessions then
+// wait for pages where all of them at full context would not fit. A context that nobody asked for shrinks to what
+// one session can have.
 func (m *Model) fit(asked bool) error {
-	c, ok := m.dev.(kernels.Confined)
-	if !ok {
-		return nil
-	}
-	free, total, err := c.Memory()
-	if err != nil {
-		return fmt.Errorf("ask the device for its memory: %w", err)
-	}
-	if total == 0 {
-		return nil
+	free, total, err := m.memory()
+	if err != nil || total == 0 {
+		return err
 	}
 	o := &m.opt
 	a, d := &m.attnDims, &m.deltaDims

@@ -18,6 +18,14 @@ type narrow struct {
 
 func (n narrow) Memory() (free, total int64, err error) { return n.free, n.total, nil }
 
+// lent is a CPU of a machine with as much memory as a test says.
+type lent struct {
+	kernels.Device
+	free, total int64
+}
+
+func (l lent) Available() (free, total int64) { return l.free, l.total }
+
 // On a device whose memory is committed as it is allocated, pages and context are what fits, and what was asked for and
 // does not fit is refused with the numbers.
 func TestPagesAreWhatTheDeviceHasMemoryFor(t *testing.T) {
@@ -70,6 +78,9 @@ func TestPagesAreWhatTheDeviceHasMemoryFor(t *testing.T) {
 	}
 	if _, o, err := open(narrow{dev, beside + page*int64(one+2), 1 << 20}, base); err != nil || o.Context != all.Context || o.Pages < one || o.Pages > one+2 {
 		t.Errorf("with memory for one session: %d pages, context %d, %v; want %d or little more, and %d", o.Pages, o.Context, err, one, all.Context)
+	}
+	if _, o, err := open(lent{dev, (beside + page*int64(one+2)) / 3 * 4, 1 << 20}, base); err != nil || o.Context != all.Context || o.Pages < one || o.Pages > one+2 {
+		t.Errorf("on a machine with memory for one session and a third beside: %d pages, context %d, %v; want %d or little more, and %d", o.Pages, o.Context, err, one, all.Context)
 	}
 	half := narrow{dev, beside + page*int64(one/2), 1 << 20}
 	_, o, err := open(half, base)
