@@ -18,6 +18,9 @@
 //     recommended working set), failed commands and a lost GPU are errors with the system's words.
 //     After a failure the event is counted up by the host, so that no other queue waits for ever.
 //
+// gpu.Device.Wrap uses whole pages of a mapped file in place. Weights do not come that way: the kernels
+// read a layout of their own, into which they are packed.
+//
 // Never run on a Mac so far: anything in this package and in internal/objc for darwin. Known from tests
 // is that the program for darwin/arm64 builds and links; that the messages obey Metal's rules as
 // package internal/fake knows them; and that the launches they carry give the bits of kernels/ref in

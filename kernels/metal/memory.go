@@ -5,6 +5,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"mtplx/kernels"
 	"mtplx/kernels/gpu"
 	"mtplx/kernels/metal/internal/objc"
 )
@@ -27,13 +28,42 @@ type use struct {
 	read, wrote uint64
 }
 
-var _ gpu.Memory = (*memory)(nil)
+var (
+	_ gpu.Memory       = (*memory)(nil)
+	_ gpu.Wrapper      = (*backend)(nil)
+	_ kernels.Confined = (*backend)(nil)
+)
 
 // smallest is the length of a buffer for no bytes, which Metal does not make.
 const smallest = 16
 
+// pageBytes is the page of Apple silicon, whole ones of which Metal can use in place.
+const pageBytes = 16384
+
 // Alloc gives shared memory, which Metal clears.
 func (b *backend) Alloc(size int, label string) (gpu.Memory, error) {
+	return b.memory(size, label, func(c *caller) (objc.ID, []byte) {
+		length := max(size, smallest)
+		o := c.object(b.device, verbNewBuffer, uintptr(length), sharedUntracked)
+		if o == 0 {
+			return 0, nil
+		}
+		return o, unsafe.Slice((*byte)(objc.Pointer(c.call(o, verbContents))), length)[:size:size]
+	})
+}
+
+// Wrap makes a buffer of whole pages of the host's memory without a copy; the host keeps them.
+func (b *backend) Wrap(p []byte, label string) (gpu.Memory, error) {
+	if len(p) == 0 || len(p)%pageBytes != 0 || uintptr(unsafe.Pointer(&p[0]))%pageBytes != 0 {
+		return nil, nil
+	}
+	return b.memory(len(p), label, func(c *caller) (objc.ID, []byte) {
+		return c.object(b.device, verbNewBufferNoCopy, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), sharedUntracked, 0), p
+	})
+}
+
+// memory has a buffer made, within the GPU's limits.
+func (b *backend) memory(size int, label string, alloc func(c *caller) (objc.ID, []byte)) (gpu.Memory, error) {
 	if err := b.alive(); err != nil {
 		return nil, err
 	}
@@ -45,11 +75,9 @@ func (b *backend) Alloc(size int, label string) (gpu.Memory, error) {
 		if uint64(c.call(b.device, verbAllocated))+uint64(size) > b.working {
 			return fmt.Errorf("out of GPU memory: %s", b.room(c))
 		}
-		m.buffer = c.object(b.device, verbNewBuffer, uintptr(max(size, smallest)), sharedUntracked)
-		if m.buffer == 0 {
+		if m.buffer, m.bytes = alloc(c); m.buffer == 0 {
 			return fmt.Errorf("out of GPU memory: %s", b.room(c))
 		}
-		m.bytes = unsafe.Slice((*byte)(objc.Pointer(c.call(m.buffer, verbContents))), max(size, smallest))[:size:size]
 		m.place(c, label)
 		return nil
 	})
