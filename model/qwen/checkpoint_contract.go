@@ -58,6 +58,9 @@ func readContract(set *weights.Set) Contract {
 	return parseContract(data)
 }
 
+// ParseContract reads an mtplx_runtime.json. What is wrong with it is in RuntimeContractError.
+func ParseContract(data []byte) Contract { return parseContract(data) }
+
 func parseContract(data []byte) Contract {
 	c := Contract{Present: true}
 	if err := weights.CheckJSON(data); err != nil {
