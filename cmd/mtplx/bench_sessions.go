@@ -49,7 +49,8 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	o.Sessions, o.Cycles, o.Calibrate = slices.Max(c.Widths)+1, c.Cycles, 4*command.Calibration
+	width := slices.Max(c.Widths) + 1
+	o.Sessions, o.Waiting, o.Cycles, o.Calibrate = width, width, c.Cycles, 4*command.Calibration
 	r, shut, err := c.OpenWith(o)
 	if err != nil {
 		return err
