@@ -91,7 +91,8 @@ type sampleCLI struct {
 		Name int
 	} `cmd:""`
 	Like struct {
-		Name, Level string
+		Name  string
+		Level string `enum:"debug,info" default:"info"`
 	} `cmd:"" settings:"go"`
 }
 
