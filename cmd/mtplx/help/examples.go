@@ -64,7 +64,6 @@ var examples = map[string][]string{
 	"metrics":          {"mtplx metrics watch"},
 	"metrics watch":    {"mtplx metrics watch"},
 	"doctor":           {"mtplx doctor"},
-	"report":           {"mtplx report"},
 	"report":           {"mtplx report", "mtplx report --json"},
 	"config":           {"mtplx config set threads 8", "mtplx config show --origin serve"},
 	"config show":      {"mtplx config show --origin", "mtplx config show --origin serve --port 9000"},
