@@ -40,7 +40,7 @@ type cli struct {
 	Run        runCmd            `cmd:"" help:"Answer one prompt."`
 	Ask        ask.Cmd           `cmd:"" help:"Answer one question, for a person to read."`
 	Chat       chat.Cmd          `cmd:"" help:"Converse in the terminal."`
-	Serve      serveCmd          `cmd:"" help:"Serve the model to clients of OpenAI's and Anthropic's APIs."`
+	Serve      serveCmd          `cmd:"" help:"Serve the model to OpenAI's and Anthropic's clients."`
 	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" settings:"serve" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
@@ -68,7 +68,7 @@ type exitCode int
 // newParser makes the parser of a command line, and the settings that fill in what the line leaves out. Commands that say
 // how things work, and the one that repairs the configuration, do not depend on it.
 func newParser(s command.Streams) (*kong.Kong, *config.Settings, error) {
-	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor")
+	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor", "report")
 	parser, err := kong.New(new(cli),
 		kong.Name("mtplx"),
 		kong.Writers(s.Out, s.Err),
