@@ -21,13 +21,14 @@
 // gpu.Device.Wrap uses whole pages of a mapped file in place. Weights do not come that way: the kernels
 // read a layout of their own, into which they are packed.
 //
-// Never run on a Mac so far: anything in this package and in internal/objc for darwin. Known from tests
+// Never run on a Mac so far: anything of this package, and of internal/objc for darwin. Known from tests
 // is that the program for darwin/arm64 builds and links; that the messages obey Metal's rules as
 // package internal/fake knows them; and that the launches they carry give the bits of kernels/ref in
 // the GPU emulator. Not known is whether Metal's compiler takes the kernels, whether it contracts
-// multiply and add before Metal 3.2, how fast anything is, whether all selectors and constants are as
-// Apple's headers have them, whether completion blocks arrive as purego promises, and what a
-// residency set does to a large model. Run the tests on a Mac first: TestMac is the conformance suite.
+// multiply and add before Metal 3.2, how fast anything is, whether every selector and constant is as
+// Apple's headers have it, whether completion blocks arrive as purego promises, and what a residency
+// set does to a large model. Run the tests on a Mac first: those of internal/objc send messages and
+// call a block, and TestMac is the conformance suite.
 //
 // Commands and tests use Open; everything else speaks kernels.Device.
 package metal
