@@ -86,6 +86,8 @@ func (j *job) book(c *choice) {
 	defer j.mu.Unlock()
 	j.usage.Cached += cached
 	j.usage.Cycles += stats.Cycles
+	j.usage.Copied += stats.Copied
+	j.usage.CopiedAccepted += stats.CopiedAccepted
 	for d := range stats.Drafted {
 		if d == len(j.usage.ByDepth) {
 			j.usage.ByDepth = append(j.usage.ByDepth, output.Draft{})

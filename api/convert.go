@@ -19,7 +19,7 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 	q := sched.Request{
 		Prompt: p.tokens, Detok: s.prompts.detok(r),
 		Target:    d.Sampler,
-		Speculate: d.Speculate && m.HasHead, Depth: d.Depth,
+		Speculate: d.Speculate && m.HasHead, Depth: d.Depth, NoLookup: !d.Speculate,
 		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 		Shape: sample.Shape{Repetition: r.Repetition, Frequency: r.Frequency, Presence: r.Presence},
 	}
@@ -56,9 +56,10 @@ func (s *Server) session(r *request.Request, p *prompt, choice int) (sched.Reque
 		}
 		q.Depth = *r.Depth
 		q.Speculate = q.Depth > 0 && m.HasHead
+		q.NoLookup = q.NoLookup || q.Depth == 0
 	}
 	if r.Speculate != nil && !*r.Speculate {
-		q.Speculate = false
+		q.Speculate, q.NoLookup = false, true
 	}
 	if !q.Speculate {
 		q.Depth = 0

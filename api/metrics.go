@@ -55,6 +55,7 @@ type metrics struct {
 	prompt, generated               prometheus.Counter
 	looked, found                   prometheus.Counter
 	verifies, drafted, accepted     prometheus.Counter
+	copied, copiedAccepted          prometheus.Counter
 	draftedByDepth, acceptedByDepth *prometheus.CounterVec
 
 	totals totals
@@ -93,6 +94,8 @@ func newMetrics(s *Server) *metrics {
 	m.generated = counter("mtplx_generated_tokens_total", "Tokens written.")
 	m.verifies = counter("mtplx_verifies_total", "Forwards that verified drafts.")
 	m.drafted = counter("mtplx_drafted_tokens_total", "Tokens that the head proposed.")
+	m.copied = counter("mtplx_copied_tokens_total", "Tokens that were proposed by copying from a session's own text.")
+	m.copiedAccepted = counter("mtplx_copied_accepted_tokens_total", "Copied tokens that stand.")
 	m.accepted = counter("mtplx_accepted_tokens_total", "Proposed tokens that stand.")
 	m.draftedByDepth = vector("mtplx_drafted_tokens_by_depth_total", "Tokens that the head proposed, by depth from 0.", "position")
 	m.acceptedByDepth = vector("mtplx_accepted_tokens_by_depth_total", "Proposed tokens that stand, by depth from 0.", "position")
@@ -143,6 +146,8 @@ func (m *metrics) finished(reason string) { m.answers.WithLabelValues(reason).In
 func (m *metrics) drafts(s *stages.Stats) {
 	m.totals.drafts(s)
 	m.verifies.Add(float64(s.Verifies))
+	m.copied.Add(float64(s.Copied))
+	m.copiedAccepted.Add(float64(s.CopiedAccepted))
 	for i := range s.Drafted {
 		m.drafted.Add(float64(s.Drafted[i]))
 		m.accepted.Add(float64(s.Accepted[i]))

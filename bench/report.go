@@ -23,6 +23,14 @@ type Mode struct {
 	Commit     float64 `json:"commit_time_s"`
 }
 
+// Lookup sets drafts beside copies from the text itself against drafts alone.
+type Lookup struct {
+	Without       Mode    `json:"without"`
+	Copied        int     `json:"copied_tokens"`
+	Accepted      int     `json:"copied_accepted_tokens"`
+	MedianSpeedup float64 `json:"median_speedup_vs_without"` // over prompts
+}
+
 // Report is the outcome of a suite.
 type Report struct {
 	Suite   string `json:"suite"`
@@ -43,7 +51,10 @@ type Report struct {
 	Accepted   []int     `json:"accepted_by_depth"`
 	Acceptance []float64 `json:"acceptance_by_depth"`
 
-	speedups []float64
+	// Lookup is nil where copies were not compared.
+	Lookup *Lookup `json:"lookup,omitempty"`
+
+	speedups, copySpeedups []float64
 }
 
 func (r *Report) finish(plain, mtp *group) {
@@ -108,6 +119,10 @@ func (r *Report) Print(w io.Writer) {
 		fmt.Fprintf(&acc, " %.2f", a)
 	}
 	fmt.Fprintf(w, "  speed-up %.2fx mean, %.2fx median; accepted by depth%s\n", r.MeanSpeedup, r.MedianSpeedup, acc.String())
+	if l := r.Lookup; l != nil {
+		fmt.Fprintf(w, "  lookup off %.1f tok/s, %.2f tokens a cycle: copying makes %.2fx median; %d of %d copied stood\n",
+			l.Without.TokS, l.Without.PerCycle, l.MedianSpeedup, l.Accepted, l.Copied)
+	}
 	t := r.MTP.Draft + r.MTP.Verify + r.MTP.Accept + r.MTP.Commit
 	if t > 0 {
 		fmt.Fprintf(w, "  mtp time: draft %.0f%%, verify %.0f%%, accept %.1f%%, commit %.1f%%\n",

@@ -19,6 +19,8 @@ type Sample struct {
 
 	Drafted, Accepted             []int
 	Draft, Verify, Accept, Commit float64 // seconds by stage
+	// Copied is how many tokens were proposed by copying from the text itself, CopiedAccepted how many stood.
+	Copied, CopiedAccepted int
 }
 
 // rate is decoded tokens per second.
@@ -38,6 +40,8 @@ type Options struct {
 	Depth  int
 	Rounds int // how often the whole suite runs
 	Seed   uint64
+	// Without, when set, is how prompts are answered with drafts but without copies: a third mode, in turn with the others.
+	Without Generate
 	// Progress, when set, is told after each prompt.
 	Progress func(done, total int)
 }
@@ -54,7 +58,7 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 		return nil, fmt.Errorf("run suite %q: warm up on %s: %w", name, prompts[0].ID, err)
 	}
 	r := &Report{Suite: name, Prompts: len(prompts), Rounds: o.Rounds, Depth: o.Depth}
-	var plain, mtp group
+	var plain, mtp, without group
 	for round := range o.Rounds {
 		for i, p := range prompts {
 			seed := o.Seed + uint64(round)
@@ -63,6 +67,21 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 				slices.Reverse(order)
 			}
 			var pair [2]*Sample
+			var bare *Sample
+			leaveOut := func() (err error) {
+				if o.Without != nil {
+					if bare, err = o.Without(ctx, p, o.Depth, seed); err != nil {
+						return fmt.Errorf("run suite %q: prompt %s without copies: %w", name, p.ID, err)
+					}
+				}
+				return nil
+			}
+			first := (i/2+round)%2 == 0
+			if first {
+				if err := leaveOut(); err != nil {
+					return nil, err
+				}
+			}
 			for _, depth := range order {
 				s, err := g(ctx, p, depth, seed)
 				if err != nil {
@@ -82,19 +101,33 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 			if a, b := pair[0].rate(), pair[1].rate(); a > 0 && b > 0 {
 				r.speedups = append(r.speedups, b/a)
 			}
+			if !first {
+				if err := leaveOut(); err != nil {
+					return nil, err
+				}
+			}
+			if bare != nil {
+				without.add(bare)
+				if a, b := bare.rate(), pair[1].rate(); a > 0 && b > 0 {
+					r.copySpeedups = append(r.copySpeedups, b/a)
+				}
+			}
 			if o.Progress != nil {
 				o.Progress(round*len(prompts)+i+1, o.Rounds*len(prompts))
 			}
 		}
 	}
 	r.finish(&plain, &mtp)
+	if o.Without != nil {
+		r.Lookup = &Lookup{Without: without.mode(), Copied: mtp.copied, Accepted: mtp.stood, MedianSpeedup: median(r.copySpeedups)}
+	}
 	return r, nil
 }
 
 // group collects the samples of one mode.
 type group struct {
 	rates, first, prefill         []float64
-	tokens, cycles                int
+	tokens, cycles, copied, stood int
 	drafted, accepted             []int
 	draft, verify, accept, commit float64
 }
@@ -110,6 +143,8 @@ func (g *group) add(s *Sample) {
 	g.tokens += s.Tokens
 	g.cycles += s.Cycles
 	g.drafted, g.accepted = sum(g.drafted, s.Drafted), sum(g.accepted, s.Accepted)
+	g.copied += s.Copied
+	g.stood += s.CopiedAccepted
 	g.draft += s.Draft
 	g.verify += s.Verify
 	g.accept += s.Accept

@@ -15,6 +15,8 @@ import (
 // head proposed. The last chunk has usage, and the request's drafts by depth, from the first of a cycle:
 //
 //	"mtplx": {"mode": "mtp", "cycles": 9, "drafted_by_depth": [9, 9, 4], "accepted_by_depth": [8, 6, 1]}
+//
+// to which come "copied" and "copied_accepted" where tokens were proposed by copying from the text itself.
 
 // appendSources appends ,"mtplx":{...} of a chunk.
 func appendSources(dst []byte, from []output.Source) []byte {
@@ -48,5 +50,9 @@ func appendDepths(dst []byte, r *request.Request, u *output.Usage) []byte {
 	dst = strconv.AppendInt(dst, int64(u.Cycles), 10)
 	dst = output.AppendInts(append(dst, `,"drafted_by_depth":`...), drafted)
 	dst = output.AppendInts(append(dst, `,"accepted_by_depth":`...), accepted)
+	if u.Copied > 0 {
+		dst = strconv.AppendInt(append(dst, `,"copied":`...), int64(u.Copied), 10)
+		dst = strconv.AppendInt(append(dst, `,"copied_accepted":`...), int64(u.CopiedAccepted), 10)
+	}
 	return append(dst, '}')
 }

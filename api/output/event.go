@@ -84,6 +84,10 @@ type Usage struct {
 	Reasoning  int // tokens of them that are thoughts
 	Drafted    int // tokens the head proposed, and how many of them stood
 	Accepted   int
+	// Copied is how many tokens were proposed by copying from the text itself, and CopiedAccepted how many of them
+	// stood; Drafted and Accepted do not count them.
+	Copied, CopiedAccepted int
+
 	ByDepth    []Draft       // the same by depth, from the first draft of a cycle
 	Cycles     int           // forwards that wrote
 	FirstToken time.Duration // from the request

@@ -1,4 +1,4 @@
-// Package suites holds the prompts that benchmarks and quality checks run: five suites written
+// Package suites holds the prompts that benchmarks and quality checks run: six suites written
 // for this project, embedded in the binary, and a strict reader for suites of a user's own.
 //
 // A suite is a JSONL file, one prompt a line, blank lines ignored:

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEmbeddedSuitesAreWhatTheDocumentationSays(t *testing.T) {
-	want := []string{"chat", "code", "coding", "prose", "random"}
+	want := []string{"chat", "code", "coding", "edit", "prose", "random"}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Fatalf("Names() = %q, want %q", got, want)
 	}
@@ -22,7 +22,7 @@ func TestEmbeddedSuitesAreWhatTheDocumentationSays(t *testing.T) {
 		if len(prompts) < 12 {
 			t.Errorf("suite %s has %d prompts, want at least 12", name, len(prompts))
 		}
-		raw := name == "code" || name == "prose" || name == "random"
+		raw := name == "code" || name == "edit" || name == "prose" || name == "random"
 		texts := map[string]string{}
 		for _, p := range prompts {
 			if p.Raw != raw {
@@ -87,7 +87,7 @@ func TestLoadReturnsASliceTheCallerOwns(t *testing.T) {
 func TestLoadNamesTheKnownSuites(t *testing.T) {
 	for _, name := range []string{"", "codign", "coding.jsonl", "../suites/coding"} {
 		_, err := Load(name)
-		if err == nil || !strings.Contains(err.Error(), "chat, code, coding, prose, random") {
+		if err == nil || !strings.Contains(err.Error(), "chat, code, coding, edit, prose, random") {
 			t.Errorf("Load(%q): error %v, want one that lists the suites", name, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"mtplx/bench/suites"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/sched"
 	"mtplx/stages/sample"
 )
 
@@ -54,6 +55,11 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 	defer shut()
 	for i, name := range f.names {
 		o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
+		if f.depth == sched.Auto && c.Lookup != "off" {
+			base := f.base
+			base.NoLookup = true
+			o.Without = generate(r, base)
+		}
 		if !c.JSON {
 			o.Progress = func(done, total int) { fmt.Fprintf(s.Err, "\r%s %d/%d ", name, done, total) }
 		}
@@ -100,6 +106,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 		return &bench.Sample{
 			Tokens: len(res.Tokens), DecodeS: (res.Elapsed - res.FirstToken).Seconds(), FirstS: res.FirstToken.Seconds(),
 			Prompt: res.Prompt, PromptS: e.PromptTime.Seconds(), Cycles: e.Cycles, Drafted: e.Drafted, Accepted: e.Accepted,
+			Copied: e.Copied, CopiedAccepted: e.CopiedAccepted,
 			Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(), Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(),
 		}, nil
 	}

@@ -139,6 +139,9 @@ func summary(ctx context.Context, r *runtime.Runtime, res *runtime.Result) strin
 			}
 		}
 	}
+	if e := &res.Engine; e.Copied > 0 {
+		fmt.Fprintf(&b, ", %d of %d copied stood", e.CopiedAccepted, e.Copied)
+	}
 	fmt.Fprintf(&b, ", first token after %.0f ms", 1000*res.FirstToken.Seconds())
 	return b.String()
 }

@@ -27,7 +27,11 @@ func class(match int) int {
 // firstCopies is what is expected of each class before anything was seen: low, since a text that copies nothing
 // should not pay for finding that out. It costs nothing to learn better: what was found is compared with the text
 // also when it was not proposed.
-var firstCopies = [matches]float64{0.25, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9}
+var firstCopies = [matches]float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
+
+// copyMargin is how much more copying must promise than the head's plan. Estimates of both err, and the search finds
+// what errs in favour of copies, which come and go with every cycle.
+const copyMargin = 0.05
 
 func newCopies(trust, memory float64, deepest int) *copies {
 	var c copies
@@ -97,7 +101,7 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int 
 	if !able {
 		return p.rows(p.best)
 	}
-	top := p.worth(lanes, taken) * (1 + p.Margin)
+	top := p.worth(lanes, taken) * (1 + copyMargin)
 	for _, all := range []bool{false, true} {
 		p.trial = p.trial[:0]
 		used, some := 0, false

@@ -1,9 +1,9 @@
 package lookup
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -64,7 +64,7 @@ func TestFindTakesTheLongestMatchOfThoseTheLatest(t *testing.T) {
 			if !slices.Equal(found, want) || match != length {
 				t.Fatalf("seed %d: after %v found %v (match %d), want %v (match %d)", seed, text[:end], found, match, want, length)
 			}
-			kinds[fmt.Sprint(min(match, Longest+1))]++
+			kinds[strconv.Itoa(min(match, Longest+1))]++
 		}
 	}
 	for _, k := range []string{"0", "2", "5", "8", "9"} {

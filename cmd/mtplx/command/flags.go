@@ -23,6 +23,7 @@ type ModelFlags struct {
 	DraftLMHead string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
 	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
 	Device      string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
+	Lookup      string `placeholder:"WHEN" default:"auto" help:"Copy what followed the text's end where it occurred before, under --depth auto: auto (where that pays) or off." group:"Model"`
 	Threads     int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
 	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 	Trace       string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
@@ -40,8 +41,12 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 	if f.Context < 0 {
 		return runtime.Options{}, Usage(fmt.Errorf("--context is %d", f.Context), "give a positive number of tokens")
 	}
+	if f.Lookup != "auto" && f.Lookup != "off" && f.Lookup != "" {
+		return runtime.Options{}, Usage(fmt.Errorf("--lookup is %q", f.Lookup), "give auto or off")
+	}
 	return runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context,
+		Lookup: f.Lookup != "off",
+		Model:  f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context,
 	}, nil
 }
 

@@ -26,6 +26,7 @@ type Request struct {
 	Seed         *uint64
 	Speculate    bool
 	Depth        int
+	NoLookup     bool // copy nothing from the text itself
 }
 
 // Result is an answer and what it cost.
@@ -70,7 +71,7 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		Limits: commit.Limits{MaxTokens: q.MaxTokens, StopTokens: r.stop, Stops: q.Stops},
 		Detok:  tokenizer.NewStream(r.Tokenizer, true),
 		Target: q.Sampler, Draft: res.DraftSampler, Rule: res.Rule, Seed: seed,
-		Speculate: res.Mode == "mtp", Depth: q.Depth,
+		Speculate: res.Mode == "mtp", Depth: q.Depth, NoLookup: q.NoLookup || !q.Speculate,
 	})
 	if err != nil {
 		if _, long := errors.AsType[*sched.TooLongError](err); long {

@@ -45,6 +45,8 @@ type Options struct {
 	Waiting    int    // sessions that may wait for admission, 0: the engine's default
 	// Calibrate is how long to time forwards before the first request, for depths chosen by cost.
 	Calibrate time.Duration
+	// Lookup lets sessions copy from their own text; see sched.Env.
+	Lookup bool
 	// Bank keeps the memory of sessions for those that begin alike; nil keeps none.
 	Bank *BankOptions
 	// Observe, when set, is told of every cycle; see sched.Env.
@@ -304,7 +306,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
-		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Observe: opt.Observe,
+		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
 		DraftQueue: r.queues[0], VerifyQueue: r.queues[1],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },

@@ -19,6 +19,8 @@ type Stats struct {
 	Depth       int     `json:"depth"`
 	Drafted     []int   `json:"drafted_by_depth"`
 	Accepted    []int   `json:"accepted_by_depth"`
+	Copied      int     `json:"copied_tokens"` // proposed by copying from the text itself, and how many of them stood
+	CopiedStood int     `json:"copied_accepted_tokens"`
 	Verifies    int     `json:"verify_calls"`
 	Bonus       int     `json:"bonus_tokens"`
 	Corrections int     `json:"correction_tokens"`
@@ -36,6 +38,7 @@ func (r *Result) Stats() Stats {
 		Mode: r.Mode, Tokens: len(r.Tokens), Prompt: r.Prompt, Elapsed: r.Elapsed.Seconds(),
 		FirstToken: r.FirstToken.Seconds(), DecodeRate: r.DecodeRate(), Depth: r.Depth,
 		Drafted: append([]int{}, e.Drafted...), Accepted: append([]int{}, e.Accepted...),
+		Copied: e.Copied, CopiedStood: e.CopiedAccepted,
 		Verifies: e.Verifies, Bonus: e.Bonus, Corrections: e.Corrections,
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
 		Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(), Cycles: e.Cycles,

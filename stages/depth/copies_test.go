@@ -1,0 +1,141 @@
+package depth
+
+import "testing"
+
+// priced is a planner whose forwards cost so many seconds: a verify's row, on top of 10 ms, and each step of the head.
+func priced(row, step float64) *Planner {
+	p := NewPlanner([]float64{0.7, 0.6, 0.5, 0.4}, 8)
+	for range 20 {
+		for lanes := 1; lanes <= 4; lanes++ {
+			for rows := lanes; rows <= 9*lanes; rows++ {
+				p.Costs.Verify.Observe(lanes, rows, 0.010+row*float64(rows-lanes))
+			}
+			p.Costs.First.Observe(lanes, step)
+			p.Costs.Chain.Observe(lanes, step)
+			p.Costs.Bare.Observe(lanes, step/16)
+			p.Costs.Rest.Observe(lanes, 1e-5)
+		}
+	}
+	return p
+}
+
+// found gives a lane n tokens to copy after a match.
+func found(l *Lane, limit, match, n int) *Lane {
+	l.Limit, l.Match, l.Copies = limit, match, n
+	return l
+}
+
+func TestLongMatchesThatStandAreCopied(t *testing.T) {
+	p := priced(0.0002, 0.002)
+	l := p.NewLane(nil, true)
+	for range 20 {
+		p.ObserveCopies(l, 20, 8, 8)
+	}
+	p.Plan([]*Lane{found(l, 8, 20, 8)}, 16, 0)
+	if !l.Copying || l.Depth != 8 {
+		t.Fatalf("copying %t, depth %d; want 8 copied", l.Copying, l.Depth)
+	}
+	p.Plan([]*Lane{found(l, 8, 20, 8)}, 6, 0)
+	if !l.Copying || l.Depth != 5 {
+		t.Errorf("copying %t, depth %d where the forward has 6 rows", l.Copying, l.Depth)
+	}
+	p.Plan([]*Lane{found(l, 8, 0, 0)}, 16, 0)
+	if l.Copying {
+		t.Error("nothing was found, and it is copied")
+	}
+}
+
+// What a text does after short matches says nothing of what it does after long ones.
+func TestMatchesThatMislead(t *testing.T) {
+	p := priced(0.0002, 0.0005)
+	l := p.NewLane(nil, false)
+	for range 40 {
+		p.ObserveCopies(l, 2, 8, 0)
+		p.ObserveCopies(l, 20, 8, 8)
+	}
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); l.Copying {
+		t.Errorf("%d tokens are copied after a match that never leads further", l.Depth)
+	}
+	if p.Plan([]*Lane{found(l, 8, 20, 8)}, 16, 0); !l.Copying {
+		t.Error("a match that always leads further is not copied")
+	}
+	fresh := p.NewLane(nil, false)
+	if p.Plan([]*Lane{found(fresh, 8, 20, 8)}, 16, 0); !fresh.Copying {
+		t.Error("a new lane does not learn from the others")
+	}
+}
+
+// What was found is compared with the text also while the head drafts, so that copying is tried once it would pay.
+func TestCopiesAreLearnedOfWithoutBeingTried(t *testing.T) {
+	p := priced(0.0002, 0.002)
+	l := p.NewLane(nil, true)
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); l.Copying {
+		t.Fatal("a first short match is copied at once")
+	}
+	for range 60 {
+		p.ObserveCopies(l, 2, 3, 3)
+	}
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); !l.Copying {
+		t.Error("short matches that always lead further are not copied")
+	}
+}
+
+// Without anything found, plans are those of a planner that knows of no copies.
+func TestPlansWithoutMatchesAreTheHeads(t *testing.T) {
+	with, without := priced(0.0004, 0.001), priced(0.0004, 0.001)
+	a, b := with.NewLane(nil, true), without.NewLane(nil, true)
+	for i := range 400 {
+		if i%3 == 0 {
+			with.ObserveCopies(a, 5, 4, i%5)
+		}
+		with.Plan([]*Lane{found(a, 8, 0, 0)}, 16, 0)
+		b.Limit = 8
+		without.Plan([]*Lane{b}, 16, 0)
+		if a.Depth != b.Depth || a.Copying {
+			t.Fatalf("cycle %d: depth %d, copying %t; the head alone %d", i, a.Depth, a.Copying, b.Depth)
+		}
+		with.Observe(a, a.Depth, a.Depth*(i%4)/4)
+		without.Observe(b, b.Depth, b.Depth*(i%4)/4)
+	}
+}
+
+// Lanes that copy and lanes that draft share a forward, and its rows.
+func TestLanesThatCopyAndLanesThatDraft(t *testing.T) {
+	p := priced(0.0002, 0.002)
+	copies, drafts, plain := p.NewLane(nil, true), p.NewLane(nil, true), p.NewLane(Fixed(0), true)
+	for range 30 {
+		p.ObserveCopies(copies, 32, 8, 8)
+		p.Observe(drafts, 4, 4)
+	}
+	lanes := []*Lane{found(copies, 8, 32, 8), found(drafts, 8, 0, 0), found(plain, 0, 0, 0)}
+	for rows := 3; rows < 24; rows++ {
+		p.Plan(lanes, rows, 0)
+		if n := copies.Depth + drafts.Depth + plain.Depth; n > rows-3 {
+			t.Fatalf("%d drafts of three lanes in %d rows", n, rows)
+		}
+	}
+	if !copies.Copying || copies.Depth < 6 || drafts.Copying || drafts.Depth == 0 || plain.Depth > 0 {
+		t.Errorf("copying %t %d, drafting %t %d, plain %d", copies.Copying, copies.Depth, drafts.Copying, drafts.Depth, plain.Depth)
+	}
+}
+
+func TestPlanningCopiesAllocatesNothing(t *testing.T) {
+	p := priced(0.0002, 0.002)
+	lanes := []*Lane{p.NewLane(nil, true), p.NewLane(nil, true)}
+	step := func() {
+		for _, l := range lanes {
+			found(l, 8, 9, 8)
+		}
+		p.Plan(lanes, 18, 0)
+		for _, l := range lanes {
+			p.ObserveCopies(l, 9, 8, 5)
+			p.Observe(l, 8, 3)
+		}
+	}
+	for range 100 {
+		step()
+	}
+	if n := testing.AllocsPerRun(100, step); n > 0 {
+		t.Errorf("a plan with copies allocates %.2f times", n)
+	}
+}
