@@ -5,24 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
-
-	"github.com/alecthomas/kong"
-
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/completion"
 	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/connect"
+	"mtplx/cmd/mtplx/doctor"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/help"
+	"mtplx/cmd/mtplx/issue"
 	"mtplx/cmd/mtplx/man"
 	"mtplx/cmd/mtplx/metrics"
 	"mtplx/cmd/mtplx/mistake"
@@ -32,6 +24,15 @@ import (
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
 	"mtplx/cmd/mtplx/version"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
 )
 
 // cli is the command tree.
@@ -44,6 +45,8 @@ type cli struct {
 	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" settings:"serve" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
+	Doctor     doctor.Cmd        `cmd:"" help:"Look for what is wrong with the machine or the installation, and say what to do."`
+	Report     issue.Cmd         `cmd:"" help:"Print what an issue needs to say of the program and the machine."`
 	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`
 	Init       setup.Cmd         `cmd:"" aliases:"setup" help:"Make the directory of what mtplx keeps, with a configuration to fill in, and try the embedded model."`
 	Env        env.Cmd           `cmd:"" help:"Show what the environment says, where mtplx keeps things, and what it runs on."`

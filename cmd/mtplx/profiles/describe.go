@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"fmt"
+	"strconv"
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/kernels"
@@ -24,10 +25,10 @@ func settings(p *runtime.Profile) []setting {
 	}
 	depth, threads := "chosen cycle by cycle", "all"
 	if p.Tuned.Depth != sched.Auto {
-		depth = fmt.Sprint(p.Tuned.Depth)
+		depth = strconv.Itoa(p.Tuned.Depth)
 	}
 	if p.Tuned.Threads > 0 {
-		threads = fmt.Sprint(p.Tuned.Threads)
+		threads = strconv.Itoa(p.Tuned.Threads)
 	}
 	const why = "measured on this machine with this model; a flag overrides it"
 	return append(all, setting{"depth", depth, why}, setting{"threads", threads, why})
