@@ -135,7 +135,7 @@ func TestFormatsBecomeConstraints(t *testing.T) {
 		r.engine.last().Constraint.Mask(mask)
 		for id := range int32(r.engine.tok.Size()) {
 			if mask[id/64]>>(id%64)&1 == 1 {
-				begins += string(rune(id))
+				begins += string(id)
 			}
 		}
 		if begins != first {

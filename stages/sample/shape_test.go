@@ -97,17 +97,15 @@ func TestShapeAndMaskAreTheirDefinitions(t *testing.T) {
 		}
 		allowed := make([]uint64, (n+63)/64)
 		none := float32(math.Inf(-1))
-		some := false
 		sparse := rapid.Bool().Draw(t, "few allowed")
 		for id := range want {
 			if rng.IntN(20) == 0 || !sparse && rng.IntN(4) > 0 {
 				allowed[id/64] |= 1 << (id % 64)
-				some = true
 			} else {
 				want[id] = none
 			}
 		}
-		some = slices.Max(want) > none
+		some := slices.Max(want) > none
 		var m Masker
 		l, err := m.Apply(l, allowed, target.Temperature)
 		if !some {
