@@ -60,7 +60,7 @@ func TestCommandsThatAskARunningServer(t *testing.T) {
 		{"tokens of prompts, by metrics", metrics.Get("prompt_tokens").Int(), written.Get("usage.prompt_tokens").Int()},
 		{"answers, by status", status.Get("answers.finished").Int(), 1},
 		{"answers, by metrics", metrics.Get("answers").Int(), 1},
-		{"answers at once", status.Get("answers.max_running").Int(), 4},
+		{"answers at once", status.Get("answers.max_running").Int(), 16},
 	} {
 		if c.got != c.want || c.got == 0 {
 			t.Errorf("%s: %d, want %d", c.what, c.got, c.want)
