@@ -2,11 +2,9 @@ package profiles
 
 import (
 	"fmt"
-	"strconv"
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/kernels"
-	"mtplx/sched"
 )
 
 // setting is one choice of a profile, and the reason for it.
@@ -18,20 +16,7 @@ type setting struct {
 
 // settings are all choices of a profile.
 func settings(p *runtime.Profile) []setting {
-	all := make([]setting, 0, 5)
-	all = append(all, arithmetic(p.Mode), memory(p.Mode), draftHead(p.DraftHeadBits))
-	if p.Tuned == nil {
-		return all
-	}
-	depth, threads := "chosen cycle by cycle", "all"
-	if p.Tuned.Depth != sched.Auto {
-		depth = strconv.Itoa(p.Tuned.Depth)
-	}
-	if p.Tuned.Threads > 0 {
-		threads = strconv.Itoa(p.Tuned.Threads)
-	}
-	const why = "measured on this machine with this model; a flag overrides it"
-	return append(all, setting{"depth", depth, why}, setting{"threads", threads, why})
+	return []setting{arithmetic(p.Mode), memory(p.Mode), draftHead(p.DraftHeadBits)}
 }
 
 func arithmetic(m kernels.Mode) setting {

@@ -10,16 +10,11 @@ import (
 	"mtplx/cmd/mtplx/internal/emulator"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/kernels"
-	"mtplx/sched"
 )
 
 // What is said of a profile follows from its fields: a changed field changes the description.
 func TestSettingsFollowTheProfile(t *testing.T) {
 	base := runtime.Profile{Mode: kernels.Fast, DraftHeadBits: 4}
-	tuned := base
-	tuned.Tuned = &runtime.Tuned{Depth: 2, Threads: 7}
-	byCost := base
-	byCost.Tuned = &runtime.Tuned{Depth: sched.Auto}
 	for name, c := range map[string]struct {
 		p    runtime.Profile
 		want string
@@ -27,8 +22,6 @@ func TestSettingsFollowTheProfile(t *testing.T) {
 		"base":    {base, "fast|bfloat16|4 bit"},
 		"exact":   {runtime.Profile{Mode: kernels.Exact, DraftHeadBits: 3}, "exact|float32|3 bit"},
 		"float32": {runtime.Profile{Mode: kernels.Float32}, "float32|float32|the model's own"},
-		"tuned":   {tuned, "fast|bfloat16|4 bit|2|7"},
-		"by cost": {byCost, "fast|bfloat16|4 bit|chosen cycle by cycle|all"},
 	} {
 		var values []string
 		for _, s := range settings(&c.p) {

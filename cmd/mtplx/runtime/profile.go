@@ -16,18 +16,7 @@ type Profile struct {
 	Mode    kernels.Mode
 	// DraftHeadBits is the width the draft head is requantised to; 0 keeps the target's.
 	DraftHeadBits int
-	// Tuned is what a measurement on this machine chose besides; nil in profiles that have a name of their own.
-	Tuned *Tuned
 }
-
-// Tuned are choices that mtplx tune measured.
-type Tuned struct {
-	Depth   int // drafts a cycle, where --depth is auto; sched.Auto leaves it to cost
-	Threads int // where --threads is 0
-}
-
-// TunedName is the profile of what mtplx tune found. It is not among Profiles, since it depends on machine and model.
-const TunedName = "tuned"
 
 // Profiles are the known profiles, the default first.
 var Profiles = []Profile{
