@@ -45,8 +45,7 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 		return runtime.Options{}, Usage(fmt.Errorf("--lookup is %q", f.Lookup), "give auto or off")
 	}
 	return runtime.Options{
-		Lookup: f.Lookup != "off",
-		Model:  f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context,
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context, Lookup: f.Lookup != "off",
 	}, nil
 }
 
