@@ -5,6 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
 	"mtplx/cmd/mtplx/command"
@@ -18,21 +28,13 @@ import (
 	"mtplx/cmd/mtplx/man"
 	"mtplx/cmd/mtplx/metrics"
 	"mtplx/cmd/mtplx/mistake"
+	"mtplx/cmd/mtplx/models"
 	"mtplx/cmd/mtplx/profiles"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/setup"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
 	"mtplx/cmd/mtplx/version"
-	"os"
-	"os/signal"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
-
-	"github.com/alecthomas/kong"
 )
 
 // cli is the command tree.
@@ -44,6 +46,10 @@ type cli struct {
 	Serve      serveCmd          `cmd:"" help:"Serve the model to OpenAI's and Anthropic's clients."`
 	Quickstart quickstartCmd     `cmd:"" aliases:"quick-start" settings:"serve" help:"Serve, and say how clients connect; or how they connect to the mtplx that runs already."`
 	Status     status.Cmd        `cmd:"" help:"Say whether a server runs, and what it does."`
+	Pull       models.PullCmd    `cmd:"" help:"Fetch a model from the hub."`
+	Models     models.ListCmd    `cmd:"" aliases:"list" help:"List the models that were pulled."`
+	Remove     models.RemoveCmd  `cmd:"" help:"Delete a model that was pulled."`
+	Inspect    models.InspectCmd `cmd:"" aliases:"inspect-model" help:"Say whether a checkpoint runs here, and why."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
 	Doctor     doctor.Cmd        `cmd:"" help:"Look for what is wrong with the machine or the installation, and say what to do."`
 	Report     issue.Cmd         `cmd:"" help:"Print what an issue needs to say of the program and the machine."`

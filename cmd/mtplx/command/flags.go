@@ -17,16 +17,18 @@ import (
 
 // ModelFlags choose what runs and how it computes.
 type ModelFlags struct {
-	Model       string `placeholder:"DIR" help:"Checkpoint directory; without it the embedded default model runs." group:"Model"`
-	Profile     string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
-	Numeric     string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
-	DraftLMHead string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
-	DraftVocab  string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
-	Device      string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
-	Lookup      string `placeholder:"WHEN" default:"auto" help:"Copy what followed the text's end where it occurred before, under --depth auto: auto (where that pays) or off." group:"Model"`
-	Threads     int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
-	Context     int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
-	Trace       string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
+	Model                 string `placeholder:"DIR" help:"Checkpoint directory, or OWNER/NAME of a pulled model; without it the embedded one runs." group:"Model"`
+	Profile               string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
+	Numeric               string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
+	DraftLMHead           string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
+	DraftVocab            string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
+	Device                string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
+	Lookup                string `placeholder:"WHEN" default:"auto" help:"Copy what followed the text's end where it occurred before, under --depth auto: auto (where that pays) or off." group:"Model"`
+	Threads               int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
+	Context               int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
+	UnsafeForceUnverified bool   `name:"unsafe-force-unverified" help:"Run a checkpoint that nobody vouches for; --yes is needed too." group:"Model"`
+	Yes                   bool   `help:"Confirm --unsafe-force-unverified." group:"Model"`
+	Trace                 string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
 }
 
 // Options are what the flags say of the model.
@@ -66,8 +68,13 @@ func (f *ModelFlags) Open(depth int) (r *runtime.Runtime, shut func(), err error
 
 // OpenWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
 func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
+	release, err := f.locate(&o)
+	if err != nil {
+		return nil, nil, err
+	}
 	closeTrace, err := f.trace(&o)
 	if err != nil {
+		release()
 		return nil, nil, err
 	}
 	var shown bool
@@ -80,11 +87,13 @@ func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(
 	}
 	if err != nil {
 		closeTrace()
+		release()
 		return nil, nil, err
 	}
 	return r, func() {
 		r.Close()
 		closeTrace()
+		release()
 	}, nil
 }
 

@@ -30,6 +30,7 @@ const _ = uint(stages.BlockIDs-kernels.BlockOutputs) + uint(kernels.BlockOutputs
 // Options say what to open and how.
 type Options struct {
 	Model   string // directory; "" is the embedded default checkpoint
+	Name    string // what the model is called; "" is its directory's name
 	Profile Profile
 	// DraftHead overrides the profile's draft head: "" (keep), "off", "4" or "3".
 	DraftHead string
@@ -157,6 +158,9 @@ func Open(o Options) (_ *Runtime, err error) {
 		return nil, err
 	}
 	defer func() { _ = set.Close() }() // the device keeps nothing of the files
+	if o.Name != "" {
+		name = o.Name
+	}
 	r := &Runtime{Name: name, Profile: o.Profile}
 	defer func() {
 		if err != nil {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mtplx/model/demo"
+	"mtplx/model/hub/hubtest"
+)
+
+// Every script in testdata/hub is a conversation about models of a hub, which is on this machine and new to each script, as is the
+// home directory.
+func TestHubScripts(t *testing.T) {
+	t.Setenv("HF_TOKEN", "")
+	var stalled sync.Map // of each script's folder: a channel that is closed when a download stalls
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/hub",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// stalled waits until a large file of acme/slow is asked for.
+			"stalled": func(ts *testscript.TestScript, _ bool, _ []string) {
+				c, _ := stalled.Load(ts.Getenv("WORK"))
+				<-c.(chan struct{})
+			},
+		},
+		Setup: func(e *testscript.Env) error {
+			c := make(chan struct{})
+			stalled.Store(e.Getenv("WORK"), c)
+			e.Setenv("HF_ENDPOINT", modelHub(t, c).URL)
+			e.Setenv("HOME", e.WorkDir+"/home")
+			for _, name := range []string{"MTPLX_HOME", "HF_HOME", "HF_TOKEN", "XDG_CACHE_HOME", "http_proxy", "https_proxy"} {
+				e.Setenv(name, "")
+			}
+			return os.Mkdir(e.WorkDir+"/home", 0o700)
+		},
+	})
+}
+
+// modelHub has acme/demo, which runs; acme/slow, the same, whose first large file stalls once; acme/other of another architecture;
+// acme/doubtful, whose contract is for another one; and answers 401, 403 and 429 for names that say so.
+func modelHub(t *testing.T, stalled chan struct{}) *hubtest.Server {
+	t.Helper()
+	s := hubtest.New(t)
+	s.Add("acme/demo", demo.Files())
+	s.Add("acme/slow", demo.Files())
+	other := demo.Files()
+	other["config.json"] = []byte(`{"architectures":["MiMoForCausalLM"],"model_type":"mimo","num_nextn_predict_layers":1}`)
+	s.Add("acme/other", other)
+	doubtful := demo.Files()
+	doubtful["mtplx_runtime.json"] = bytes.Replace(doubtful["mtplx_runtime.json"], []byte("qwen3-next-mtp"), []byte("mimo-mtp"), 1)
+	s.Add("acme/doubtful", doubtful)
+	var once sync.Once
+	s.Fail(func(r hubtest.Request) http.HandlerFunc {
+		for name, status := range map[string]int{"acme/secret": 401, "acme/gated": 403, "acme/busy": 429} {
+			if strings.Contains(r.Path, name) {
+				return func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Retry-After", "600")
+					w.WriteHeader(status)
+				}
+			}
+		}
+		var f http.HandlerFunc
+		if r.Where == hubtest.CDN && r.Path == "/acme/slow/model.safetensors" && strings.HasPrefix(r.Range, "bytes=0-") && r.Range != "bytes=0-16383" {
+			once.Do(func() {
+				f = func(_ http.ResponseWriter, r *http.Request) {
+					close(stalled)
+					<-r.Context().Done()
+				}
+			})
+		}
+		return f
+	})
+	return s
+}

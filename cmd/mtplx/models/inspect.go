@@ -1,0 +1,147 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/sheet"
+	"mtplx/model/demo"
+	"mtplx/model/hub"
+	"mtplx/model/inspect"
+)
+
+// InspectCmd judges a checkpoint.
+type InspectCmd struct {
+	Model         string `arg:"" optional:"" placeholder:"MODEL" help:"A directory, OWNER/NAME on the hub, or a .gguf file; without it the embedded model."`
+	RequireMTP    bool   `name:"require-mtp" help:"End with 2 unless the MTP tensors are whole."`
+	NoStrictExits bool   `name:"no-strict-exit-code" help:"End with 0 whatever the verdict is."`
+	JSON          bool   `name:"json" help:"Print one JSON object."`
+}
+
+// Help is what mtplx inspect --help says above the flags.
+func (c *InspectCmd) Help() string {
+	return `Reads a configuration and the headers of weights, also on the hub, never the weights. Exit codes: 0 it runs, 2 it has no whole
+MTP head, 3 it runs only when forced, 4 there is no code for it.
+
+mtplx inspect ~/models/qwen3.5-4b
+mtplx inspect Qwen/Qwen3.5-4B --json`
+}
+
+// Run implements the command.
+func (c *InspectCmd) Run(ctx context.Context, s command.Streams) error {
+	r, err := c.inspect(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	if c.JSON {
+		e := json.NewEncoder(s.Out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		err = describe(s.Out, r)
+	}
+	code := r.Compatibility.ExitCode
+	if c.RequireMTP && !r.MTP.Passes {
+		code = max(code, int(runtime.BadModel))
+	}
+	if err != nil || code == 0 || c.NoStrictExits {
+		return err
+	}
+	return runtime.Fail(runtime.Kind(code), &command.Silent{Err: errors.New(r.Compatibility.Message)}, "")
+}
+
+func (c *InspectCmd) inspect(ctx context.Context) (*inspect.Report, error) {
+	if c.Model == "" {
+		r, err := inspect.Inspect(ctx, inspect.Memory{Label: demo.Name, Files: demo.Files()})
+		if err == nil {
+			r.Source = "embedded"
+		}
+		return r, err
+	}
+	info, err := os.Stat(c.Model)
+	switch {
+	case err == nil && info.IsDir():
+		return inspect.Inspect(ctx, inspect.Dir(c.Model))
+	case err == nil && !info.Mode().IsRegular():
+		return nil, command.Usage(fmt.Errorf("%q is neither a directory nor a file", c.Model), "name a directory that holds config.json")
+	case err == nil:
+		f, err := os.Open(c.Model)
+		if err != nil {
+			return nil, runtime.Fail(runtime.Environment, err, "make the file readable")
+		}
+		defer f.Close()
+		r, err := inspect.InspectGGUF(c.Model, f, info.Size())
+		return r, command.Usage(err, "name a directory that holds config.json, or a .gguf file")
+	}
+	ref, bad := hub.ParseRef(c.Model)
+	if bad != nil || strings.HasSuffix(c.Model, ".gguf") {
+		return nil, command.Usage(fmt.Errorf("inspect %q: there is no such directory or file", c.Model), "name a directory, a .gguf file, or a model of the hub as OWNER/NAME")
+	}
+	return c.named(ctx, ref)
+}
+
+// named judges a model by name: what is on this machine, else what the hub has.
+func (c *InspectCmd) named(ctx context.Context, ref hub.Ref) (*inspect.Report, error) {
+	store, cache, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if m, err := hub.Find(store, cache, ref); err == nil {
+		r, err := inspect.Inspect(ctx, inspect.Dir(m.Dir))
+		if err == nil {
+			r.Revision = m.Commit
+		}
+		return r, err
+	}
+	client, err := hub.NewClient(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := client.List(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	src, err := client.Open(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	r, err := inspect.Inspect(ctx, src)
+	if err == nil {
+		r.Source, r.Revision = "hf", snapshot.Commit
+	}
+	return r, err
+}
+
+// describe writes a report for a person.
+func describe(w io.Writer, r *inspect.Report) error {
+	c := r.Compatibility
+	var out sheet.Sheet
+	out.Head("%s", r.ModelDir)
+	out.Add("verdict", "%s", c.Tier)
+	out.Add("why", "%s", c.Message)
+	if c.Fix != "" {
+		out.Add("remedy", "%s", c.Fix)
+	}
+	if r.Architecture != "" {
+		out.Add("architecture", "%s (%s)", r.Architecture, r.ModelType)
+	}
+	if r.MTP.Exists {
+		out.Add("MTP head", "%d tensors in %s", r.MTP.Count, r.MTP.File)
+	}
+	for _, n := range c.Notes {
+		out.Add("note", "%s", n)
+	}
+	out.Add("disk", "%s in %d files", sheet.Bytes(r.Disk.Total), r.Disk.Files)
+	if r.Memory.Context > 0 {
+		out.Add("memory", "about %s with a context of %d tokens", sheet.Bytes(r.Memory.Estimate), r.Memory.Context)
+	}
+	return out.Print(w)
+}
