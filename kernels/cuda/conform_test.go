@@ -20,8 +20,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // needVariable turns a missing GPU from a skip into a failure, on machines that have one.
 const needVariable = "MTPLX_NEED_CUDA"
 
-// walking varies how products share out their strips, to see what it is worth.
-var walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
+// Two choices of the device that benchmarks may vary, to see what they are worth.
+var (
+	walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
+	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
+)
 
 func openDevice(t testing.TB) *gpu.Device {
 	t.Helper()
@@ -29,6 +32,9 @@ func openDevice(t testing.TB) *gpu.Device {
 	var d *gpu.Device
 	if err == nil {
 		traits.Walkers = *walking
+		if *streams >= 0 {
+			traits.Streams = *streams
+		}
 		d, err = gpu.New(traits, b)
 	}
 	if err != nil {
@@ -52,6 +58,14 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		return openDevice(t)
 	})
+}
+
+// TestStreams holds the kernels for many rows, which the suite's small weights would not reach, to the same bits.
+func TestStreams(t *testing.T) {
+	old := *streams
+	*streams = 1
+	defer func() { *streams = old }()
+	conform.Product(t, openDevice(t))
 }
 
 // TestOpenSaysWhatIsMissing asks for a GPU that no machine has.

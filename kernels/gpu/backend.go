@@ -11,6 +11,9 @@ type Traits struct {
 	// Walkers is how many threadgroups of a product a processor holds at once, where each walks over
 	// several strips of the weight without a pause between them; 0: a threadgroup has one strip.
 	Walkers int
+	// Streams is how many simdgroups a product of many rows must come to, on a device with Matrix, to
+	// add a matrix step's sums in registers, a strip a simdgroup (src/stream.metal); 0: none does.
+	Streams int
 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a

@@ -86,7 +86,7 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	grid := func(want bool, pass int) func(Shape) [3]uint32 {
 		return func(sh Shape) [3]uint32 {
 			rows := rowsOf(o.Map, sh)
-			if want != (rows > small) {
+			if want != (rows > small) || l.streams(name, rows, n) {
 				return [3]uint32{}
 			}
 			if rows > pass || w.form.Kind == kernels.F32 {
@@ -95,7 +95,10 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 			return [3]uint32{u32(walkers), 1, 1}
 		}
 	}
-	return append(ds, dispatch{smallName, threads, args, grid(false, small)}, dispatch{largeName, threads, args, grid(true, large)}), nil
+	return append(ds,
+		dispatch{smallName, threads, args, grid(false, small)},
+		dispatch{largeName, threads, args, grid(true, large)},
+		l.streamed(name, o.Map, args, n)), nil
 }
 
 // walkers is the number of threadgroups that share out the strips of n outputs.

@@ -72,6 +72,7 @@ template <class T> using cref = constant T&;
 #endif
 #define KERNEL_EARLY KERNEL
 #define KERNEL_EARLY_LARGE KERNEL
+#define KERNEL_EARLY_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define KERNEL_SLOTS KERNEL
 #define GRID_WAIT()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
@@ -140,6 +141,7 @@ template <class T> using cref = const T&;
 #define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
 #define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_SLOTS(name, ...) GPU_ENTRY(name, , GRID_RELEASE();, __VA_ARGS__)
+#define KERNEL_EARLY_AS(threads, groups, name, ...) GPU_ENTRY(name, __launch_bounds__(threads, groups), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_LARGE(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 2), GRID_RELEASE();, __VA_ARGS__)
 #define GPU_ENTRY(name, bounds, begin, ...)                                                                   \
   static __device__ __forceinline__ void name##_body(GPU_EACH(GPU_BODY, __VA_ARGS__), GPU_IDS);       \
@@ -164,6 +166,7 @@ template <class T> using cref = const T&;
 #define F4(...) float4(__VA_ARGS__)
 #define KERNEL_EARLY KERNEL
 #define KERNEL_EARLY_LARGE KERNEL
+#define KERNEL_EARLY_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define KERNEL_SLOTS KERNEL
 #define GRID_WAIT()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)

@@ -5,6 +5,7 @@
 #include "acts.h"
 #include "rows.metal"
 #include "product.metal"
+#include "stream.metal"
 #include "part.metal"
 #include "expert.metal"
 #include "support.metal"
