@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/demo"
+	"mtplx/model/hub"
 	"mtplx/model/hub/hubtest"
 )
 
@@ -65,5 +67,21 @@ func TestLittleMemoryIsAWarning(t *testing.T) {
 	if !strings.Contains(lines[0], `"event":"warning"`) || !strings.Contains(lines[1], `"event":"start"`) ||
 		!strings.Contains(lines[len(lines)-1], `"validation":"verified"`) || errs.Len() > 0 {
 		t.Errorf("%s%s", out.String(), errs.String())
+	}
+}
+
+// The bar says how far a download is, and goes away.
+func TestBar(t *testing.T) {
+	var errs bytes.Buffer
+	w := &shower{s: command.Streams{Err: &errs}, bar: true}
+	w.event(hub.Event{Kind: hub.Resume, Done: 1e6, Total: 4e6})
+	errs.Reset()
+	w.event(hub.Event{Kind: hub.Progress, Done: 3e6, Total: 4e6, Elapsed: 2 * time.Second})
+	if got, want := errs.String(), "\r\x1b[K[==================      ]  75%  3.0 MB of 4.0 MB  1.0 MB/s"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	w.end()
+	if !strings.HasSuffix(errs.String(), "\r\x1b[K") {
+		t.Errorf("%q stays", errs.String())
 	}
 }
