@@ -52,7 +52,7 @@ func TestFlatten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"KERNEL(norm_rows", "EXPERT(expert_4_8_64,", "#include <metal_stdlib>"} {
+	for _, want := range []string{"KERNEL_SLOTS(norm_rows", "EXPERT(expert_4_8_64,", "#include <metal_stdlib>"} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%q is there %d times", want, strings.Count(text, want))
 		}
