@@ -40,6 +40,7 @@ var suites = map[string]string{
 	"rows.metal":      "embed|norm|quantize|head-input|swiglu",
 	"product.metal":   "product|expert-product|vectors",
 	"part.metal":      "part-product",
+	"stream.metal":    "product",
 	"expert.metal":    "route|combine",
 	"support.metal":   "support|part-product",
 	"delta.metal":     "delta|delta-prep|delta-norm",
