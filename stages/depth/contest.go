@@ -20,7 +20,8 @@ const (
 	first   = 64 // measurements before the first
 	ignore  = 3
 	leastIn = 1.03 // how much better the other must be to be put in force
-	clearly = 0.9  // a trial that yields less than this part is repeated the later
+	clearly = 0.9  // what yields less than this part is tried the later
+	far     = 0.75 // and less than this much later
 )
 
 // Choice is the way to take now, 0 or 1.
@@ -57,15 +58,23 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 		c.trying, c.left, c.seen[1-c.force] = true, tryFor, 0 // what was seen of it is old
 	case c.rates[1-c.force] > leastIn*c.rates[c.force]:
 		c.force, c.trying = 1-c.force, false
-		c.gap, c.left = c.First, c.First
+		c.wait(c.First)
 	default:
 		c.trying = false
-		c.gap *= 2
-		if c.rates[1-c.force] < clearly*c.rates[c.force] {
-			c.gap *= 2
-		}
-		c.gap = min(c.gap, 16*first)
-		c.left = c.gap
+		c.wait(2 * c.gap)
 	}
 	c.settled = ignore
+}
+
+// wait sets how many measurements come before the next trial: gap, or more where what is tried is clearly behind.
+func (c *Contest) wait(gap int) {
+	behind := c.rates[1-c.force] / c.rates[c.force]
+	if behind < clearly {
+		gap *= 2
+	}
+	if behind < far {
+		gap *= 4
+	}
+	c.gap = min(gap, 16*first)
+	c.left = c.gap
 }

@@ -83,13 +83,14 @@ func (p *Planner) expect(l *Lane) {
 
 // copyInstead decides which lanes copy instead of going by the head's plan in p.best, or by plain decoding where
 // `without` says so, and how much. It compares three ways: no lane copies; those do that get more tokens so; all do
-// that can. It leaves in p.copied the number of tokens by lane, 0 for one that does not copy, and returns the drafts
+// that can. It leaves in p.taken the number of tokens by lane, 0 for one that does not copy, and returns the drafts
 // of all.
 func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int {
-	p.copied, p.heads = p.copied[:0], append(p.heads[:0], p.best...)
+	p.taken, p.heads = p.taken[:0], append(p.heads[:0], p.best...)
+	p.copied = 0
 	able := false
 	for i, l := range lanes {
-		if p.copied = append(p.copied, 0); without && l.policy == nil {
+		if p.taken = append(p.taken, 0); without && l.policy == nil {
 			p.heads[i] = 0
 		}
 		l.stands = l.stands[:0]
@@ -117,8 +118,11 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int 
 			top = p.climbCopies(lanes, room-used, taken, top)
 		}
 	}
+	if p.shuns(lanes) {
+		clear(p.taken)
+	}
 	used := 0
-	for i, n := range p.copied {
+	for i, n := range p.taken {
 		if n > 0 {
 			used += n
 			p.contest = 0 // what the cycle yields says nothing of the head
@@ -129,12 +133,25 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int 
 	return used
 }
 
+// shuns tells whether the copies in p.taken should not be proposed all the same, since cycles of so many lanes have
+// yielded more without. Rows of many lanes cost more than single ones let expect.
+func (p *Planner) shuns(lanes []*Lane) bool {
+	if !p.Alone || len(lanes) < 2 || p.rows(p.taken) == 0 {
+		return false
+	}
+	for len(p.pays) <= len(lanes) {
+		p.pays = append(p.pays, Contest{First: tryFor})
+	}
+	p.copied = len(lanes)
+	return p.pays[len(lanes)].Choice() == 1
+}
+
 // climbCopies lengthens the copies in p.trial, the likeliest token first; the best on the way is kept when it beats
 // `top`.
 func (p *Planner) climbCopies(lanes []*Lane, room, taken int, top float64) float64 {
-	p.kept = append(p.kept[:0], p.copied...)
+	p.kept = append(p.kept[:0], p.taken...)
 	for ; ; room-- {
-		p.copied = append(p.copied[:0], p.trial...)
+		p.taken = append(p.taken[:0], p.trial...)
 		if w := p.worth(lanes, taken); w > top {
 			top = w
 			p.kept = append(p.kept[:0], p.trial...)
@@ -146,7 +163,7 @@ func (p *Planner) climbCopies(lanes []*Lane, room, taken int, top float64) float
 			}
 		}
 		if next < 0 || room == 0 {
-			p.copied = append(p.copied[:0], p.kept...)
+			p.taken = append(p.taken[:0], p.kept...)
 			return top
 		}
 		p.trial[next]++
@@ -163,14 +180,14 @@ func (p *Planner) gained(l *Lane, depth int) (gained float64) {
 	return gained
 }
 
-// worth is the expected tokens a second of the head's plan in p.heads with the copies in p.copied. The head reads what
+// worth is the expected tokens a second of the head's plan in p.heads with the copies in p.taken. The head reads what
 // copying lanes commit later, in batches, so that each of their tokens costs its share.
 func (p *Planner) worth(lanes []*Lane, taken int) float64 {
 	tokens, silent, rows, quiet := 0.0, 0.0, len(lanes), 0
 	p.counts = p.counts[:0]
 	for i, l := range lanes {
 		d, got := p.heads[i], 1.0
-		if n := p.copied[i]; n > 0 {
+		if n := p.taken[i]; n > 0 {
 			rows += n
 			got += sum(l.stands[:n])
 			d = 0

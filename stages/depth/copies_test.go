@@ -139,3 +139,40 @@ func TestPlanningCopiesAllocatesNothing(t *testing.T) {
 		t.Errorf("a plan with copies allocates %.2f times", n)
 	}
 }
+
+// Many lanes whose copies yield less than their rows cost, though by what forwards were seen to cost they pay, soon go
+// without them; where copies do pay, they stay.
+func TestCopiesOfManyLanesMustYieldWhatTheyPromise(t *testing.T) {
+	for name, c := range map[string]struct {
+		row     float64 // seconds of a copied row
+		low, up float64 // bounds of the part of cycles that copy
+	}{"dear": {0.01, 0, 0.15}, "cheap": {0.0001, 0.85, 1}} {
+		p := priced(0.00005, 1)
+		p.Alone = true
+		lanes := []*Lane{p.NewLane(nil, true), p.NewLane(nil, true)}
+		for range 30 {
+			p.ObserveCopies(lanes[0], 20, 8, 4)
+		}
+		copying := 0
+		const cycles = 600
+		for range cycles {
+			for _, l := range lanes {
+				found(l, 8, 20, 8)
+			}
+			p.Plan(lanes, 32, 0)
+			tokens, rows := 2, 0
+			for _, l := range lanes {
+				if l.Copying {
+					tokens, rows = tokens+min(l.Depth, 4), rows+l.Depth
+				}
+			}
+			if rows > 0 {
+				copying++
+			}
+			p.Yield(2, tokens, 0.010+c.row*float64(rows))
+		}
+		if part := float64(copying) / cycles; part < c.low || part > c.up {
+			t.Errorf("%s rows: copies in %.2f of the cycles, want %.2f to %.2f", name, part, c.low, c.up)
+		}
+	}
+}

@@ -55,15 +55,18 @@ type Planner struct {
 	// plain is, by numbers of lanes, the contest between plans and plain decoding. Estimates for many lanes err by
 	// some percent, and the search finds those that err in its favour; what cycles yield does not.
 	plain   []Contest
-	contest int   // the number of lanes whose contest the last plan was part of; 0: none
-	counts  []int // lanes that draft more than i tokens
-	best    []int
-	trial   []int
+	contest int // the number of lanes whose contest the last plan was part of; 0: none
+	// pays is the same between copies, which is in force at first, and going without them.
+	pays   []Contest
+	copied int   // the number of lanes whose contest of copies the last plan was part of; 0: none
+	counts []int // lanes that draft more than i tokens
+	best   []int
+	trial  []int
 
-	copies       [2]*copies // outcomes of all lanes' copies; nil until something was seen
-	prospect     []float64  // what is expected of copies
-	heads        []int      // what the head drafts by lane where nothing is copied
-	copied, kept []int      // copies by lane
+	copies      [2]*copies // outcomes of all lanes' copies; nil until something was seen
+	prospect    []float64  // what is expected of copies
+	heads       []int      // what the head drafts by lane where nothing is copied
+	taken, kept []int      // copies by lane
 }
 
 type candidate struct {
@@ -131,8 +134,8 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	used := p.copyInstead(lanes, room, taken, without)
 	probing := false
 	for i, l := range lanes {
-		if l.Copying = p.copied[i] > 0; l.Copying {
-			l.Depth = p.copied[i]
+		if l.Copying = p.taken[i] > 0; l.Copying {
+			l.Depth = p.taken[i]
 			if l.policy == nil {
 				l.base, l.fresh = p.best[i], false
 			}
@@ -182,6 +185,9 @@ func (p *Planner) settle(lanes []*Lane) bool {
 func (p *Planner) Yield(lanes, tokens int, seconds float64) {
 	if lanes > 0 && lanes == p.contest {
 		p.plain[lanes].Observe(tokens, seconds)
+	}
+	if lanes > 0 && lanes == p.copied {
+		p.pays[lanes].Observe(tokens, seconds)
 	}
 }
 
