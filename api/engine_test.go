@@ -131,14 +131,14 @@ func TestFormatsBecomeConstraints(t *testing.T) {
 		tool + `"auto"`: "<[", tool + `"none"`: "[", tool + `"required"`: "<", `"tools":[` + weatherTool + `]`: "<[",
 	} {
 		r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,`+extra+`,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"array"}}}}`)
-		mask, begins := make([]uint64, (r.engine.tok.Size()+63)/64), ""
+		mask, begins := make([]uint64, (r.engine.tok.Size()+63)/64), []rune{}
 		r.engine.last().Constraint.Mask(mask)
 		for id := range int32(r.engine.tok.Size()) {
 			if mask[id/64]>>(id%64)&1 == 1 {
-				begins += string(id)
+				begins = append(begins, id)
 			}
 		}
-		if begins != first {
+		if string(begins) != first {
 			t.Errorf("%s beside a format: answers begin with one of %q, want %q", extra, begins, first)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -19,6 +20,7 @@ import (
 type Cmd struct {
 	Summary bool   `help:"Print one line."`
 	Deep    bool   `help:"Also what takes long: the kernels' speed, every depth, whether the model hub answers."`
+	Device  string `placeholder:"D" help:"Also test a device, cpu, cuda, cuda:N or metal: each operation against the reference, bits and speed, in a minute."`
 	Bundle  string `placeholder:"FILE" help:"Also write a zip for an issue: the report, versions, configuration and logs, without secrets and names."`
 	Model   string `placeholder:"DIR" help:"Checkpoint directory to look at; without it the embedded default model."`
 	Port    int    `default:"8000" help:"Port that mtplx serve is to have."`
@@ -35,6 +37,9 @@ func (c *Cmd) Help() string {
 func (c *Cmd) Run(ctx context.Context, k *kong.Kong, s command.Streams) error {
 	if c.Port < 1 || c.Port > 65535 {
 		return command.Usage(fmt.Errorf("--port is %d", c.Port), "give 1 to 65535")
+	}
+	if _, _, err := runtime.ParseDevice(c.Device); c.Device != "" && err != nil {
+		return err
 	}
 	m := ThisMachine(c.Model, c.Port) //nolint:contextcheck // models that it opens are closed by who opened them
 	m.Config = configOf(k)
@@ -69,11 +74,17 @@ func (c *Cmd) examine(ctx context.Context, m *Machine, s command.Streams) (*Repo
 		seen = func(id string) { fmt.Fprintf(s.Err, "%slooking at %s", blank, id) }
 		defer fmt.Fprint(s.Err, blank)
 	}
-	found, err := examine(ctx, m, checks, c.Deep, seen)
+	table, device := checks, trial{device: c.Device}
+	if c.Device != "" {
+		table = append(slices.Clip(checks), entry{"device", false, &device})
+	}
+	found, err := examine(ctx, m, table, c.Deep, seen)
 	if err != nil {
 		return nil, err
 	}
-	return newReport(command.Version, m, c.Deep, found), nil
+	r := newReport(command.Version, m, c.Deep, found)
+	r.Device = device.report
+	return r, nil
 }
 
 // print prints the report as it was asked for. The failure of a check is told by the report, and by the exit code.
@@ -86,7 +97,10 @@ func (c *Cmd) print(out io.Writer, r *Report) (err error) {
 	case c.Summary:
 		_, err = fmt.Fprintln(out, r.Summary())
 	default:
-		err = r.Print(out)
+		if err = r.Print(out); err == nil && r.Device != nil {
+			fmt.Fprintln(out)
+			err = r.Device.WriteText(out)
+		}
 	}
 	if err != nil {
 		return runtime.Fail(runtime.General, fmt.Errorf("print the report: %w", err), "")

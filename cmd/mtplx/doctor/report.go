@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"mtplx/bench/selftest"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/sheet"
 )
@@ -25,6 +26,8 @@ type Report struct {
 	Deep    bool           `json:"deep"`
 	Counts  map[Status]int `json:"counts"`
 	Checks  []Finding      `json:"checks"`
+	// Device is what the self-test of --device measured.
+	Device *selftest.Report `json:"device,omitempty"`
 }
 
 func newReport(version string, m *Machine, deep bool, found []Finding) *Report {

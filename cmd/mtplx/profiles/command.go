@@ -14,6 +14,8 @@ import (
 type Cmd struct {
 	Name string `arg:"" optional:"" help:"Only this profile."`
 	JSON bool   `name:"json" help:"Print one JSON object."`
+	// Profile is what other commands are told by the environment and the configuration.
+	Profile string `hidden:"" default:"performance-cold"`
 }
 
 // Help is what mtplx profiles --help says above the flags.
@@ -40,7 +42,7 @@ type listing struct {
 
 // Run implements the command.
 func (c *Cmd) Run(s command.Streams) error {
-	l, err := list(c.Name)
+	l, err := list(c.Name, c.Profile)
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,11 @@ func (c *Cmd) Run(s command.Streams) error {
 }
 
 // list describes the profile of a name or an alias, or all.
-func list(name string) (*listing, error) {
+func list(name, active string) (*listing, error) {
+	used, err := runtime.FindProfile(active)
+	if err != nil {
+		return nil, err
+	}
 	all := runtime.Profiles
 	if name != "" {
 		p, err := runtime.FindProfile(name)
@@ -62,7 +68,7 @@ func list(name string) (*listing, error) {
 		}
 		all = []runtime.Profile{p}
 	}
-	l := &listing{Active: runtime.Profiles[0].Name, Profiles: make([]profile, 0, len(all))}
+	l := &listing{Active: used.Name, Profiles: make([]profile, 0, len(all))}
 	for i := range all {
 		l.Profiles = append(l.Profiles, describe(&all[i], l.Active))
 	}

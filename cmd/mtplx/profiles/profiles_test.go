@@ -37,7 +37,7 @@ func TestSettingsFollowTheProfile(t *testing.T) {
 }
 
 func TestListNamesEveryProfileAndOneInUse(t *testing.T) {
-	l, err := list("")
+	l, err := list("", "performance-cold")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,14 @@ func TestListNamesEveryProfileAndOneInUse(t *testing.T) {
 	if active != 1 {
 		t.Errorf("%d profiles are in use, want 1", active)
 	}
-	one, err := list("safe")
+	one, err := list("safe", "performance-cold")
 	if err != nil || len(one.Profiles) != 1 || one.Profiles[0].Name != "stable" || one.Active != l.Active {
 		t.Errorf("by alias: %+v, %v", one, err)
 	}
 }
 
 func TestNarrowTerminal(t *testing.T) {
-	l, err := list("")
+	l, err := list("", "performance-cold")
 	if err != nil {
 		t.Fatal(err)
 	}
