@@ -81,18 +81,15 @@ func (p *Planner) expect(l *Lane) {
 	}
 }
 
-// copyInstead decides which lanes copy instead of going by the head's plan in p.best, or by plain decoding where
-// `without` says so, and how much. It compares three ways: no lane copies; those do that get more tokens so; all do
-// that can. It leaves in p.taken the number of tokens by lane, 0 for one that does not copy, and returns the drafts
-// of all.
-func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int {
+// copyInstead decides which lanes copy instead of going by the head's plan in p.best, and how much. It compares three
+// ways: no lane copies; those do that get more tokens so; all do that can. It leaves in p.taken the number of tokens
+// by lane, 0 for one that does not copy, and returns the drafts of all.
+func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
 	p.taken, p.heads = p.taken[:0], append(p.heads[:0], p.best...)
 	p.copied = 0
 	able := false
-	for i, l := range lanes {
-		if p.taken = append(p.taken, 0); without && l.policy == nil {
-			p.heads[i] = 0
-		}
+	for _, l := range lanes {
+		p.taken = append(p.taken, 0)
 		l.stands = l.stands[:0]
 		if l.Copies > 0 {
 			p.expect(l)
@@ -125,7 +122,6 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int, without bool) int 
 	for i, n := range p.taken {
 		if n > 0 {
 			used += n
-			p.contest = 0 // what the cycle yields says nothing of the head
 		} else {
 			used += p.heads[i]
 		}

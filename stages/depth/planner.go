@@ -130,8 +130,12 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 	if p.rows(p.trial) <= room && top < p.rate(lanes, p.trial)*(1+p.Margin) {
 		copy(p.best, p.trial)
 	}
+	used := p.copyInstead(lanes, room, taken)
 	without := p.settle(lanes)
-	used := p.copyInstead(lanes, room, taken, without)
+	if without {
+		clear(p.taken)
+		used = p.rows(p.trial)
+	}
 	probing := false
 	for i, l := range lanes {
 		if l.Copying = p.taken[i] > 0; l.Copying {
@@ -160,9 +164,10 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 }
 
 // settle tells whether the lanes of the plan at hand should decode plainly all the same, since that has yielded more.
+// It leaves in p.trial what they draft then: what policies want.
 func (p *Planner) settle(lanes []*Lane) bool {
 	p.contest = 0
-	if !p.Alone || len(lanes) < 2 || p.rows(p.best) == 0 {
+	if !p.Alone || len(lanes) < 2 {
 		return false
 	}
 	for i, l := range lanes {
@@ -171,7 +176,7 @@ func (p *Planner) settle(lanes []*Lane) bool {
 			p.trial[i] = p.best[i]
 		}
 	}
-	if p.rows(p.trial) == p.rows(p.best) {
+	if p.rows(p.trial) == p.rows(p.best) && p.rows(p.taken) == 0 {
 		return false
 	}
 	for len(p.plain) <= len(lanes) {
