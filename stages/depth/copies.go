@@ -33,6 +33,10 @@ var firstCopies = [matches]float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
 // what errs in favour of copies, which come and go with every cycle.
 const copyMargin = 0.05
 
+// mostCopying is the most lanes that may copy. The search looks at every lane for every token it adds: at 256 lanes it
+// took longer than their forward on a fast GPU.
+const mostCopying = 64
+
 func newCopies(trust, memory float64, deepest int) *copies {
 	var c copies
 	for i := range c {
@@ -91,7 +95,7 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
 	for _, l := range lanes {
 		p.taken = append(p.taken, 0)
 		l.stands = l.stands[:0]
-		if l.Copies > 0 {
+		if l.Copies > 0 && len(lanes) <= mostCopying {
 			p.expect(l)
 			able = true
 		}
