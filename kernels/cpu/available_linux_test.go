@@ -4,10 +4,10 @@ import "testing"
 
 func TestAvailableMemory(t *testing.T) {
 	const info = "MemTotal:       24576000 kB\nMemFree:         1000 kB\nMemAvailable:   20480000 kB\nBroken\n"
-	if n := meminfo([]byte(info), "MemAvailable:"); n != 20480000<<10 {
-		t.Errorf("available: %d", n)
+	if n, err := kilobytes([]byte(info), "MemAvailable"); n != 20480000<<10 || err != nil {
+		t.Errorf("available: %d, %v", n, err)
 	}
-	if n := meminfo([]byte(info), "SwapTotal:"); n != 0 {
+	if n, err := kilobytes([]byte(info), "SwapTotal"); n != 0 || err == nil {
 		t.Errorf("what is not there: %d", n)
 	}
 	free, total := (*Device)(nil).Available()

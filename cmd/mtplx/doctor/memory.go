@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"strconv"
 	"strings"
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/sheet"
+	"mtplx/kernels/cpu"
 )
 
 // What a model takes beside its weights: the program, its buffers and a session of a few thousand tokens. Weights are packed
@@ -67,84 +66,7 @@ func memoryOf(m *Machine) (total, free uint64, err error) {
 		external, _ := m.Sysctl("vm.page_pageable_external_count")
 		return total, min((pages+external)*page, total), nil
 	}
-	data, err := fs.ReadFile(m.Root, "proc/meminfo")
-	if err != nil {
-		return 0, 0, err
-	}
-	if total, err = kilobytes(data, "MemTotal"); err != nil {
-		return 0, 0, err
-	}
-	if free, err = kilobytes(data, "MemAvailable"); err != nil {
-		return 0, 0, err
-	}
-	if limit, used, found := groupMemory(m.Root); found && limit < total {
-		total = limit
-		free = min(free, limit-min(used, limit))
-	}
-	return total, free, nil
-}
-
-// kilobytes finds a line such as "MemTotal: 5 kB".
-func kilobytes(data []byte, name string) (uint64, error) {
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || fields[0] != name+":" {
-			continue
-		}
-		n, err := strconv.ParseUint(fields[1], 10, 54)
-		if err != nil {
-			return 0, fmt.Errorf("proc/meminfo has %s %q", name, fields[1])
-		}
-		return n << 10, nil
-	}
-	return 0, fmt.Errorf("proc/meminfo has no %s", name)
-}
-
-// groupMemory is the least limit of the process's control group and those above it, and what that one uses without the
-// files it could give up.
-func groupMemory(root fs.FS) (limit, used uint64, found bool) {
-	text, err := fs.ReadFile(root, "proc/self/cgroup")
-	if err != nil {
-		return 0, 0, false
-	}
-	for entry := range strings.Lines(string(text)) {
-		parts := strings.SplitN(strings.TrimSpace(entry), ":", 3)
-		if len(parts) != 3 {
-			continue
-		}
-		mount, most, now, files := "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
-		if parts[1] != "" { // version 1
-			if !strings.Contains(","+parts[1]+",", ",memory,") {
-				continue
-			}
-			mount, most, now, files = "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-		}
-		for dir := path.Join(mount, path.Clean("/"+parts[2])); len(dir) >= len(mount); dir = path.Dir(dir) {
-			n, err := number(root, path.Join(dir, most))
-			if err != nil || found && n >= limit {
-				continue
-			}
-			limit, found = n, true
-			used, _ = number(root, path.Join(dir, now))
-			stat, _ := fs.ReadFile(root, path.Join(dir, "memory.stat"))
-			for line := range strings.Lines(string(stat)) {
-				if v, ok := strings.CutPrefix(strings.TrimSpace(line), files+" "); ok {
-					n, _ := strconv.ParseUint(v, 10, 64)
-					used -= min(n, used)
-				}
-			}
-		}
-	}
-	return limit, used, found
-}
-
-// number reads a file that holds one.
-func number(root fs.FS, name string) (uint64, error) {
-	data, err := fs.ReadFile(root, name)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	return cpu.SystemMemory(m.Root)
 }
 
 // hugePages spare the processor most of the look-ups that large weights cost.
