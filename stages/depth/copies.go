@@ -89,7 +89,7 @@ func (p *Planner) expect(l *Lane) {
 // ways: no lane copies; those do that get more tokens so; all do that can. It leaves in p.taken the number of tokens
 // by lane, 0 for one that does not copy, and returns the drafts of all.
 func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
-	p.taken, p.heads = p.taken[:0], append(p.heads[:0], p.best...)
+	p.taken = p.taken[:0]
 	p.copied = 0
 	able := false
 	for _, l := range lanes {
@@ -108,7 +108,7 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
 		p.trial = p.trial[:0]
 		used, some := 0, false
 		for i, l := range lanes {
-			d := p.heads[i]
+			d := p.best[i]
 			p.trial = append(p.trial, 0)
 			if len(l.stands) > 0 && (all || sum(l.stands) >= p.gained(l, d)) {
 				p.trial[i], d, some = 1, 1, true
@@ -127,7 +127,7 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
 		if n > 0 {
 			used += n
 		} else {
-			used += p.heads[i]
+			used += p.best[i]
 		}
 	}
 	return used
@@ -180,13 +180,13 @@ func (p *Planner) gained(l *Lane, depth int) (gained float64) {
 	return gained
 }
 
-// worth is the expected tokens a second of the head's plan in p.heads with the copies in p.taken. The head reads what
+// worth is the expected tokens a second of the head's plan in p.best with the copies in p.taken. The head reads what
 // copying lanes commit later, in batches, so that each of their tokens costs its share.
 func (p *Planner) worth(lanes []*Lane, taken int) float64 {
 	tokens, silent, rows, quiet := 0.0, 0.0, len(lanes), 0
 	p.counts = p.counts[:0]
 	for i, l := range lanes {
-		d, got := p.heads[i], 1.0
+		d, got := p.best[i], 1.0
 		if n := p.taken[i]; n > 0 {
 			rows += n
 			got += sum(l.stands[:n])

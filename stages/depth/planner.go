@@ -65,7 +65,6 @@ type Planner struct {
 
 	copies      [2]*copies // outcomes of all lanes' copies; nil until something was seen
 	prospect    []float64  // what is expected of copies
-	heads       []int      // what the head drafts by lane where nothing is copied
 	taken, kept []int      // copies by lane
 }
 
