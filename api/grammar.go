@@ -81,13 +81,18 @@ func (g *grammars) constraint(r *request.Request, p *prompt) (stages.Constraint,
 	default:
 		return nil, nil
 	}
-	for name, set := range map[string]bool{"ignore_eos": r.IgnoreEOS, "min_tokens": r.MinTokens > 0} {
-		if set {
-			return nil, request.Errorf(name, "%s cannot be used with %s: an answer in a form ends where the form does", name, field)
-		}
+	longer := ""
+	switch {
+	case r.IgnoreEOS:
+		longer = "ignore_eos"
+	case r.MinTokens > 0:
+		longer = "min_tokens"
+	}
+	if longer != "" {
+		return nil, request.Errorf(longer, "%s cannot be used with %s: an answer in a form ends where the form does", longer, field)
 	}
 	for _, t := range r.Tools {
-		if r.ToolMode == request.ToolsAuto || r.ToolMode == request.ToolsRequired || r.ToolMode == request.ToolsNamed && t.Name == r.ToolName {
+		if r.ToolMode != request.ToolsNone && (r.ToolMode != request.ToolsNamed || t.Name == r.ToolName) {
 			spec.Tools = append(spec.Tools, constrain.Tool{Name: t.Name, Parameters: []byte(t.Parameters)})
 		}
 	}
