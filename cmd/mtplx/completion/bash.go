@@ -68,11 +68,7 @@ func bash(commands []place) string {
 			if o.takes == nil {
 				continue
 			}
-			patterns := make([]string, 0, 2)
-			for _, s := range o.spellings() {
-				patterns = append(patterns, `"`+c.path+" "+s+`"`)
-			}
-			fmt.Fprintf(&values, "    %s) %s ;;\n", strings.Join(patterns, " | "), o.takes.bash())
+			fmt.Fprintf(&values, "    %s) %s ;;\n", o.patterns(c.path), o.takes.bash())
 		}
 		fmt.Fprintf(&options, "            %q) words=%q ;;\n", c.path, strings.Join(flags, " "))
 		if len(c.below) > 0 {

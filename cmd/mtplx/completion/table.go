@@ -148,6 +148,15 @@ func keys(app *kong.Application) (names []string) {
 	return slices.Compact(names)
 }
 
+// patterns are what a shell's case matches: a command's path and any spelling of the option.
+func (o option) patterns(path string) string {
+	all := make([]string, 0, 2)
+	for _, s := range o.spellings() {
+		all = append(all, `"`+path+" "+s+`"`)
+	}
+	return strings.Join(all, " | ")
+}
+
 // spellings are an option's names with dashes.
 func (o option) spellings() []string {
 	if o.short != 0 {

@@ -66,11 +66,7 @@ func zsh(commands []place) string {
 			if o.takes == nil {
 				continue
 			}
-			patterns := make([]string, 0, 2)
-			for _, s := range o.spellings() {
-				patterns = append(patterns, `"`+c.path+" "+s+`"`)
-			}
-			fmt.Fprintf(&values, "    %s) %s ;;\n", strings.Join(patterns, " | "), o.takes.zsh())
+			fmt.Fprintf(&values, "    %s) %s ;;\n", o.patterns(c.path), o.takes.zsh())
 		}
 		fmt.Fprintf(&options, "            %q) offers=(%s) ;;\n", c.path, strings.Join(flags, " "))
 		if len(below) > 0 {
