@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -20,13 +21,17 @@ const (
 	headerSize = len(magic) + sha256.Size + 8
 )
 
+// mostReaders bounds how many files of one text are read at once: sessions that run need the processor, too.
+const mostReaders = 4
+
 // errDamaged is wrapped by every error that says that a file cannot be believed.
 var errDamaged = errors.New("the file is damaged or foreign")
 
 // codec packs and unpacks; its methods are safe for concurrent use.
 type codec struct {
-	w *zstd.Encoder
-	r *zstd.Decoder
+	w       *zstd.Encoder
+	r       *zstd.Decoder
+	readers int // how many may unpack at once
 }
 
 func newCodec() (*codec, error) {
@@ -34,8 +39,9 @@ func newCodec() (*codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<36))
-	return &codec{w, r}, err
+	readers := min(runtime.GOMAXPROCS(0), mostReaders)
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(readers), zstd.WithDecoderMaxMemory(1<<36))
+	return &codec{w, r, readers}, err
 }
 
 func (c *codec) close() {

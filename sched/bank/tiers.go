@@ -3,6 +3,9 @@ package bank
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
+
+	"github.com/sourcegraph/conc/pool"
 
 	"mtplx/sched/page"
 )
@@ -117,32 +120,58 @@ func (b *Bank) Fetch(tokens []int32, headed bool) {
 		d.refuse(name, err)
 		return
 	}
-	bodies := make([][]byte, whole(n))
+	if bodies, ok := b.readPages(d, r, path[1:], have[1:]); ok {
+		b.adopt(r, tokens[:n], bodies)
+	}
+}
+
+// readPages reads the whole pages before a record that are not in memory with as many final head rows as it needs
+// (have tells how many they have), several at a time: a page's hash and its unpacking cost more than reading it.
+// Pages that are in memory stay nil. It tells whether all the others were found.
+func (b *Bank) readPages(d *Disk, r *record, path []key, have []int) (bodies [][]byte, ok bool) {
+	g := b.opt.Pool.Geometry()
+	bodies = make([][]byte, whole(r.n))
+	var lost atomic.Bool
+	readers := pool.New().WithMaxGoroutines(d.codec.readers)
 	for i := range bodies {
 		need := 0
 		if r.headed {
 			need = min(max(r.head-i*page.Tokens, 0), page.Tokens)
 		}
-		if have[i+1] >= need {
+		if have[i] >= need {
 			continue
 		}
-		k := path[i+1]
-		file := d.findPage(k, need)
-		if file == "" {
-			return // it was removed to make room: the mark cannot be used
-		}
-		const prefix = 2*len(key{}) + 4
-		body := d.read(file, prefix+pageBytes)
-		if body == nil {
-			return
-		}
-		if len(body) != prefix+pageBytes || key(body[:32]) != b.root || key(body[32:64]) != k || int(binary.LittleEndian.Uint32(body[64:])) < need {
-			d.refuse(file, errDamaged)
-			return
-		}
-		bodies[i] = body[prefix:]
+		readers.Go(func() {
+			if lost.Load() {
+				return
+			}
+			bodies[i] = d.readPage(b.root, path[i], need, g.Layers*g.PageBytes)
+			if bodies[i] == nil {
+				lost.Store(true)
+			}
+		})
 	}
-	b.adopt(r, tokens[:n], bodies)
+	readers.Wait()
+	return bodies, !lost.Load()
+}
+
+// readPage returns what a page with at least so many final head rows holds, or nil: then it was removed to make
+// room, or is damaged, and a mark behind it cannot be used.
+func (d *Disk) readPage(root, k key, head, size int) []byte {
+	file := d.findPage(k, head)
+	if file == "" {
+		return nil
+	}
+	const prefix = 2*len(key{}) + 4
+	body := d.read(file, prefix+size)
+	if body == nil {
+		return nil
+	}
+	if len(body) != prefix+size || key(body[:32]) != root || key(body[32:64]) != k || int(binary.LittleEndian.Uint32(body[64:])) < head {
+		d.refuse(file, errDamaged)
+		return nil
+	}
+	return body[prefix:]
 }
 
 // adopt puts what was read into the pool and the tree.

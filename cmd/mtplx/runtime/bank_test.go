@@ -3,11 +3,13 @@ package runtime_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"mtplx/bench/suites"
+	"mtplx/bench/synthetic"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
@@ -70,6 +72,27 @@ func withBank(t testing.TB, o bank.Options) func(*sched.Env) {
 func open(t testing.TB) *runtime.Runtime {
 	t.Helper()
 	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// openLong opens random weights of a shape, of the embedded model's vocabulary or a little more, with a context of
+// 32,768 tokens.
+func openLong(t testing.TB, shape string) *runtime.Runtime {
+	t.Helper()
+	known, err := synthetic.Find(shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, dir := *known, filepath.Join(t.TempDir(), "model")
+	long.Context = 32768
+	if err := long.Write(t.Context(), dir, synthetic.Options{Bits: 4, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := runtime.Open(runtime.Options{Model: dir, Profile: runtime.Profiles[0], Sessions: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,12 +217,51 @@ func TestDiskTierGivesTheSameText(t *testing.T) {
 	}
 }
 
+// Long prefixes are restored around the lengths at which a chunk, a page and a checkpoint end, from memory and after
+// a restart from disk, and the text is the one from scratch.
+func TestLongPrefixesGiveTheSameText(t *testing.T) {
+	r := openLong(t, "tiny")
+	dir := t.TempDir()
+	banked := func() *sched.Engine {
+		d, err := bank.OpenDisk(dir, 1<<30, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine(t, r, withBank(t, bank.Options{Fingerprint: "test", Disk: d}))
+	}
+	lengths := []int{2047, 2048, 2049, 8191, 8192, 8193}
+	if os.Getenv("MTPLX_LONG_TESTS") != "" {
+		lengths = append(lengths, 30000)
+	}
+	cold, warm := engine(t, r, nil), banked()
+	for i, n := range lengths {
+		p := prose(t, r, n, i)
+		p[0] = int32(100 + i) // they share nothing
+		turn := append(append(p, ask(t, r, warm, p, 0.8, 3, 12).tokens...), 11, 12, 13, 14, 15, 16, 17, 18)
+		want := ask(t, r, cold, turn, 0.8, 0, 12)
+		got := ask(t, r, warm, turn, 0.8, 3, 12)
+		warm.Close()
+		warm = banked()
+		again := ask(t, r, warm, turn, 0.8, 2, 12)
+		for name, a := range map[string]answer{"restored": got, "after a restart": again} {
+			if a.reused < n || !slices.Equal(a.tokens, want.tokens) {
+				t.Errorf("prefix of %d %s: %d tokens restored, text %v, want %v", n, name, a.reused, a.tokens, want.tokens)
+			}
+		}
+	}
+}
+
 // BenchmarkSecondTurn is the time to the first token of a second turn on a long prefix, as a part of the
-// time it takes from scratch, in the same run.
+// time it takes from scratch, in the same run; the longest prefix on random weights of the embedded model's shape.
 func BenchmarkSecondTurn(b *testing.B) {
-	r := open(b)
-	for _, n := range []int{1000, 3000} {
+	for _, n := range []int{1000, 3000, 30000} {
 		b.Run(fmt.Sprintf("prefix=%d", n), func(b *testing.B) {
+			var r *runtime.Runtime
+			if n < 4000 {
+				r = open(b)
+			} else {
+				r = openLong(b, "53m")
+			}
 			dir := b.TempDir()
 			bankOf := func() *sched.Engine {
 				d, err := bank.OpenDisk(dir, 1<<30, nil)
