@@ -12,7 +12,7 @@ import (
 
 // benchForwardCmd times whole forwards of a checkpoint beside the read bandwidth.
 type benchForwardCmd struct {
-	Model   string `placeholder:"DIR" help:"Checkpoint (default: the embedded one)."`
+	Model   string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model (default: the embedded one)."`
 	Numeric string `default:"fast" help:"Numeric mode: fast, exact, float32."`
 	Tier    string `placeholder:"NAME" help:"Instruction set (default: the best this machine has)."`
 	Threads []int  `placeholder:"N" help:"Numbers of worker threads (default: 1 and all cores)."`
@@ -37,7 +37,12 @@ func (c *benchForwardCmd) Run(ctx context.Context, s command.Streams) error {
 	if !c.JSON {
 		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
 	}
-	rep, err := runtime.BenchForward(ctx, c.Model, c.Numeric, forward.Options{
+	p, err := command.Locate(c.Model)
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	rep, err := runtime.BenchForward(ctx, p.Dir, p.Name, c.Numeric, forward.Options{
 		Tier: c.Tier, Threads: c.Threads, Rows: c.Rows, Context: c.Context, Progress: progress,
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 // benchGPUCmd measures all there is to know of a device in one go, for machines that are lent for minutes.
 type benchGPUCmd struct {
 	Device string   `placeholder:"D" default:"auto" help:"What to measure: auto, cpu, cuda, cuda:N or metal."`
+	Model  string   `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model, that writes texts (default: the embedded one)."`
 	Steps  []string `placeholder:"NAME" help:"Only these steps: conformance, speed, forwards, alone, coding, code, sessions, prefill."`
 	Widths []int    `default:"16,64,256" help:"Numbers of sessions."`
 	Limit  int      `default:"12" help:"Prompts of each suite."`
@@ -175,7 +176,7 @@ func (c *benchGPUCmd) forwards(ctx context.Context) (any, error) {
 // command runs another command of this program and gives what it prints.
 func (c *benchGPUCmd) command(args ...string) (any, error) {
 	var out, errs bytes.Buffer
-	args = append(args, "--json", "--device", c.Device)
+	args = append(args, "--json", "--device", c.Device, "--model", c.Model)
 	if code := c.launch(args, command.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}); code != 0 {
 		return nil, fmt.Errorf("mtplx %s: exit code %d: %s%s", strings.Join(args, " "), code, out.String(), errs.String())
 	}
@@ -196,11 +197,11 @@ const company = 32
 
 // alone holds the texts of sessions in a batch, with drafts, to those of the same sessions alone, without.
 func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
-	r, err := c.open(company) //nolint:contextcheck // opening is over within seconds
+	r, shut, err := c.open(company)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer shut()
 	requests := make([]runtime.Request, company)
 	for i := range requests {
 		seed := uint64(i)
@@ -260,11 +261,11 @@ func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
 
 // prefill measures prompts of several lengths, each the best of three.
 func (c *benchGPUCmd) prefill(ctx context.Context) (any, error) {
-	r, err := c.open(1) //nolint:contextcheck // opening is over within seconds
+	r, shut, err := c.open(1)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer shut()
 	text, err := r.Encode(strings.Repeat("The quick brown fox jumps over the lazy dog, and the dog does not mind. ", 400), "", true)
 	if err != nil {
 		return nil, err
@@ -291,7 +292,13 @@ func (c *benchGPUCmd) prefill(ctx context.Context) (any, error) {
 	return out, nil
 }
 
-// open opens the default model on the device for some sessions.
-func (c *benchGPUCmd) open(sessions int) (*runtime.Runtime, error) {
-	return runtime.Open(runtime.Options{Device: c.Device, Profile: runtime.Profiles[0], Sessions: sessions})
+// open opens the model on the device for some sessions.
+func (c *benchGPUCmd) open(sessions int) (r *runtime.Runtime, shut func(), err error) {
+	f := command.ModelFlags{Model: c.Model, Device: c.Device, Profile: runtime.Profiles[0].Name, Lookup: "off"}
+	o, err := f.Options()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Sessions = sessions
+	return f.OpenWith(o)
 }

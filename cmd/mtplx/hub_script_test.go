@@ -34,7 +34,13 @@ func TestHubScripts(t *testing.T) {
 			stalled.Store(e.Getenv("WORK"), c)
 			e.Setenv("HF_ENDPOINT", modelHub(t, c).URL)
 			e.Setenv("HOME", e.WorkDir+"/home")
-			for _, name := range []string{"MTPLX_HOME", "HF_HOME", "HF_TOKEN", "XDG_CACHE_HOME", "http_proxy", "https_proxy"} {
+			e.Setenv("HF", e.WorkDir+"/home/.cache/huggingface/hub")
+			wd, err := os.Getwd()
+			if err != nil {
+				return err
+			}
+			e.Setenv("REPO", wd+"/../..")
+			for _, name := range []string{"MTPLX_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "XDG_CACHE_HOME", "http_proxy", "https_proxy"} {
 				e.Setenv(name, "")
 			}
 			return os.Mkdir(e.WorkDir+"/home", 0o700)

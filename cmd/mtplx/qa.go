@@ -27,7 +27,7 @@ type qaCmd struct {
 type qaGoldenCmd struct {
 	Dirs    []string `arg:"" name:"dir" help:"Folders with golden.safetensors; one without config.json is held against --model."`
 	Numeric string   `default:"float32" help:"Numeric mode: fast, exact, float32."`
-	Model   string   `placeholder:"DIR" help:"Checkpoint for folders that hold goldens only (default: the embedded one)."`
+	Model   string   `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model, for folders that hold goldens only (default: the embedded one)."`
 	Device  string   `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal."`
 	Threads int      `placeholder:"N" help:"Worker threads of the CPU (default: all cores)."`
 	JSON    bool     `help:"Print JSON."`
@@ -78,7 +78,12 @@ func (c *qaGoldenCmd) check(dir string, mode kernels.Mode) (*golden.Report, erro
 	}
 	from := dir
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); errors.Is(err, fs.ErrNotExist) {
-		from = c.Model
+		p, err := command.Locate(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Release()
+		from = p.Dir
 	}
 	set, _, err := runtime.OpenSet(from)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // qaNumericsCmd measures what each numeric mode costs.
 type qaNumericsCmd struct {
-	Model   string `placeholder:"DIR" help:"Checkpoint (default: the embedded one)."`
+	Model   string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model (default: the embedded one)."`
 	Tokens  int    `default:"800" help:"Tokens of the built-in code and prose, which the default model was not trained on."`
 	Device  string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal."`
 	Threads int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)."`
@@ -37,7 +37,12 @@ func (c *qaNumericsCmd) Run(ctx context.Context, s command.Streams) error {
 	if !c.JSON {
 		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
 	}
-	rep, err := runtime.Numerics(ctx, runtime.NumericsOptions{Model: c.Model, Tokens: c.Tokens, Device: c.Device, Threads: c.Threads, Progress: progress})
+	p, err := command.Locate(c.Model)
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	rep, err := runtime.Numerics(ctx, runtime.NumericsOptions{Model: p.Dir, Name: p.Name, Tokens: c.Tokens, Device: c.Device, Threads: c.Threads, Progress: progress})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/conversation"
 )
 
@@ -18,7 +19,7 @@ type talk struct {
 	history *history
 	fold    bool // thoughts are counted, not shown
 	now     func() time.Time
-	// open opens the model in a directory, "" being the embedded one.
+	// open opens the model in a directory or of a pulled model's name, "" being the embedded one.
 	open func(directory string) (*conversation.Model, error)
 	// models is the folder that holds the user's models.
 	models string
@@ -88,7 +89,7 @@ func (t *talk) replace(directory string) (string, error) {
 	return "", fmt.Errorf("%w. %s goes on answering", err, old.Name)
 }
 
-// find is the directory that a model's name means.
+// find is the directory that a model's name means, or the name of one that was pulled.
 func (t *talk) find(name string) (string, error) {
 	if name == embedded {
 		return "", nil
@@ -106,6 +107,10 @@ func (t *talk) find(name string) (string, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return "", fmt.Errorf("%s holds no config.json; give the directory of a checkpoint, or %s", name, embedded)
 	}
+	if p, err := command.Locate(name); err == nil && p.Name != "" {
+		p.Release() // it is located anew when it is opened
+		return name, nil
+	}
 	return "", fmt.Errorf("there is no model %q; /model lists those there are, and a directory's path works, too", name)
 }
 
@@ -120,28 +125,16 @@ func (t *talk) list() string {
 	}
 	b.WriteString(mark("") + embedded + "\n")
 	known := t.Model().Directory == ""
-	for _, dir := range Local(t.models) {
-		known = known || dir == t.Model().Directory
-		b.WriteString(mark(dir) + filepath.Base(dir) + "\n")
+	for _, model := range command.Models(t.models) {
+		known = known || model == t.Model().Directory
+		name := model
+		if filepath.IsAbs(model) {
+			name = filepath.Base(model)
+		}
+		b.WriteString(mark(model) + name + "\n")
 	}
 	if !known {
 		b.WriteString("* " + t.Model().Directory + "\n")
 	}
 	return b.String() + "/model NAME or /model DIR lets another one answer."
-}
-
-// Local are the checkpoints in a folder, in order.
-func Local(folder string) []string {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil // none: what cannot be read cannot be offered
-	}
-	var dirs []string
-	for _, e := range entries {
-		dir := filepath.Join(folder, e.Name())
-		if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
-			dirs = append(dirs, dir)
-		}
-	}
-	return dirs
 }

@@ -99,7 +99,7 @@ func options(f *kong.Flag) []option {
 // paths tells from what stands for a value whether it is a file or a directory.
 func paths(placeholder, typ string) kind {
 	switch {
-	case placeholder == "DIR" || typ == "existingdir":
+	case placeholder == "DIR" || placeholder == "MODEL" || typ == "existingdir":
 		return dirs
 	case placeholder == "FILE" || placeholder == "PATH" || typ == "existingfile" || typ == "path":
 		return files

@@ -30,7 +30,7 @@ type Session interface {
 type Model struct {
 	Name      string
 	Profile   string
-	Directory string // "" is the embedded model
+	Directory string // or the name of a pulled model; "" is the embedded one
 	Context   int    // tokens
 	Depth     int    // most drafts a cycle
 	HasHead   bool

@@ -22,7 +22,7 @@ type Cmd struct {
 	Deep    bool   `help:"Also what takes long: the kernels' speed, every depth, whether the model hub answers."`
 	Device  string `placeholder:"D" help:"Also test a device, cpu, cuda, cuda:N or metal: each operation against the reference, bits and speed, in a minute."`
 	Bundle  string `placeholder:"FILE" help:"Also write a zip for an issue: the report, versions, configuration and logs, without secrets and names."`
-	Model   string `placeholder:"DIR" help:"Checkpoint directory to look at; without it the embedded default model."`
+	Model   string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model, to look at; without it the embedded default model."`
 	Port    int    `default:"8000" help:"Port that mtplx serve is to have."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
@@ -41,7 +41,12 @@ func (c *Cmd) Run(ctx context.Context, k *kong.Kong, s command.Streams) error {
 	if _, _, err := runtime.ParseDevice(c.Device); c.Device != "" && err != nil {
 		return err
 	}
-	m := ThisMachine(c.Model, c.Port) //nolint:contextcheck // models that it opens are closed by who opened them
+	p, err := command.Locate(c.Model)
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	m := ThisMachine(p.Dir, c.Port) //nolint:contextcheck // models that it opens are closed by who opened them
 	m.Config = configOf(k)
 	r, err := c.examine(ctx, m, s)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/demo"
+	"mtplx/model/hub"
 	"mtplx/model/qwen"
 )
 
@@ -80,20 +81,44 @@ func (models) Run(ctx context.Context, m *Machine) Finding {
 	}
 	good := 0
 	var bad []string
-	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || ctx.Err() != nil {
-			continue
+	look := func(name, path string) {
+		if ctx.Err() != nil {
+			return
 		}
-		if err := opens(filepath.Join(dir, e.Name())); err != nil {
-			bad = append(bad, fmt.Sprintf("%s (%v)", e.Name(), err))
-			continue
+		if err := opens(path); err != nil {
+			bad = append(bad, fmt.Sprintf("%s (%v)", name, err))
+			return
 		}
 		good++
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !holdsFolders(path) {
+			look(e.Name(), path)
+		}
+	}
+	pulled, err := hub.NewStore(dir).List()
+	if err != nil {
+		return fail(runtime.Environment, "make it a directory that you can read", "%v", err)
+	}
+	for _, m := range pulled {
+		look(m.Ref.String(), m.Dir)
 	}
 	if len(bad) > 0 {
 		return warn("fetch them again, or remove their directories", "of %d models in %s, these cannot be opened: %s", good+len(bad), dir, strings.Join(bad, ", "))
 	}
 	return ok("%d models in %s can be opened", good, dir)
+}
+
+// holdsFolders tells whether a folder is an owner's, which has models in it, and not a model's.
+func holdsFolders(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if !e.IsDir() {
+			return false
+		}
+	}
+	return err == nil && len(entries) > 0
 }
 
 func opens(dir string) error {

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 
 	"mtplx/bench/forward"
@@ -8,8 +9,9 @@ import (
 	"mtplx/model/qwen"
 )
 
-// BenchForward times whole forwards of the model in a directory, or of the embedded one.
-func BenchForward(ctx context.Context, model, numeric string, o forward.Options) (*forward.Report, error) {
+// BenchForward times whole forwards of the model in a directory, or of the embedded one. called, when set, is its name in the
+// report.
+func BenchForward(ctx context.Context, model, called, numeric string, o forward.Options) (*forward.Report, error) {
 	mode, err := kernels.ParseMode(numeric)
 	if err != nil {
 		return nil, Fail(UsageProblem, err, "")
@@ -31,6 +33,6 @@ func BenchForward(ctx context.Context, model, numeric string, o forward.Options)
 		}
 		return nil, Fail(UsageProblem, err, "")
 	}
-	rep.Model = name
+	rep.Model = cmp.Or(called, name)
 	return rep, nil
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // NumericsOptions say what to measure the numeric modes on.
 type NumericsOptions struct {
 	Model    string // directory; "" is the embedded default checkpoint
+	Name     string // what the model is called; "" is its directory's name
 	Tokens   int    // of text, about
 	Device   string // as OpenDevice takes it; "" is auto
 	Threads  int    // of the CPU, 0: all the machine offers
@@ -62,7 +64,7 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	if err != nil {
 		return nil, Fail(BadModel, err, "")
 	}
-	rep := &numerics.Report{Model: name, Tokens: ref.Tokens(), Sequences: len(texts), Float64: ref.Float64()}
+	rep := &numerics.Report{Model: cmp.Or(o.Name, name), Tokens: ref.Tokens(), Sequences: len(texts), Float64: ref.Float64()}
 	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact, kernels.Float32} {
 		o.Progress("mode " + mode.String())
 		m, err := compare(ctx, ref, set, &o, mode, ck, vocab)

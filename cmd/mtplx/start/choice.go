@@ -1,6 +1,7 @@
 package start
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/qwen"
 )
@@ -25,7 +27,7 @@ const (
 
 // Choice is what start.json holds.
 type Choice struct {
-	Model   string `json:"model"` // a directory; "" is the embedded model
+	Model   string `json:"model"` // a directory or the name of a pulled model; "" is the embedded one
 	Profile string `json:"profile"`
 	Target  Target `json:"target"`
 }
@@ -58,15 +60,19 @@ func (c Choice) String() string {
 	}[c.Target])
 }
 
-func modelName(directory string) string {
-	if directory == "" {
+func modelName(model string) string {
+	switch {
+	case model == "":
 		return "the embedded model"
+	case filepath.IsAbs(model):
+		return filepath.Base(model)
+	default: // a pulled model's
+		return model
 	}
-	return filepath.Base(directory)
 }
 
 // check refuses what cannot be started.
-func (c Choice) check() error {
+func (c Choice) check(ctx context.Context) error {
 	if _, err := runtime.FindProfile(c.Profile); err != nil {
 		return err
 	}
@@ -78,27 +84,38 @@ func (c Choice) check() error {
 	if c.Model == "" {
 		return nil
 	}
-	_, err := checkModel(c.Model)
+	_, err := checkModel(ctx, c.Model)
 	return err
 }
 
-// checkModel reads a checkpoint's configuration and the list of its tensors; the path comes back absolute.
-func checkModel(directory string) (string, error) {
-	abs, err := filepath.Abs(directory)
+// checkModel reads a checkpoint's configuration and the list of its tensors. The name of a pulled model comes back as it is, a
+// path absolute.
+func checkModel(ctx context.Context, model string) (string, error) {
+	p, err := command.Locate(model)
 	if err != nil {
-		return "", fmt.Errorf("find model: %w", err)
+		return "", err
 	}
-	set, _, err := runtime.OpenSet(abs)
+	defer p.Release()
+	if p.Name == "" {
+		if model, err = filepath.Abs(model); err != nil {
+			return "", fmt.Errorf("find model: %w", err)
+		}
+		p.Dir = model
+	}
+	if err := p.Check(ctx, false); err != nil {
+		return "", err
+	}
+	set, _, err := runtime.OpenSet(p.Dir)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = set.Close() }()
 	_, err = qwen.Load(set)
-	return abs, err
+	return model, err
 }
 
 // recall reads the last choice. Without a file it is nil; one that cannot be used is an error.
-func recall(path string) (*Choice, error) {
+func recall(ctx context.Context, path string) (*Choice, error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -110,7 +127,7 @@ func recall(path string) (*Choice, error) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("read the last choice from %s: %w", path, err)
 	}
-	if err := c.check(); err != nil {
+	if err := c.check(ctx); err != nil {
 		return nil, fmt.Errorf("the last choice cannot be taken again: %w", err)
 	}
 	return &c, nil

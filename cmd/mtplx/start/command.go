@@ -24,7 +24,7 @@ type Launch func(args []string, s command.Streams) int
 // Cmd asks what to run, and runs it.
 type Cmd struct {
 	Target  string  `arg:"" optional:"" help:"Where to talk to the model: terminal, browser or server."`
-	Model   *string `placeholder:"DIR" help:"Checkpoint directory; embedded is the model inside the program."`
+	Model   *string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model; embedded is the model inside the program."`
 	Profile string  `placeholder:"NAME" help:"Named settings: performance-cold, stable, exact."`
 	Port    int     `default:"8000" help:"Port of the browser's page and the server; 0 takes a free one."`
 	Fresh   bool    `help:"Forget what was chosen last time."`
@@ -41,7 +41,7 @@ func (c *Cmd) Help() string {
 
 // Run implements the command.
 func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
-	given, fixed, err := c.given()
+	given, fixed, err := c.given(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
 	path := filepath.Join(home, "start.json")
 	var last *Choice
 	if !c.Fresh {
-		if last, err = recall(path); err != nil {
+		if last, err = recall(ctx, path); err != nil {
 			fmt.Fprintln(s.Err, "mtplx:", err)
 		}
 	}
@@ -77,7 +77,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
 }
 
 // given is what the command line says beforehand; fixed, whether that includes the model.
-func (c *Cmd) given() (given Choice, fixed bool, err error) {
+func (c *Cmd) given(ctx context.Context) (given Choice, fixed bool, err error) {
 	switch c.Target {
 	case "", string(Terminal), string(Browser), string(Server):
 		given.Target = Target(c.Target)
@@ -104,7 +104,7 @@ func (c *Cmd) given() (given Choice, fixed bool, err error) {
 		return given, false, nil
 	}
 	if *c.Model != "" && *c.Model != "embedded" {
-		if given.Model, err = checkModel(expand(*c.Model)); err != nil {
+		if given.Model, err = checkModel(ctx, expand(*c.Model)); err != nil {
 			return given, false, runtime.Fail(runtime.BadModel, err, "")
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"mtplx/cmd/mtplx/chat"
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -95,7 +95,7 @@ func (w *wizard) with(c Choice) Choice {
 }
 
 func (w *wizard) model(ctx context.Context, c *Choice) error {
-	found := append([]string{""}, chat.Local(w.models)...)
+	found := append([]string{""}, command.Models(w.models)...)
 	if !slices.Contains(found, c.Model) {
 		found = append(found, c.Model)
 	}
@@ -103,7 +103,11 @@ func (w *wizard) model(ctx context.Context, c *Choice) error {
 	options[0] = option{"The embedded model", "a small demonstration inside this program; works offline"}
 	at := 0
 	for i, dir := range found[1:] {
-		options = append(options, option{filepath.Base(dir), dir})
+		detail := dir
+		if !filepath.IsAbs(dir) {
+			detail = "pulled from the hub"
+		}
+		options = append(options, option{modelName(dir), detail})
 		if dir == c.Model {
 			at = i + 1
 		}
@@ -121,10 +125,10 @@ func (w *wizard) model(ctx context.Context, c *Choice) error {
 				if text = strings.TrimSpace(text); text == "" {
 					return "", errors.New("give a folder, or go back with Esc")
 				}
-				return checkModel(expand(text))
+				return checkModel(ctx, expand(text))
 			})
 		} else if dir = found[i]; dir != "" {
-			dir, err = checkModel(dir)
+			dir, err = checkModel(ctx, dir)
 		}
 		switch {
 		case errors.Is(err, errBack):
