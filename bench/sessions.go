@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mtplx/sched/trace"
 )
 
 // Stream writes one session's answer to prompt i at a depth and tells got, as they come, how many tokens
@@ -20,9 +22,15 @@ type SessionsOptions struct {
 	Depth  int   // of the mtp mode; plain is depth 0
 	Rounds int   // the modes take turns this often; figures are medians over rounds
 	Tokens int   // of each session while all of them decode, on average
+	// Watch, when set, is called before one more, shorter round of the mtp mode of each width, and what it gives after
+	// it: how busy the device's queues were. Timing programs costs a little, so no other round is watched.
+	Watch func() (stop func() *trace.Occupied)
 	// Long is one token after a long prompt, which joins a stream. Without it that part is left out.
 	Long func(ctx context.Context) error
 }
+
+// watchedPart of Options.Tokens is what the watched round takes.
+const watchedPart = 4
 
 // Width is the outcome of one number of sessions in one mode.
 type Width struct {
@@ -33,6 +41,8 @@ type Width struct {
 	GapP50  float64 `json:"itl_p50_ms"` // between arrivals of a stream
 	GapP99  float64 `json:"itl_p99_ms"`
 	FirstMS float64 `json:"ttft_p50_ms"`
+	// Queues is of the mtp mode alone.
+	Queues *trace.Occupied `json:"queues,omitempty"`
 }
 
 // Join is the gaps of a stream alone, and while a long prompt joins.
@@ -82,6 +92,15 @@ func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsRep
 				Sessions: n, Mode: name, TokS: of(func(w *Width) float64 { return w.TokS }), GapP50: of(func(w *Width) float64 { return w.GapP50 }),
 				GapP99: of(func(w *Width) float64 { return w.GapP99 }), FirstMS: of(func(w *Width) float64 { return w.FirstMS }),
 			})
+		}
+		if o.Watch == nil {
+			continue
+		}
+		stop := o.Watch()
+		_, err := together(ctx, s, n, o.Depth, max(o.Tokens/watchedPart, 8))
+		r.Widths[len(r.Widths)-1].Queues = stop()
+		if err != nil {
+			return nil, fmt.Errorf("watch %d sessions at depth %d: %w", n, o.Depth, err)
 		}
 	}
 	if o.Long == nil {
@@ -240,6 +259,9 @@ func (r *SessionsReport) Print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  %3d sessions %-4s %8.0f tok/s  %5.2fx  between arrivals %.1f ms, p99 %.1f ms  first token %.0f ms\n",
 			x.Sessions, x.Mode, x.TokS, x.TokS/max(one, 1e-9), x.GapP50, x.GapP99, x.FirstMS)
+		if q := x.Queues; q != nil {
+			fmt.Fprintf(w, "               device: %.0f%% of drafting beside a verify, %.0f%% of a cycle nothing ran\n", 100*q.OverlapShare, 100*q.HostGapShare)
+		}
 	}
 	if j := r.Join; j != nil {
 		fmt.Fprintf(w, "  p99 between arrivals: alone %.1f ms, while a long prompt joins %.1f ms\n", j.Quiet, j.Loaded)

@@ -13,6 +13,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
+	"mtplx/sched/trace"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -51,6 +52,8 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	width := slices.Max(c.Widths) + 1
 	o.Sessions, o.Waiting, o.Cycles, o.Calibrate = width, width, c.Cycles, 4*command.Calibration
+	var occ trace.Occupancy
+	o.Observe = occ.Observe
 	r, shut, err := c.OpenWith(o)
 	if err != nil {
 		return err
@@ -65,6 +68,18 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 		b.prompts = append(b.prompts, ids)
 	}
 	opt := bench.SessionsOptions{Widths: c.Widths, Depth: f.depth, Rounds: c.Rounds, Tokens: c.Tokens}
+	opt.Watch = func() func() *trace.Occupied {
+		occ.Reset()
+		r.Watch(occ.Ran)
+		return func() *trace.Occupied {
+			r.Watch(nil)
+			sum, ok := occ.Summary()
+			if !ok {
+				return nil
+			}
+			return &sum
+		}
+	}
 	if c.Join > 0 {
 		if most := r.Model.Options().Context - 2; c.Join > most {
 			return command.Usage(fmt.Errorf("--join is %d", c.Join), fmt.Sprintf("this model's context leaves room for %d", most))

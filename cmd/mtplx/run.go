@@ -14,6 +14,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/sched/trace"
 )
 
 // runCmd answers one prompt.
@@ -59,7 +60,11 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	r, shut, err := c.Open(depth)
+	var occ *trace.Occupancy
+	if c.JSON {
+		occ = &trace.Occupancy{}
+	}
+	r, shut, err := c.OpenWatched(depth, occ)
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		return printJSON(s.Out, r, res)
+		return printJSON(s.Out, r, res, occ)
 	}
 	out := bufio.NewWriter(s.Out)
 	res, err := r.Generate(ctx, req, func(text []byte) {
@@ -153,7 +158,8 @@ type loaded struct {
 }
 
 // printJSON prints the documented object of `run --json`.
-func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result) error {
+func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result, occ *trace.Occupancy) error {
+	occupied, _ := occ.Summary()
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(struct {
@@ -162,7 +168,8 @@ func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result) error {
 		Profile string         `json:"profile"`
 		Finish  string         `json:"finish_reason"`
 		Stats   runtime.Stats  `json:"stats"`
+		Queues  trace.Occupied `json:"queues"`
 		Load    loaded         `json:"load"`
 		Device  runtime.Choice `json:"device"`
-	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}, r.Choice})
+	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), occupied, loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}, r.Choice})
 }

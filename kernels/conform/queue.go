@@ -22,6 +22,7 @@ func checkQueue(t T, d kernels.Device) {
 	t.Run("order", func(t T) { queueOrder(NewRig(t, d)) })
 	t.Run("two queues", func(t T) { queuePair(t, d) })
 	t.Run("events", func(t T) { events(NewRig(t, d)) })
+	t.Run("times", func(t T) { queueTimes(t, d) })
 	t.Run("fault", func(t T) { queueFault(t, d) })
 	t.Run("close", func(t T) { queueClose(t, d) })
 }

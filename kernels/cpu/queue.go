@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"mtplx/sched/queue"
 )
@@ -14,6 +16,7 @@ type cpuQueue struct {
 	dev   *Device
 	label string
 	wake  chan struct{} // room for one
+	watch atomic.Pointer[func(queue.Run)]
 
 	mu     sync.Mutex
 	jobs   []job // ring
@@ -77,6 +80,15 @@ func (q *cpuQueue) Err() error {
 	return q.err
 }
 
+// Watch implements queue.Timed.
+func (q *cpuQueue) Watch(f func(queue.Run)) {
+	if f == nil {
+		q.watch.Store(nil)
+		return
+	}
+	q.watch.Store(&f)
+}
+
 func (q *cpuQueue) Close() {
 	q.mu.Lock()
 	first := !q.closed
@@ -122,7 +134,7 @@ func (q *cpuQueue) serve() {
 				// Only a cancelled context ends this wait early, and this one never is.
 				_ = j.after.Event.Wait(context.Background(), j.after.Value)
 			}
-			if err := q.dev.team.run(j.p.steps); err != nil {
+			if err := q.run(j.p); err != nil {
 				q.mu.Lock()
 				q.err = fmt.Errorf("queue %q: program %q: %w", q.label, j.p.label, err)
 				q.mu.Unlock()
@@ -132,4 +144,19 @@ func (q *cpuQueue) serve() {
 			j.done.Event.Signal(j.done.Value)
 		}
 	}
+}
+
+// run runs a program, and tells whoever watches.
+func (q *cpuQueue) run(p *program) error {
+	watch := q.watch.Load()
+	if watch == nil {
+		return q.dev.team.run(p.steps)
+	}
+	r := queue.Run{Label: p.label, Start: time.Now()}
+	if err := q.dev.team.run(p.steps); err != nil {
+		return err
+	}
+	r.End = time.Now()
+	(*watch)(r)
+	return nil
 }

@@ -49,6 +49,10 @@ var (
 	cuGraphExecDestroy          = &proc{name: "cuGraphExecDestroy"}
 	cuGraphDestroy              = &proc{name: "cuGraphDestroy"}
 	cuLaunchKernelEx            = &proc{name: "cuLaunchKernelEx"}
+	cuEventCreate               = &proc{name: "cuEventCreate"}
+	cuEventDestroy              = &proc{name: "cuEventDestroy_v2"}
+	cuEventRecordWithFlags      = &proc{name: "cuEventRecordWithFlags"}
+	cuEventElapsedTime          = &proc{name: "cuEventElapsedTime"}
 	cuGetErrorName              = &proc{name: "cuGetErrorName"}
 	cuGetErrorString            = &proc{name: "cuGetErrorString"}
 )
@@ -57,7 +61,8 @@ var procs = []*proc{
 	cuInit, cuDriverGetVersion, cuDeviceGetCount, cuDeviceGet, cuDeviceGetName, cuDeviceGetAttribute, cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRelease,
 	cuCtxSetCurrent, cuModuleLoadDataEx, cuModuleUnload, cuModuleGetFunction, cuMemGetInfo, cuMemAlloc, cuMemFree, cuMemsetD8Async, cuMemHostAlloc, cuMemFreeHost,
 	cuMemcpyHtoDAsync, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync, cuStreamCreate, cuStreamDestroy, cuStreamSynchronize, cuStreamBeginCapture, cuStreamEndCapture,
-	cuGraphInstantiateWithFlags, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernelEx, cuGetErrorName, cuGetErrorString,
+	cuGraphInstantiateWithFlags, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernelEx,
+	cuEventCreate, cuEventDestroy, cuEventRecordWithFlags, cuEventElapsedTime, cuGetErrorName, cuGetErrorString,
 }
 
 // Results and attributes of the driver, after its documentation.
@@ -75,6 +80,7 @@ const (
 	captureThread     = 1
 	launchEarly       = 6 // programmatic stream serialisation, a launch attribute
 	streamNonBlocking = 1
+	recordExternal    = 1 // an event is recorded each time a captured graph runs
 	jitErrorLog       = 5
 	jitErrorLogBytes  = 6
 	oldestDriver      = 12020

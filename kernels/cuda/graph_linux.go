@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"mtplx/kernels/gpu"
@@ -13,22 +14,33 @@ import (
 
 // graph is a captured list of launches.
 type graph struct {
-	b       *backend
-	exec    uintptr
-	named   []*memory // every memory but the live ones, whose upload is part of the graph
-	written []*memory
+	b        *backend
+	label    string
+	launches []gpu.Launch
+	exec     uintptr
+	live     []*memory // whose upload is part of the graph
+	named    []*memory // every other memory
+	written  []*memory
+
+	mu    sync.Mutex
+	timed *timed // the same once more, with a clock; nil until it is asked for
 }
 
 // Release destroys the graph.
 func (g *graph) Release() {
-	_ = g.b.within(func() error { cuGraphExecDestroy.call(g.exec); return nil })
+	_ = g.b.within(func() error {
+		cuGraphExecDestroy.call(g.exec)
+		if g.timed != nil {
+			g.timed.release()
+		}
+		return nil
+	})
 }
 
 // Record captures launches into a graph: first the uploads of live memory, then the kernels, each
 // after the one before.
 func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error) {
-	g := &graph{b: b}
-	var live []*memory
+	g := &graph{b: b, label: label, launches: launches}
 	for _, l := range launches {
 		for _, a := range l.Args {
 			if a.Mem == nil {
@@ -40,7 +52,7 @@ func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error)
 			m.mu.Unlock()
 			list := &g.named
 			if isLive {
-				list = &live
+				list = &g.live
 			}
 			if !slices.Contains(*list, m) {
 				*list = append(*list, m)
@@ -50,40 +62,51 @@ func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error)
 			}
 		}
 	}
-	return g, b.within(func() error {
-		stream, err := newStream()
-		if err != nil {
-			return err
-		}
-		defer cuStreamDestroy.call(stream)
-		if err := cuStreamBeginCapture.must(stream, captureThread); err != nil {
-			return err
-		}
-		for _, m := range live {
-			if err == nil {
-				err = cuMemcpyHtoDAsync.must(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
-			}
-		}
-		for i, l := range launches {
-			if err == nil {
-				err = b.launch(l, stream, b.early && i > 0)
-			}
-		}
-		whole := new(uintptr)
-		if e := cuStreamEndCapture.must(stream, uintptr(unsafe.Pointer(whole))); err == nil {
-			err = e
-		}
-		if err != nil {
-			return fmt.Errorf("capture %q: %w", label, err)
-		}
-		defer cuGraphDestroy.call(*whole)
-		exec := new(uintptr)
-		if err := cuGraphInstantiateWithFlags.must(uintptr(unsafe.Pointer(exec)), *whole, 0); err != nil {
-			return b.explain(err, "device")
-		}
-		g.exec = *exec
-		return nil
+	return g, b.within(func() (err error) {
+		g.exec, err = g.capture(0, 0)
+		return err
 	})
+}
+
+// capture makes what a stream can launch. begin and end, unless they are 0, are events that each run records.
+func (g *graph) capture(begin, end uintptr) (uintptr, error) {
+	stream, err := newStream()
+	if err != nil {
+		return 0, err
+	}
+	defer cuStreamDestroy.call(stream)
+	if err := cuStreamBeginCapture.must(stream, captureThread); err != nil {
+		return 0, err
+	}
+	if begin != 0 {
+		err = cuEventRecordWithFlags.must(begin, stream, recordExternal)
+	}
+	for _, m := range g.live {
+		if err == nil {
+			err = cuMemcpyHtoDAsync.must(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
+		}
+	}
+	for i, l := range g.launches {
+		if err == nil {
+			err = g.b.launch(l, stream, g.b.early && i > 0)
+		}
+	}
+	if err == nil && end != 0 {
+		err = cuEventRecordWithFlags.must(end, stream, recordExternal)
+	}
+	whole := new(uintptr)
+	if e := cuStreamEndCapture.must(stream, uintptr(unsafe.Pointer(whole))); err == nil {
+		err = e
+	}
+	if err != nil {
+		return 0, fmt.Errorf("capture %q: %w", g.label, err)
+	}
+	defer cuGraphDestroy.call(*whole)
+	exec := new(uintptr)
+	if err := cuGraphInstantiateWithFlags.must(uintptr(unsafe.Pointer(exec)), *whole, 0); err != nil {
+		return 0, g.b.explain(err, "device")
+	}
+	return *exec, nil
 }
 
 // launchConfig and launchAttribute are CUlaunchConfig and CUlaunchAttribute.
@@ -136,8 +159,9 @@ func (b *backend) launch(l gpu.Launch, stream uintptr, early bool) error {
 
 // stream runs graphs of one queue.
 type stream struct {
-	b *backend
-	s uintptr
+	b     *backend
+	s     uintptr
+	clock clock
 }
 
 // NewStream starts a stream that other streams do not wait for.
@@ -150,7 +174,10 @@ func (b *backend) NewStream(string) (gpu.Stream, error) {
 }
 
 func (s *stream) Close() error {
-	return s.b.within(func() error { return cuStreamDestroy.must(s.s) })
+	return s.b.within(func() error {
+		s.clock.release()
+		return cuStreamDestroy.must(s.s)
+	})
 }
 
 // Run uploads what the host may have written, launches the graph and waits for it.
@@ -160,10 +187,11 @@ func (s *stream) Run(g gpu.Graph) error {
 	if err := s.b.alive(); err != nil {
 		return err
 	}
-	return s.b.judge(s.run(g.(*graph)))
+	own := g.(*graph)
+	return s.b.judge(s.run(own, own.exec))
 }
 
-func (s *stream) run(g *graph) error {
+func (s *stream) run(g *graph, exec uintptr) error {
 	if err := s.b.enter(); err != nil {
 		return err
 	}
@@ -172,7 +200,7 @@ func (s *stream) run(g *graph) error {
 			return err
 		}
 	}
-	if err := cuGraphLaunch.quick(g.exec, s.s, 0, 0); err != nil {
+	if err := cuGraphLaunch.quick(exec, s.s, 0, 0); err != nil {
 		return err
 	}
 	for _, m := range g.written {

@@ -1,5 +1,7 @@
 package gpu
 
+import "time"
+
 // Traits are what a backend says of its hardware.
 type Traits struct {
 	Name string // of the device, for people
@@ -48,6 +50,13 @@ type Stream interface {
 	// Run returns when the graph's writes are visible. It allocates nothing.
 	Run(g Graph) error
 	Close() error
+}
+
+// Clocked is a Stream of a device with a clock.
+type Clocked interface {
+	// RunTimed is Run, and tells when the device began and ended the graph, on the host's clock. It allocates nothing
+	// once a graph has been timed.
+	RunTimed(g Graph) (start, end time.Time, err error)
 }
 
 // Launch is a kernel over a grid of threadgroups.

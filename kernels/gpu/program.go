@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"mtplx/kernels"
 	"mtplx/sched/queue"
@@ -64,8 +65,8 @@ func (p *program) drop() {
 	p.stores = nil
 }
 
-// run checks the slots and runs the graph of their shapes.
-func (p *program) run(s Stream) error {
+// run checks the slots and runs the graph of their shapes. times, unless it is nil, learns when that was.
+func (p *program) run(s Stream, times *queue.Run) error {
 	var key shapes
 	for i, sl := range p.slots {
 		if err := checkCounts(sl); err != nil {
@@ -86,7 +87,12 @@ func (p *program) run(s Stream) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Run(g); err != nil {
+	if times == nil {
+		err = s.Run(g)
+	} else {
+		times.Start, times.End, err = timed(s, g)
+	}
+	if err != nil {
 		return err
 	}
 	for i := range p.steps {
@@ -100,6 +106,16 @@ func (p *program) run(s Stream) error {
 		}
 	}
 	return nil
+}
+
+// timed runs a graph and tells when: by the device's clock where the stream reads it, else by the host's.
+func timed(s Stream, g Graph) (start, end time.Time, err error) {
+	if c, ok := s.(Clocked); ok {
+		return c.RunTimed(g)
+	}
+	start = time.Now()
+	err = s.Run(g)
+	return start, time.Now(), err
 }
 
 // graph is the graph of some shapes, recorded when they are first met.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"mtplx/sched/queue"
 )
@@ -14,6 +15,7 @@ type gpuQueue struct {
 	label  string
 	stream Stream
 	wake   chan struct{} // room for one
+	watch  atomic.Pointer[func(queue.Run)]
 
 	mu     sync.Mutex
 	jobs   []job // ring
@@ -78,6 +80,15 @@ func (q *gpuQueue) Err() error {
 	return q.err
 }
 
+// Watch implements queue.Timed.
+func (q *gpuQueue) Watch(f func(queue.Run)) {
+	if f == nil {
+		q.watch.Store(nil)
+		return
+	}
+	q.watch.Store(&f)
+}
+
 // Close may be called again.
 func (q *gpuQueue) Close() {
 	q.mu.Lock()
@@ -133,7 +144,7 @@ func (q *gpuQueue) serve() {
 				// Only a cancelled context ends this wait early, and this one never is.
 				_ = j.after.Event.Wait(context.Background(), j.after.Value)
 			}
-			if err := j.p.run(q.stream); err != nil {
+			if err := q.run(j.p); err != nil {
 				q.fail(fmt.Errorf("queue %q: program %q: %w", q.label, j.p.label, err))
 			}
 		}
@@ -141,4 +152,18 @@ func (q *gpuQueue) serve() {
 			j.done.Event.Signal(j.done.Value)
 		}
 	}
+}
+
+// run runs a program, and tells whoever watches.
+func (q *gpuQueue) run(p *program) error {
+	watch := q.watch.Load()
+	if watch == nil {
+		return p.run(q.stream, nil)
+	}
+	r := queue.Run{Label: p.label}
+	if err := p.run(q.stream, &r); err != nil {
+		return err
+	}
+	(*watch)(r)
+	return nil
 }

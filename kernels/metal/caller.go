@@ -30,6 +30,12 @@ func (c *caller) object(to objc.ID, do verb, args ...uintptr) objc.ID {
 	return objc.ID(c.call(to, do, args...))
 }
 
+// real is call for methods that return a double.
+func (c *caller) real(to objc.ID, do verb, args ...uintptr) float64 {
+	c.call(to, do, args...)
+	return c.message.Real
+}
+
 // truth is call for methods that return BOOL, of which only the lowest byte is defined.
 func (c *caller) truth(to objc.ID, do verb, args ...uintptr) bool {
 	return c.call(to, do, args...)&0xff != 0

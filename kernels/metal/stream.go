@@ -26,6 +26,8 @@ type stream struct {
 	block objc.ID       // the completion handler of every command buffer
 	ended chan struct{} // room for one
 	waits []wait
+	times *times // of the run under way, where they are wanted
+	last  times
 }
 
 // wait is a place on another stream's timeline.
@@ -99,6 +101,11 @@ func (s *stream) Close() error {
 // Run encodes the graph's messages into a command buffer, commits it and waits for its completion
 // handler.
 func (s *stream) Run(g gpu.Graph) error {
+	s.times = nil
+	return s.run(g)
+}
+
+func (s *stream) run(g gpu.Graph) error {
 	if err := s.b.alive(); err != nil {
 		return err
 	}
@@ -195,6 +202,9 @@ func (s *stream) settle(commands objc.ID, n uint64, err error) error {
 	defer c.shut(pool)
 	if err == nil {
 		err = s.b.verdict(c, commands)
+		if s.times != nil {
+			s.times.read(c, commands)
+		}
 		c.release(commands)
 	}
 	if err != nil && uint64(c.call(s.t.event, verbSignaledValue)) < n {

@@ -57,6 +57,11 @@ const (
 	verbCommit
 	verbStatus
 	verbError
+	verbGPUStart
+	verbGPUEnd
+	// The host's clock.
+	verbProcessInfo
+	verbUptime
 	// Encoders.
 	verbSetPipeline
 	verbSetBuffer
@@ -96,6 +101,8 @@ var selectorNames = [verbs]string{
 	verbEncodeWait:    "encodeWaitForEvent:value:", verbEncodeSignal: "encodeSignalEvent:value:",
 	verbEncoder: "computeCommandEncoderWithDispatchType:", verbAddCompleted: "addCompletedHandler:",
 	verbCommit: "commit", verbStatus: "status", verbError: "error",
+	verbGPUStart: "GPUStartTime", verbGPUEnd: "GPUEndTime",
+	verbProcessInfo: "processInfo", verbUptime: "systemUptime",
 
 	verbSetPipeline: "setComputePipelineState:", verbSetBuffer: "setBuffer:offset:atIndex:", verbSetBytes: "setBytes:length:atIndex:",
 	verbBarrier: "memoryBarrierWithScope:", verbDispatch: "dispatchThreadgroups:threadsPerThreadgroup:", verbEndEncoding: "endEncoding",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"mtplx/sched/queue"
 )
@@ -18,6 +19,7 @@ type refQueue struct {
 	jobs    []job
 	closed  bool
 	err     error
+	watch   func(queue.Run)
 	done    chan struct{}
 }
 
@@ -60,6 +62,13 @@ func (q *refQueue) Err() error {
 	return q.err
 }
 
+// Watch implements queue.Timed.
+func (q *refQueue) Watch(f func(queue.Run)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.watch = f
+}
+
 // Close may be called again.
 func (q *refQueue) Close() {
 	q.mu.Lock()
@@ -99,7 +108,7 @@ func (q *refQueue) serve() {
 			return
 		}
 		if q.Err() == nil {
-			if err := j.run(); err != nil {
+			if err := q.run(&j); err != nil {
 				q.mu.Lock()
 				q.err = fmt.Errorf("queue %q: program %q: %w", q.label, j.p.label, err)
 				q.mu.Unlock()
@@ -111,11 +120,22 @@ func (q *refQueue) serve() {
 	}
 }
 
-func (j *job) run() error {
+func (q *refQueue) run(j *job) error {
 	if j.after.Event != nil {
 		if err := j.after.Event.Wait(context.Background(), j.after.Value); err != nil {
 			return fmt.Errorf("wait for %d: %w", j.after.Value, err)
 		}
 	}
-	return j.p.run()
+	r := queue.Run{Label: j.p.label, Start: time.Now()}
+	if err := j.p.run(); err != nil {
+		return err
+	}
+	r.End = time.Now()
+	q.mu.Lock()
+	watch := q.watch
+	q.mu.Unlock()
+	if watch != nil {
+		watch(r)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"mtplx/sched/queue"
 	"mtplx/stages"
 )
 
@@ -18,9 +19,10 @@ const (
 	trackVerify
 	trackAccept
 	trackCommit
+	trackQueues // and on: the device's, by queue
 )
 
-var tracks = []string{"", "sched: formed to drafted", "draft", "verify (device)", "accept", "commit"}
+var tracks = []string{"", "sched: formed to drafted", "draft", "verify", "accept", "commit", "device: draft queue", "device: verify queue"}
 
 // Recorder writes cycles as they come back.
 type Recorder struct {
@@ -28,7 +30,7 @@ type Recorder struct {
 	w     *bufio.Writer
 	start time.Time
 	buf   []byte
-	ends  [trackCommit + 1]float64 // of the last slice on each track: slices of a track may not overlap
+	ends  [trackQueues + VerifyQueue + 1]float64 // of the last slice on each track: slices of a track may not overlap
 	err   error
 	empty bool
 }
@@ -37,7 +39,7 @@ type Recorder struct {
 func New(w io.Writer) *Recorder {
 	r := &Recorder{w: bufio.NewWriterSize(w, 1<<16), empty: true}
 	r.text("[")
-	for t := trackSched; t <= trackCommit; t++ {
+	for t := trackSched; t < len(tracks); t++ {
 		r.event(fmt.Appendf(nil, `{"name":"thread_name","ph":"M","pid":1,"tid":%d,"args":{"name":%q}}`, t, tracks[t]))
 		r.event(fmt.Appendf(nil, `{"name":"thread_sort_index","ph":"M","pid":1,"tid":%d,"args":{"sort_index":%d}}`, t, t))
 	}
@@ -62,15 +64,44 @@ func (r *Recorder) Observe(c *stages.Cycle) {
 	r.slice(c, trackCommit, "commit", judged, t.Commit)
 }
 
-// slice writes one event with what the cycle carried.
-func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, d time.Duration) {
+// Ran adds a program that has run on a device's queue: DraftQueue or VerifyQueue.
+func (r *Recorder) Ran(which int, run queue.Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.start.IsZero() {
+		r.start = run.Start
+	}
+	if b, ok := r.open(trackQueues+which, run.Label, run.Start, run.End.Sub(run.Start)); ok {
+		b = append(b, '}')
+		r.buf = b
+		r.event(b)
+	}
+}
+
+// open begins an event, unless the track is busy until its end.
+func (r *Recorder) open(track int, name string, at time.Time, d time.Duration) ([]byte, bool) {
 	from := float64(at.Sub(r.start)) / 1e3
 	to := from + float64(d)/1e3
 	from = max(from, r.ends[track])
 	if to <= from {
-		return
+		return nil, false
 	}
 	r.ends[track] = to
+	b := r.buf[:0]
+	b = append(b, `{"ph":"X","pid":1,"tid":`...)
+	b = strconv.AppendInt(b, int64(track), 10)
+	b = append(append(append(b, `,"name":"`...), name...), `","ts":`...)
+	b = strconv.AppendFloat(b, from, 'f', 3, 64)
+	b = append(b, `,"dur":`...)
+	return strconv.AppendFloat(b, to-from, 'f', 3, 64), true
+}
+
+// slice writes one event with what the cycle carried.
+func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, d time.Duration) {
+	b, ok := r.open(track, name, at, d)
+	if !ok {
+		return
+	}
 	rows, prompt, drafted, accepted, copied, stood := 0, 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		rows += len(l.Span.Tokens)
@@ -83,13 +114,6 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 			accepted += l.Accepted
 		}
 	}
-	b := r.buf[:0]
-	b = append(b, `{"ph":"X","pid":1,"tid":`...)
-	b = strconv.AppendInt(b, int64(track), 10)
-	b = append(append(append(b, `,"name":"`...), name...), `","ts":`...)
-	b = strconv.AppendFloat(b, from, 'f', 3, 64)
-	b = append(b, `,"dur":`...)
-	b = strconv.AppendFloat(b, to-from, 'f', 3, 64)
 	b = append(b, `,"args":{"cycle":`...)
 	b = strconv.AppendUint(b, c.ID, 10)
 	for _, a := range [...]struct {

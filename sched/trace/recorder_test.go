@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mtplx/sched/queue"
 	"mtplx/stages"
 )
 
@@ -90,5 +91,36 @@ func TestErrorsOfTheWriterAreReported(t *testing.T) {
 	}
 	if err := r.Close(); err == nil {
 		t.Fatal("a full disk went unnoticed")
+	}
+}
+
+func TestQueuesHaveTracksOfTheirOwn(t *testing.T) {
+	var out bytes.Buffer
+	r := New(&out)
+	now := time.Now()
+	r.Ran(VerifyQueue, queue.Run{Label: "trunk", Start: now, End: now.Add(300 * time.Microsecond)})
+	r.Observe(cycle(1, now.Add(-time.Millisecond), 300*time.Microsecond, time.Millisecond))
+	r.Ran(DraftQueue, queue.Run{Label: "head", Start: now.Add(100 * time.Microsecond), End: now.Add(150 * time.Microsecond)})
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var events []event
+	if err := json.Unmarshal(out.Bytes(), &events); err != nil {
+		t.Fatalf("%v in %s", err, &out)
+	}
+	names := map[int]string{}
+	found := 0
+	for _, e := range events {
+		switch {
+		case e.Ph == "M" && e.Name == "thread_name":
+			names[e.Tid], _ = e.Args["name"].(string)
+		case e.Name == "trunk" && e.Ts == 0 && e.Dur == 300 && names[e.Tid] == "device: verify queue":
+			found++
+		case e.Name == "head" && e.Ts == 100 && e.Dur == 50 && names[e.Tid] == "device: draft queue":
+			found++
+		}
+	}
+	if found != 2 {
+		t.Fatalf("%d of 2 programs are where they should be in %s", found, &out)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/terminal"
 	"mtplx/sched"
+	"mtplx/sched/queue"
 	"mtplx/sched/trace"
 	"mtplx/stages"
 	"mtplx/stages/sample"
@@ -28,7 +29,7 @@ type ModelFlags struct {
 	Context               int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 	UnsafeForceUnverified bool   `name:"unsafe-force-unverified" help:"Run a checkpoint that nobody vouches for; --yes is needed too." group:"Model"`
 	Yes                   bool   `help:"Confirm --unsafe-force-unverified." group:"Model"`
-	Trace                 string `placeholder:"FILE" help:"Write what each cycle spent where, for ui.perfetto.dev." group:"Model"`
+	Trace                 string `placeholder:"FILE" help:"Write what each cycle spent where, and what the device's queues ran when, for ui.perfetto.dev." group:"Model"`
 }
 
 // Options are what the flags say of the model.
@@ -56,9 +57,17 @@ const Calibration = 15 * time.Millisecond
 
 // Open opens the model for one session at a time. The caller calls shut.
 func (f *ModelFlags) Open(depth int) (r *runtime.Runtime, shut func(), err error) {
+	return f.OpenWatched(depth, nil)
+}
+
+// OpenWatched is Open; occ, unless it is nil, learns how busy the device's queues are.
+func (f *ModelFlags) OpenWatched(depth int, occ *trace.Occupancy) (r *runtime.Runtime, shut func(), err error) {
 	o, err := f.Options()
 	if err != nil {
 		return nil, nil, err
+	}
+	if occ != nil {
+		o.Observe, o.Watch = occ.Observe, occ.Ran
 	}
 	if depth == sched.Auto {
 		o.Calibrate = Calibration
@@ -122,6 +131,14 @@ func (f *ModelFlags) trace(o *runtime.Options) (shut func(), err error) {
 	}
 	rec := trace.New(file)
 	o.Observe = both(o.Observe, rec.Observe)
+	if first := o.Watch; first == nil {
+		o.Watch = rec.Ran
+	} else {
+		o.Watch = func(which int, run queue.Run) {
+			first(which, run)
+			rec.Ran(which, run)
+		}
+	}
 	return func() {
 		_ = rec.Close()
 		_ = file.Close()

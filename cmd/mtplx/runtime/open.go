@@ -20,6 +20,7 @@ import (
 	"mtplx/sched"
 	"mtplx/sched/bank"
 	"mtplx/sched/queue"
+	"mtplx/sched/trace"
 	"mtplx/stages"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	Bank *BankOptions
 	// Observe, when set, is told of every cycle; see sched.Env.
 	Observe func(*stages.Cycle)
+	// Watch, when set, is told of every program that the engine's queues run; see Runtime.Watch.
+	Watch func(which int, run queue.Run)
 	// Progress, when set, is called as parts of the model are packed for the device.
 	Progress func(done, parts int)
 
@@ -87,6 +90,7 @@ type Runtime struct {
 
 	stop   []int32
 	queues []queue.Queue
+	watch  func(which int, run queue.Run) // Options.Watch
 }
 
 // OpenSet opens a checkpoint's files: a directory, or the embedded default for "".
@@ -298,7 +302,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 			b.Close()
 		}
 	}()
-	for _, label := range []string{"draft", "verify"} {
+	for _, label := range []string{trace.DraftQueue: "draft", trace.VerifyQueue: "verify"} {
 		q, err := r.Device.NewQueue(label)
 		if err != nil {
 			return Fail(NoResource, err, "")
@@ -312,14 +316,40 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
 		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
-		DraftQueue: r.queues[0], VerifyQueue: r.queues[1],
+		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },
 	}
 	if r.Model.HasHead() {
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
 	}
-	r.Engine, err = sched.Open(env)
-	return Fail(NoResource, err, "")
+	if r.Engine, err = sched.Open(env); err != nil {
+		return Fail(NoResource, err, "")
+	}
+	r.watch = opt.Watch
+	r.Watch(nil)
+	return nil
+}
+
+// Watch has f told, besides Options.Watch, of every program that the engine's queues run from now on, at the device's
+// own times; nil ends that. which is trace.DraftQueue or trace.VerifyQueue. f is called from both queues' goroutines
+// and holds them up.
+func (r *Runtime) Watch(f func(which int, run queue.Run)) {
+	for i, q := range r.queues {
+		t, ok := q.(queue.Timed)
+		switch {
+		case !ok:
+		case f == nil && r.watch == nil:
+			t.Watch(nil)
+		default:
+			t.Watch(func(run queue.Run) {
+				for _, told := range []func(int, queue.Run){r.watch, f} {
+					if told != nil {
+						told(i, run)
+					}
+				}
+			})
+		}
+	}
 }
 
 // Close ends the engine and releases the device.

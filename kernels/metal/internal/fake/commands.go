@@ -68,6 +68,8 @@ type commands struct {
 	handlers []*object
 	needs    map[*object]bool
 	failure  *object
+
+	from, to float64 // when it ran, by the machine's clock
 }
 
 func (c *commands) free(r *Runtime, _ *object) {
@@ -159,13 +161,26 @@ var commandMethods = map[string]method{
 		}
 		return 0
 	},
-	"status": func(_ *Runtime, o *object, _ []uintptr) uintptr { return o.thing.(*commands).status },
+	"GPUStartTime": ran("GPUStartTime", func(c *commands) float64 { return c.from }),
+	"GPUEndTime":   ran("GPUEndTime", func(c *commands) float64 { return c.to }),
+	"status":       func(_ *Runtime, o *object, _ []uintptr) uintptr { return o.thing.(*commands).status },
 	"error": func(_ *Runtime, o *object, _ []uintptr) uintptr {
 		if f := o.thing.(*commands).failure; f != nil {
 			return uintptr(f.id)
 		}
 		return 0
 	},
+}
+
+// ran gives a time of a command buffer that has ended.
+func ran(name string, of func(*commands) float64) method {
+	return func(r *Runtime, o *object, _ []uintptr) uintptr {
+		c := o.thing.(*commands)
+		if c.status != completed && c.status != failed {
+			r.fault("%v is asked for %s before it has ended", o, name)
+		}
+		return double(of(c))
+	}
 }
 
 // start hands a committed command buffer to its queue. The system keeps it until its handlers ran.
@@ -195,6 +210,7 @@ func (r *Runtime) start(o *object, c *commands) {
 // run executes a command buffer.
 func (r *Runtime) run(o *object, c *commands, label string, n int) {
 	var f *Failure
+	from := r.uptime()
 	if r.o.Before != nil {
 		f = r.o.Before(label, n)
 	}
@@ -205,6 +221,7 @@ func (r *Runtime) run(o *object, c *commands, label string, n int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	c.from, c.to = from, r.uptime()
 	c.status = completed
 	if f != nil {
 		c.status, c.failure = failed, r.failure(f.Code, f.Text)

@@ -3,6 +3,7 @@
 package fake
 
 import (
+	"math"
 	"unsafe"
 
 	"mtplx/kernels/metal/internal/objc"
@@ -21,6 +22,7 @@ var makers map[string]func(r *Runtime) *object
 func init() {
 	makers = map[string]func(r *Runtime) *object{
 		"NSString":          nil,
+		"NSProcessInfo":     nil,
 		"NSAutoreleasePool": (*Runtime).newPool,
 		"MTLCompileOptions": func(r *Runtime) *object {
 			return r.make("MTLCompileOptions", &compileOptions{fast: true, approximate: !r.o.Old})
@@ -53,6 +55,16 @@ func init() {
 				}
 				return uintptr(r.temporary(r.text(objc.Text(a[0]))))
 			},
+			"processInfo": func(r *Runtime, o *object, _ []uintptr) uintptr {
+				if o.label != "NSProcessInfo" {
+					r.fault("class %s has no method processInfo", o.label)
+					return 0
+				}
+				if r.process == 0 {
+					r.process = r.make("NSProcessInfo", nil).id
+				}
+				return uintptr(r.process)
+			},
 		},
 		"NSString": {"UTF8String": func(_ *Runtime, o *object, _ []uintptr) uintptr {
 			return uintptr(unsafe.Pointer(&o.thing.(text)[0]))
@@ -63,6 +75,7 @@ func init() {
 			},
 			"code": func(_ *Runtime, o *object, _ []uintptr) uintptr { return uintptr(o.thing.(*Failure).Code) },
 		},
+		"NSProcessInfo": {"systemUptime": func(r *Runtime, _ *object, _ []uintptr) uintptr { return double(r.uptime()) }},
 		"NSAutoreleasePool": {
 			"drain":   func(r *Runtime, o *object, _ []uintptr) uintptr { r.drain(o); return 0 },
 			"release": func(r *Runtime, o *object, _ []uintptr) uintptr { r.drain(o); return 0 },
@@ -83,6 +96,9 @@ func init() {
 		"MTLComputeCommandEncoder": encoderMethods,
 	}
 }
+
+// double is what a method of reals returns.
+func double(x float64) uintptr { return uintptr(math.Float64bits(x)) }
 
 // text is an NSString's bytes and a zero.
 type text []byte

@@ -5,10 +5,12 @@ package fake
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"mtplx/kernels/gpu"
 	"mtplx/kernels/metal/internal/objc"
@@ -66,6 +68,8 @@ type Runtime struct {
 	counts    map[string]int
 	faults    []string
 	running   sync.WaitGroup
+	started   time.Time
+	process   objc.ID // of the machine, which nobody releases
 }
 
 // object is anything with a reference count.
@@ -104,7 +108,7 @@ func New(o Options) *Runtime {
 		o.Threads = 1024
 	}
 	r := &Runtime{
-		o: o, next: 0x1000, objects: map[objc.ID]*object{}, gone: map[objc.ID]string{}, classes: map[string]objc.ID{},
+		o: o, started: time.Now(), next: 0x1000, objects: map[objc.ID]*object{}, gone: map[objc.ID]string{}, classes: map[string]objc.ID{},
 		selectors: map[string]objc.Selector{}, names: []string{""}, pools: map[int][]*object{}, underWay: map[*object]bool{}, counts: map[string]int{},
 	}
 	r.signal = sync.NewCond(&r.mu)
@@ -187,8 +191,22 @@ func (r *Runtime) Send(m *objc.Message) uintptr {
 		r.fault("%v has no method %s", o, name)
 		return 0
 	}
-	return f(r, o, m.Args[:m.N])
+	m.Real = math.NaN()
+	result := f(r, o, m.Args[:m.N])
+	if reals[name] {
+		m.Real, result = math.Float64frombits(uint64(result)), 0xdead // a double comes back in a register of its own
+	}
+	return result
 }
+
+// reals are the methods that return a double, whose bits they give here.
+var reals = map[string]bool{"GPUStartTime": true, "GPUEndTime": true, "systemUptime": true}
+
+// uptime is the machine's clock.
+func (r *Runtime) uptime() float64 { return beforeTests + time.Since(r.started).Seconds() }
+
+// beforeTests is how many seconds the machine had been up when the fake was made.
+const beforeTests = 1000
 
 // Count is how often a method was called.
 func (r *Runtime) Count(class, method string) int {
@@ -220,7 +238,7 @@ func (r *Runtime) End() []string {
 	defer r.mu.Unlock()
 	left := map[string]int{}
 	for _, o := range r.objects {
-		if o.class != "class" {
+		if o.class != "class" && o.class != "NSProcessInfo" {
 			left[o.String()]++
 		}
 	}

@@ -2,6 +2,7 @@ package objc
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"unsafe"
 
@@ -68,5 +69,6 @@ func (s *system) Send(m *Message) uintptr {
 	f.integers[0], f.integers[1] = uintptr(m.To), uintptr(m.Do)
 	copy(f.integers[2:], m.Args[:m.N])
 	cgocall(entry, unsafe.Pointer(f))
+	m.Real = math.Float64frombits(uint64(f.floats[0]))
 	return f.integers[0]
 }

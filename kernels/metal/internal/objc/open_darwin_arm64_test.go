@@ -33,8 +33,11 @@ func newMac(t *testing.T) *mac {
 	return s
 }
 
-// text is a C string that does not move.
-var text = append([]byte("verify"), 0)
+// C strings that do not move.
+var (
+	text   = append([]byte("verify"), 0)
+	digits = append([]byte("-2.5"), 0)
+)
 
 // TestSend has arguments and results come through purego's entry, which a new version of purego may lay
 // out otherwise, and nothing allocated.
@@ -49,6 +52,10 @@ func TestSend(t *testing.T) {
 	}
 	if s.send(str, "isEqual:", uintptr(str))&0xff != 1 {
 		t.Error("the string is not equal to itself")
+	}
+	number := ID(s.send(s.rt.Class("NSString"), "stringWithUTF8String:", uintptr(unsafe.Pointer(&digits[0]))))
+	if s.send(number, "doubleValue"); s.m.Real != -2.5 {
+		t.Errorf("the string's number is %v, want -2.5", s.m.Real)
 	}
 	if s.rt.Class("NoSuchClassOfMtplx") != 0 {
 		t.Error("a class that is not there was found")

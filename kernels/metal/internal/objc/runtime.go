@@ -18,6 +18,8 @@ type Message struct {
 	Do   Selector
 	Args [MostArguments]uintptr
 	N    int // arguments that count
+	// Real is what a method that returns a double gave; others leave anything here.
+	Real float64
 
 	Frame Frame // room for the runtime
 }
