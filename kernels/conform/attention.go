@@ -50,6 +50,7 @@ func checkAttention(t T, d kernels.Device) {
 	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
 		t.Run("lengths", func(t T) { attentionLengths(t, d, dims, seed) })
 		t.Run("portions", func(t T) { attentionPortions(t, d, dims, seed) })
+		t.Run("long", func(t T) { attentionLong(t, d, dims, seed) })
 		t.Run("replay", func(t T) {
 			w := newAttnWorld(NewRig(t, d), dims, seed, 130)
 			w.fill(0, 0, 129)
@@ -256,6 +257,29 @@ func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64)
 					t.Fatalf("position %d of lane %d alone: word %d is %s, in company %s", c.base+j, c.lane, at, a, b)
 				}
 				row++
+			}
+		}
+	}
+}
+
+// attentionLong compares with the oracle where splits are many: more than a device may want to merge at once.
+func attentionLong(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+	if dims.HeadDim != 48 && dims.HeadDim != 64 {
+		return
+	}
+	lengths := []int{9*kernels.SplitTokens + 3, 33*kernels.SplitTokens + 70}
+	most := lengths[1] + 8
+	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	from := 0
+	for _, n := range lengths {
+		w.fill(1, from, n)
+		o.fill(1, from, n)
+		from = n
+		chunk := attnChunk{lane: 1, base: n, count: 2}
+		got, want := w.forward(chunk), o.forward(chunk)
+		for i := range got {
+			if at, a, b, differ := firstDifference(got[i], want[i]); differ {
+				t.Fatalf("position %d: word %d is %s, the oracle has %s", n+i, at, a, b)
 			}
 		}
 	}

@@ -33,6 +33,13 @@ func checkSupport(t T, d kernels.Device) {
 			})
 		}
 	}
+	// More chunks than a device may want to merge at once, and more candidates than one may want to choose among.
+	for _, vocab := range []int{33*4096 + 5, 66 * 4096} {
+		cases = append(cases, rowCase{
+			name: fmt.Sprintf("%d entries", vocab), rows: 2, counts: []int{2},
+			prepare: func(r *Rig, rng *rand.Rand) play { return prepareSupport(r, rng, 2, vocab, vocab+4, "random") },
+		})
+	}
 	rowwise(t, d, cases)
 
 	r := NewRig(t, d)

@@ -428,6 +428,8 @@ GPU_FN attn_carry carried(attn_carry c, float m, float l) {
   return r;
 }
 
+#define MERGE_AHEAD 8u  // splits whose values are in flight
+
 // A simdgroup has a block of 64, whose lanes' two dims are of one head, or are merged with factors of their own.
 KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates), ACTS_OUT, ARG(attn_merge_args, p)) {  // 64 threads
   const uint row = tg.y, b = tg.x * 2u + sg, HD = p.d.HD, K = p.d.NQ * HD, k0 = 64u * b + lane, k1 = k0 + 32u;
@@ -446,28 +448,58 @@ KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates),
   c1.m = from1[0];
   c1.l = from1[1];
   float o0 = from0[2u + i0], o1 = from1[2u + i1];
-  for (uint s = 1; s < splits; s += 4u) {  // loads first
-    float m0[4], l0[4], v0[4], m1[4], l1[4], v1[4];
-    UNROLL
-    for (uint j = 0; j < 4u; j++)
-      if (s + j < splits) {
-        const uint at = (s + j) * step;
-        m0[j] = from0[at];
-        l0[j] = from0[at + 1u];
-        v0[j] = from0[at + 2u + i0];
-        m1[j] = from1[at];
-        l1[j] = from1[at + 1u];
-        v1[j] = from1[at + 2u + i1];
+  if (HD % 64u == 0u) {  // one head: a lane has the factors of a split, and every lane the chains
+    for (uint from = 0; from < splits; from += 32u) {
+      const uint s = from + lane, here = splits - from < 32u ? splits - from : 32u;
+      float m = c0.m, l = 0.0f;
+      if (s < splits) {
+        m = from0[s * step];
+        l = from0[s * step + 1u];
       }
-    UNROLL
-    for (uint j = 0; j < 4u; j++)
-      if (s + j < splits) {
-        c0 = carried(c0, m0[j], l0[j]);
-        c1 = h1 == h0 ? c0 : carried(c1, m1[j], l1[j]);
-        const float oe0 = o0 * c0.old, oe1 = o1 * c1.old;
-        o0 = fma(v0[j], c0.more, oe0);
-        o1 = fma(v1[j], c1.more, oe1);
+      float v0[MERGE_AHEAD], v1[MERGE_AHEAD];
+      UNROLL
+      for (uint j = 0; j < MERGE_AHEAD; j++)
+        if (j < here) {
+          v0[j] = from0[(from + j) * step + 2u + i0];
+          v1[j] = from0[(from + j) * step + 2u + i1];
+        }
+      float big = lane == 0u ? max_bits(c0.m, m) : m;
+      UNROLL
+      for (ushort d = 1; d < 32; d <<= 1) {
+        const float w = simd_shuffle(big, ushort((lane - d) & 31u));
+        if (lane >= d) big = max_bits(w, big);
       }
+      const float left = simd_shuffle(big, ushort((lane - 1u) & 31u));
+      const float old = exp_bits((lane == 0u ? c0.m : left) - big), more = exp_bits(m - big), part = l * more;
+      for (uint first = 0; first < here; first += MERGE_AHEAD) {
+        UNROLL
+        for (uint j = 0; j < MERGE_AHEAD; j++) {
+          const float f = simd_shuffle(old, ushort(first + j)), g = simd_shuffle(more, ushort(first + j)), b = simd_shuffle(part, ushort(first + j));
+          if (first + j >= here || from + first + j == 0u) continue;
+          const float a = c0.l * f, oe0 = o0 * f, oe1 = o1 * f;
+          c0.l = a + b;
+          o0 = fma(v0[j], g, oe0);
+          o1 = fma(v1[j], g, oe1);
+        }
+        UNROLL
+        for (uint j = 0; j < MERGE_AHEAD; j++)
+          if (first + MERGE_AHEAD + j < here) {
+            v0[j] = from0[(from + first + MERGE_AHEAD + j) * step + 2u + i0];
+            v1[j] = from0[(from + first + MERGE_AHEAD + j) * step + 2u + i1];
+          }
+      }
+      c0.m = simd_shuffle(big, ushort(here - 1u));
+    }
+    c1 = c0;
+  } else {
+    for (uint s = 1; s < splits; s++) {
+      const uint at = s * step;
+      c0 = carried(c0, from0[at], from0[at + 1u]);
+      c1 = carried(c1, from1[at], from1[at + 1u]);
+      const float oe0 = o0 * c0.old, oe1 = o1 * c1.old;
+      o0 = fma(from0[at + 2u + i0], c0.more, oe0);
+      o1 = fma(from1[at + 2u + i1], c1.more, oe1);
+    }
   }
   const float inv0 = 1.0f / c0.l, inv1 = 1.0f / c1.l;
   o0 = o0 * inv0;
