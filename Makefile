@@ -22,7 +22,9 @@ GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOFUMPT       := $(BIN)/gofumpt-$(GOFUMPT_VERSION)
 BENCHSTAT     := $(BIN)/benchstat-$(BENCHSTAT_VERSION)
 NFPM          := $(BIN)/nfpm-$(NFPM_VERSION)
-BUILD         := $(GO) build -trimpath -ldflags "-s -w"
+# What a build is called: VERSION, the file VERSION or git's nearest tag, as a release is; outside of a repository what Go knows.
+IDENTIFY      := $(GO) run ./cmd/release --identify $(if $(VERSION),--version $(VERSION))
+BUILD         := $(GO) build -trimpath -ldflags "-s -w -X mtplx/cmd/mtplx/command.linked=$$version"
 OUT           := outputs
 
 export CGO_ENABLED := 0
@@ -40,6 +42,7 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 build: ## bin/mtplx for this machine
+	@version=$$($(IDENTIFY) 2>/dev/null) || version=
 	$(BUILD) -o bin/mtplx ./cmd/mtplx
 
 test: ## all tests, within 8 minutes on 2 cores
@@ -120,7 +123,8 @@ check-generate: ## are the committed generated files current?
 	echo "generated files are up to date"
 
 cross: ## all platforms into dist/
-	@for p in $(PLATFORMS); do
+	@version=$$($(IDENTIFY) 2>/dev/null) || version=
+	for p in $(PLATFORMS); do
 	  echo "build $$p"
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/mtplx-$${p%/*}-$${p#*/} ./cmd/mtplx
 	done

@@ -20,6 +20,7 @@ type options struct {
 	Version   string   `placeholder:"V" help:"Version, such as 1.2.3; without it, what VERSION or git describe say."`
 	Platforms []string `default:"linux/amd64,linux/arm64,darwin/arm64" help:"Systems and architectures by Go's names."`
 	URL       string   `placeholder:"URL" help:"Where the files can be downloaded, for the formula; without it they are where they are made."`
+	Identify  bool     `help:"Only print the version."`
 	Go        string   `default:"go" help:"The go command."`
 	Nfpm      string   `type:"path" placeholder:"FILE" help:"The nfpm program, which makes packages; without it there are none."`
 }
@@ -41,8 +42,12 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.Identify {
+		fmt.Println(version)
+		return nil
+	}
 	r := &release{
-		name: "mtplx", module: ".", pkg: "./cmd/mtplx", variable: "mtplx/cmd/mtplx/command.Version",
+		name: "mtplx", module: ".", pkg: "./cmd/mtplx", variable: "mtplx/cmd/mtplx/command.linked",
 		summary: "Runs language models that draft with their own multi-token-prediction heads, exactly", licence: "Apache-2.0",
 		documents: []string{"LICENSE", "NOTICE", "README.md", "model/demo/MODEL.md"},
 		version:   version, when: when, goCommand: o.Go, nfpm: o.Nfpm, url: o.URL, out: o.Out, say: func(format string, a ...any) { fmt.Printf(format+"\n", a...) },

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mtplx/cmd/internal/naming"
 )
 
 // identify is which version a module's directory holds, and of when. The version is the one asked for, or that of the file
@@ -26,11 +28,11 @@ func identify(ctx context.Context, dir, asked, epoch string) (version string, wh
 		version = strings.TrimSpace(string(text))
 	}
 	if version == "" {
-		described, err := git(ctx, dir, "describe", "--tags", "--always", "--dirty", "--match", "v[0-9]*")
+		described, err := git(ctx, dir, "describe", "--tags", "--always", "--dirty", "--abbrev="+strconv.Itoa(naming.Digits), "--match", "v[0-9]*")
 		if err != nil {
 			return "", when, fmt.Errorf("find version: %w; give --version", err)
 		}
-		version = fromDescription(described)
+		version = naming.FromDescription(described)
 	}
 	version = strings.TrimPrefix(version, "v")
 	if !semver.MatchString(version) {
@@ -50,39 +52,6 @@ func identify(ctx context.Context, dir, asked, epoch string) (version string, wh
 
 // semver is the grammar of semver.org, version 2.0.0.
 var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$`)
-
-var (
-	afterTag = regexp.MustCompile(`^(v.+)-(\d+)-g([0-9a-f]+)(-dirty)?$`)
-	tagged   = regexp.MustCompile(`^(v.+?)(-dirty)?$`)
-)
-
-// fromDescription is a version of what git describe says. Commits after a tag become build metadata: as a part of the version
-// proper they would sort before the tag.
-func fromDescription(text string) string {
-	join := func(base string, metadata ...string) string {
-		var parts []string
-		for _, m := range metadata {
-			if m = strings.TrimPrefix(m, "-"); m != "" {
-				parts = append(parts, m)
-			}
-		}
-		if len(parts) == 0 {
-			return base
-		}
-		return base + "+" + strings.Join(parts, ".")
-	}
-	if m := afterTag.FindStringSubmatch(text); m != nil {
-		return join(m[1], m[2], "g"+m[3], m[4])
-	}
-	if m := tagged.FindStringSubmatch(text); m != nil {
-		return join(m[1], m[2])
-	}
-	commit, dirty := strings.CutSuffix(text, "-dirty")
-	if dirty {
-		return join("0.0.0", "g"+commit, "dirty")
-	}
-	return join("0.0.0", "g"+commit)
-}
 
 // git is what a git command prints.
 func git(ctx context.Context, dir string, args ...string) (string, error) {

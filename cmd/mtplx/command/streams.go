@@ -5,9 +5,6 @@ import (
 	"io"
 )
 
-// Version is set by the linker.
-var Version = "dev"
-
 // Streams is where a command reads and writes; tests replace it.
 type Streams struct {
 	In       io.Reader

@@ -48,10 +48,6 @@ func read(info *debug.BuildInfo, ok bool) Build {
 	if !ok {
 		return b
 	}
-	// A binary that go install made of a tagged module knows its version without the linker's help.
-	if v := info.Main.Version; b.Version == "dev" && v != "" && v != "(devel)" {
-		b.Version = strings.TrimPrefix(v, "v")
-	}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"mtplx/cmd/mtplx/command"
 )
 
 func TestBuild(t *testing.T) {
@@ -21,7 +23,7 @@ func TestBuild(t *testing.T) {
 	if err := b.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := "mtplx dev (0123456789ab and changes)\n" + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH + " v3, tags cuda,invariants\n"
+	want := "mtplx " + command.Version + " (0123456789ab and changes)\n" + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH + " v3, tags cuda,invariants\n"
 	if out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
@@ -30,13 +32,8 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-func TestVersionOfAnInstalledModule(t *testing.T) {
-	for given, want := range map[string]string{"v1.2.3": "1.2.3", "(devel)": "dev", "": "dev"} {
-		if got := read(&debug.BuildInfo{Main: debug.Module{Version: given}}, true).Version; got != want {
-			t.Errorf("module version %q gave %q, want %q", given, got, want)
-		}
-	}
-	if b := read(nil, false); b.Version != "dev" || b.Tags == nil || !strings.HasPrefix(b.Go, "go") {
-		t.Errorf("without build information: %+v", b)
+func TestWithoutBuildInformation(t *testing.T) {
+	if b := read(nil, false); b.Version == "" || b.Tags == nil || !strings.HasPrefix(b.Go, "go") {
+		t.Errorf("%+v", b)
 	}
 }
