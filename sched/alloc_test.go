@@ -32,7 +32,7 @@ func newLoopless(t testing.TB, lanes int) *loopless {
 	if err := env.defaults(); err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{env: env, line: line{limit: 64, idle: make(chan struct{})}, wake: make(chan struct{}, 1)}
+	e := &Engine{env: env, line: line{limit: max(lanes, 64), idle: make(chan struct{})}, wake: make(chan struct{}, 1)}
 	l := &loopless{
 		Engine: e, in: make(chan *stages.Cycle, 1), rows: make([]int32, 9*lanes),
 		board: &board{idle: []*stages.Cycle{{}}, travelling: map[*stages.Lane]*Session{}, planner: depth.NewPlanner(nil, env.Depth)},

@@ -19,11 +19,11 @@ func index(text []int32) *lookup.Index {
 	return x
 }
 
-// look finds what a lane could copy next.
-func (s *Session) look(context int) {
+// look finds what a lane could copy next, unless nobody would copy it.
+func (s *Session) look(context int, wanted bool) {
 	l := &s.lane
 	l.Found, s.plan.Copies, s.plan.Match = l.Found[:0], 0, 0
-	if s.index == nil {
+	if s.index == nil || !wanted {
 		return
 	}
 	l.Found, s.plan.Match = s.index.Find(l.Found, l.Text, s.room(context))

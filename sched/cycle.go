@@ -99,6 +99,14 @@ func (e *Engine) pick(b *board, lanes int) {
 func (e *Engine) share(b *board) {
 	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
 	rows := e.env.Rows
+	b.planner.Alone = !b.cohorts.many
+	streams := 0
+	for _, s := range b.picked {
+		if s.lane.Decoding() {
+			streams++
+		}
+	}
+	looks := b.planner.Looks(min(streams, rows))
 	for _, s := range b.picked {
 		s.lane.Chunk, s.lane.Depth, s.lane.Copying, s.rows = 0, 0, false, 0
 		switch {
@@ -106,7 +114,7 @@ func (e *Engine) share(b *board) {
 			b.prompts = append(b.prompts, s)
 		case len(b.streams) < rows:
 			s.plan.Limit = s.limit(e.env.Context)
-			s.look(e.env.Context)
+			s.look(e.env.Context, looks)
 			b.streams = append(b.streams, s)
 			b.plans = append(b.plans, s.plan)
 		}
@@ -125,7 +133,6 @@ func (e *Engine) share(b *board) {
 		taken += s.rows
 	}
 	if len(b.streams) > 0 {
-		b.planner.Alone = !b.cohorts.many
 		b.planner.Plan(b.plans, rows, taken)
 	}
 	for _, s := range b.streams {

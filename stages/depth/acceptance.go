@@ -34,11 +34,13 @@ func (a *Acceptance) Observe(drafted, accepted int) {
 
 // forget lets what was seen at depths that are no longer tried fade, so that the prior, which others keep
 // fresh, comes to count again.
-func (a *Acceptance) forget(from int) {
-	const fade = 0.99
+func (a *Acceptance) forget(from int) { a.fade(from, 0.99) }
+
+// fade makes what was seen from a depth on count for less.
+func (a *Acceptance) fade(from int, keep float64) {
 	for i := from; i < len(a.seen); i++ {
-		a.seen[i].stood *= fade
-		a.seen[i].of *= fade
+		a.seen[i].stood *= keep
+		a.seen[i].of *= keep
 	}
 }
 

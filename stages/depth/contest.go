@@ -1,27 +1,33 @@
 package depth
 
 // Contest chooses between two ways of doing the same work by what they yield. One is in force; the other is
-// tried now and then, for a few measurements, ever more seldom while it stays behind.
+// tried now and then, for a few measurements, ever more seldom while it stays behind, and so seldom that trials cost
+// little of the time.
 type Contest struct {
 	// First is how many measurements come before the first trial (default 64).
 	First int
 
-	rates   [2]float64 // tokens a second, moving averages
-	seen    [2]int
-	force   int // the way in force
-	trying  bool
-	left    int // measurements until the next change
-	gap     int
-	settled int // measurements to ignore after a change, when work of both is under way
+	tokens, seconds [2]float64 // of a measurement, moving averages
+	seen            [2]int
+	force           int // the way in force
+	trying          bool
+	left            int // measurements until the next change
+	gap             int
+	settled         int     // measurements to ignore after a change, when work of both is under way
+	lost            float64 // seconds more than the way in force would have taken for what the trial under way brought
 }
 
 const (
-	tryFor  = 8  // measurements of a trial
-	first   = 64 // measurements before the first
-	ignore  = 3
-	leastIn = 1.03 // how much better the other must be to be put in force
-	clearly = 0.9  // what yields less than this part is tried the later
-	far     = 0.75 // and less than this much later
+	tryFor   = 8  // measurements of a trial
+	first    = 64 // measurements before the first
+	ignore   = 3
+	leastIn  = 1.03 // how much better the other must be to be put in force
+	clearly  = 0.9  // what yields less than this part is tried the later
+	far      = 0.75 // and less than this much later
+	price    = 0.01 // the part of the time that trials may cost
+	latest   = 4096 // measurements before the next trial, at most
+	spike    = 4    // a measurement counts as at most this multiple of what was usual
+	lastsFor = 2 * tryFor
 )
 
 // Choice is the way to take now, 0 or 1.
@@ -30,6 +36,14 @@ func (c *Contest) Choice() int {
 		return 1 - c.force
 	}
 	return c.force
+}
+
+// rate is the tokens a second of a way, 0 when nothing was seen of it.
+func (c *Contest) rate(way int) float64 {
+	if c.seconds[way] == 0 {
+		return 0
+	}
+	return c.tokens[way] / c.seconds[way]
 }
 
 // Observe books what the current choice yielded.
@@ -43,32 +57,48 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	if c.gap == 0 {
 		c.gap, c.left = c.First, c.First
 	}
+	if usual := c.rate(c.force); c.trying && usual > 0 {
+		c.lost += seconds - float64(tokens)/usual
+	}
 	if c.settled > 0 {
 		c.settled--
 		return
 	}
-	i, rate := c.Choice(), float64(tokens)/seconds
+	i := c.Choice()
+	if c.seen[i] >= tryFor/2 {
+		seconds = min(seconds, spike*c.seconds[i])
+	}
 	c.seen[i]++
-	c.rates[i] += (rate - c.rates[i]) / float64(min(c.seen[i], 2*tryFor))
+	part := 1 / float64(min(c.seen[i], lastsFor))
+	c.tokens[i] += (float64(tokens) - c.tokens[i]) * part
+	c.seconds[i] += (seconds - c.seconds[i]) * part
 	if c.left--; c.left > 0 {
 		return
 	}
 	switch {
 	case !c.trying:
-		c.trying, c.left, c.seen[1-c.force] = true, tryFor, 0 // what was seen of it is old
-	case c.rates[1-c.force] > leastIn*c.rates[c.force]:
+		c.trying, c.left, c.seen[1-c.force], c.lost = true, tryFor, 0, 0 // what was seen of it is old
+	case c.rate(1-c.force) > leastIn*c.rate(c.force):
 		c.force, c.trying = 1-c.force, false
 		c.wait(c.First)
 	default:
-		c.trying = false
-		c.wait(2 * c.gap)
+		c.leave()
 	}
 	c.settled = ignore
 }
 
+// leave ends a trial that changes nothing.
+func (c *Contest) leave() {
+	c.trying = false
+	c.wait(2 * c.gap)
+	if usual := c.seconds[c.force]; usual > 0 {
+		c.left = max(c.left, int(min(c.lost/(price*usual), latest)))
+	}
+}
+
 // wait sets how many measurements come before the next trial: gap, or more where what is tried is clearly behind.
 func (c *Contest) wait(gap int) {
-	behind := c.rates[1-c.force] / c.rates[c.force]
+	behind := c.rate(1-c.force) / max(c.rate(c.force), 1e-9)
 	if behind < clearly {
 		gap *= 2
 	}

@@ -33,10 +33,6 @@ var firstCopies = [matches]float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
 // what errs in favour of copies, which come and go with every cycle.
 const copyMargin = 0.05
 
-// mostCopying is the most lanes that may copy. The search looks at every lane for every token it adds: at 256 lanes it
-// took longer than their forward on a fast GPU.
-const mostCopying = 64
-
 func newCopies(trust, memory float64, deepest int) *copies {
 	var c copies
 	for i := range c {
@@ -58,6 +54,15 @@ func (p *Planner) ObserveCopies(l *Lane, match, known, stood int) {
 	c := class(match)
 	l.copies[c].Observe(known, stood)
 	p.copies[l.kind][c].Observe(known, stood)
+}
+
+// Looks tells whether so many lanes should look for something to copy before their plan: not where copies are known
+// to yield less, since looking takes time too. What they would have found is then not learned of either.
+func (p *Planner) Looks(lanes int) bool {
+	if !p.Alone || lanes < 2 {
+		return true
+	}
+	return (len(p.plain) <= lanes || p.plain[lanes].Choice() == 0) && (len(p.pays) <= lanes || p.pays[lanes].Choice() == 0)
 }
 
 // expect makes l.stands the probabilities that the lane's copies stand, all before them included.
@@ -88,39 +93,42 @@ func (p *Planner) expect(l *Lane) {
 // copyInstead decides which lanes copy instead of going by the head's plan in p.best, and how much. It compares three
 // ways: no lane copies; those do that get more tokens so; all do that can. It leaves in p.taken the number of tokens
 // by lane, 0 for one that does not copy, and returns the drafts of all.
-func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
-	p.taken = p.taken[:0]
-	p.copied = 0
+func (p *Planner) copyInstead(lanes []*Lane, room int) int {
+	p.taken, p.order = p.taken[:0], p.order[:0]
 	able := false
-	for _, l := range lanes {
+	if n := len(lanes); p.Alone && len(p.pays) > n && p.pays[n].Choice() == 1 { // nobody has looked
+		p.copied = n
+	}
+	for i, l := range lanes {
 		p.taken = append(p.taken, 0)
 		l.stands = l.stands[:0]
-		if l.Copies > 0 && len(lanes) <= mostCopying {
+		if l.Copies > 0 && p.copied == 0 {
 			p.expect(l)
 			able = true
+			for j, gain := range l.stands[1:] {
+				p.order = append(p.order, candidate{int32(i), int32(j + 1), gain})
+			}
 		}
 	}
 	if !able {
 		return p.rows(p.best)
 	}
-	top := p.worth(lanes, taken) * (1 + copyMargin)
-	for _, all := range []bool{false, true} {
-		p.trial = p.trial[:0]
-		used, some := 0, false
-		for i, l := range lanes {
-			d := p.best[i]
-			p.trial = append(p.trial, 0)
-			if len(l.stands) > 0 && (all || sum(l.stands) >= p.gained(l, d)) {
-				p.trial[i], d, some = 1, 1, true
-			}
-			used += d
-		}
-		if some && used <= room {
-			top = p.climbCopies(lanes, room-used, taken, top)
-		}
+	p.order, p.spare = rank(p.order, p.spare)
+	top := peak{rate: p.top * (1 + copyMargin), limit: none}
+	for _, way := range []int{gainers, everyone} {
+		p.climbCopies(&top, lanes, way, room)
 	}
-	if p.shuns(lanes) {
+	if top.limit == none {
 		clear(p.taken)
+	} else {
+		p.first(lanes, top.limit)
+		for i := range p.order[:top.steps] {
+			if lane := p.order[i].lane; p.taken[lane] > 0 {
+				p.taken[lane]++
+			}
+		}
+		p.top = top.rate
+		p.compare(lanes)
 	}
 	used := 0
 	for i, n := range p.taken {
@@ -133,94 +141,92 @@ func (p *Planner) copyInstead(lanes []*Lane, room, taken int) int {
 	return used
 }
 
-// shuns tells whether the copies in p.taken should not be proposed all the same, since cycles of so many lanes have
-// yielded more without. Rows of many lanes cost more than single ones let expect.
-func (p *Planner) shuns(lanes []*Lane) bool {
-	if !p.Alone || len(lanes) < 2 || p.rows(p.taken) == 0 {
-		return false
+// Who copies: no lane, those that get more tokens so, all that can.
+const (
+	none = iota
+	gainers
+	everyone
+)
+
+// first makes p.taken the first token of every lane that copies in one of these ways, and p.depths the depths of the
+// others.
+func (p *Planner) first(lanes []*Lane, way int) (copying, used int) {
+	p.depths = p.depths[:0]
+	for i, l := range lanes {
+		d := p.best[i]
+		p.taken[i] = 0
+		if len(l.stands) > 0 && (way == everyone || sum(l.stands) >= l.gained(d)) {
+			p.taken[i], d = 1, 0
+			copying++
+		}
+		p.depths = append(p.depths, d)
+		used += d
+	}
+	return copying, used + copying
+}
+
+// climbCopies lengthens the copies of those that copy, the likeliest token first. The head reads what copying lanes
+// commit later, in batches, so that each of their tokens costs its share.
+func (p *Planner) climbCopies(top *peak, lanes []*Lane, way, room int) {
+	copying, used := p.first(lanes, way)
+	if copying == 0 || used > room {
+		return
+	}
+	tokens, silent, quiet := 0.0, 0.0, 0
+	for i, l := range lanes {
+		got := 1 + l.gained(p.depths[i])
+		if p.taken[i] > 0 {
+			got = 1 + l.stands[0]
+		}
+		tokens += got
+		if p.depths[i] == 0 {
+			silent += got
+			quiet++
+		}
+	}
+	t := &p.tariff
+	p.tally(p.depths)
+	first, chain := t.head(p.counts)
+	for i := 0; ; i++ {
+		head := first + chain
+		if len(p.counts) == 0 {
+			head = t.bare * silent / float64(quiet)
+		}
+		if seconds := t.fixed + t.verify[used] + head; tokens > top.rate*(1+1e-9)*seconds {
+			*top = peak{tokens / max(seconds, 1e-9), way, i}
+		}
+		for i < len(p.order) && p.taken[p.order[i].lane] == 0 {
+			i++
+		}
+		if i >= len(p.order) || used == room {
+			return
+		}
+		used++
+		tokens += p.order[i].gain
+		silent += p.order[i].gain
+	}
+}
+
+// compare makes the plan part of the contest between copies and going without them. Rows of many lanes cost more than
+// single ones let expect.
+func (p *Planner) compare(lanes []*Lane) {
+	if !p.Alone || len(lanes) < 2 {
+		return
 	}
 	for len(p.pays) <= len(lanes) {
 		p.pays = append(p.pays, Contest{First: tryFor})
 	}
 	p.copied = len(lanes)
-	return p.pays[len(lanes)].Choice() == 1
-}
-
-// climbCopies lengthens the copies in p.trial, the likeliest token first; the best on the way is kept when it beats
-// `top`.
-func (p *Planner) climbCopies(lanes []*Lane, room, taken int, top float64) float64 {
-	p.kept = append(p.kept[:0], p.taken...)
-	for ; ; room-- {
-		p.taken = append(p.taken[:0], p.trial...)
-		if w := p.worth(lanes, taken); w > top {
-			top = w
-			p.kept = append(p.kept[:0], p.trial...)
-		}
-		next, gain := -1, 0.0
-		for i, l := range lanes {
-			if d := p.trial[i]; d > 0 && d < len(l.stands) && l.stands[d] > gain {
-				next, gain = i, l.stands[d]
-			}
-		}
-		if next < 0 || room == 0 {
-			p.taken = append(p.taken[:0], p.kept...)
-			return top
-		}
-		p.trial[next]++
-	}
 }
 
 // gained is how many drafts of the head are expected to stand at a depth.
-func (p *Planner) gained(l *Lane, depth int) (gained float64) {
+func (l *Lane) gained(depth int) (gained float64) {
 	all := 1.0
 	for _, r := range l.rates[:min(depth, len(l.rates))] {
 		all *= r
 		gained += all
 	}
 	return gained
-}
-
-// worth is the expected tokens a second of the head's plan in p.best with the copies in p.taken. The head reads what
-// copying lanes commit later, in batches, so that each of their tokens costs its share.
-func (p *Planner) worth(lanes []*Lane, taken int) float64 {
-	tokens, silent, rows, quiet := 0.0, 0.0, len(lanes), 0
-	p.counts = p.counts[:0]
-	for i, l := range lanes {
-		d, got := p.best[i], 1.0
-		if n := p.taken[i]; n > 0 {
-			rows += n
-			got += sum(l.stands[:n])
-			d = 0
-		} else {
-			got += p.gained(l, d)
-		}
-		tokens += got
-		rows += d
-		if d == 0 {
-			silent += got
-			quiet++
-		}
-		for len(p.counts) < d {
-			p.counts = append(p.counts, 0)
-		}
-		for j := range d {
-			p.counts[j]++
-		}
-	}
-	c := &p.Costs
-	t := c.Rest.Hopeful(len(lanes)) + c.Verify.Hopeful(len(lanes), rows)
-	if taken > 0 {
-		t += c.Chunk.Hopeful(taken)
-	}
-	if len(p.counts) == 0 {
-		t += c.Bare.Hopeful(len(lanes)) * silent / float64(max(quiet, 1))
-	} else {
-		t += c.First.Hopeful(p.counts[0])
-		for _, n := range p.counts[1:] {
-			t += c.Chain.Hopeful(n)
-		}
-	}
-	return tokens / max(t, 1e-9)
 }
 
 func sum(x []float64) (s float64) {

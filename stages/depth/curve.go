@@ -11,6 +11,7 @@ import (
 // beyond the largest, the last slope goes on. The zero value knows nothing and says 0.
 type Curve struct {
 	cells []cell // by key(size)
+	known bool
 }
 
 type cell struct {
@@ -47,6 +48,7 @@ func (c *Curve) Observe(size int, seconds float64) {
 	for len(c.cells) <= k {
 		c.cells = append(c.cells, cell{})
 	}
+	c.known = true
 	x := &c.cells[k]
 	if x.n == 0 {
 		*x = cell{size: size, cost: seconds, n: 1}
@@ -76,31 +78,43 @@ func (c *Curve) Observe(size int, seconds float64) {
 	}
 }
 
-// fade makes what was measured count for less, since other things were measured after it.
-func (c *Curve) fade() {
+// fade makes what was measured count for less, since other things were measured after it, so many times.
+func (c *Curve) fade(times uint64) {
+	if times == 0 {
+		return
+	}
+	keep := math.Pow(fading, float64(times))
 	for i := range c.cells {
 		if o := &c.cells[i]; o.n > faint {
-			o.n = max(o.n*fading, faint)
+			o.n = max(o.n*keep, faint)
 		}
 	}
 }
 
 // Known tells whether anything was measured.
-func (c *Curve) Known() bool {
-	for i := range c.cells {
-		if c.cells[i].n > 0 {
-			return true
-		}
-	}
-	return false
-}
+func (c *Curve) Known() bool { return c.known }
 
 // At is the expected cost of a size.
-func (c *Curve) At(size int) float64 { return c.at(size, 0) }
+func (c *Curve) At(size int) float64 {
+	r := c.read(0)
+	return r.at(size)
+}
 
 // Hopeful is the least cost of a size that its measurements still allow: what was measured seldom, or long
 // ago, looks cheaper than it may be, gets tried, and is known better then.
-func (c *Curve) Hopeful(size int) float64 { return c.at(size, hope) }
+func (c *Curve) Hopeful(size int) float64 {
+	r := c.read(hope)
+	return r.at(size)
+}
+
+// appendHopeful appends Hopeful of every size from one to another.
+func (c *Curve) appendHopeful(dst []float64, from, to int) []float64 {
+	r := c.read(hope)
+	for size := from; size <= to; size++ {
+		dst = append(dst, r.at(size))
+	}
+	return dst
+}
 
 // line is the cost at size 0 and of a further one that fit the cells best, weighted by what they rest on.
 func (c *Curve) line() (base, slope float64) {
@@ -119,41 +133,72 @@ func (c *Curve) line() (base, slope float64) {
 // drawn is how many measurements the line counts for beside a cell's own.
 const drawn = 8
 
-func (c *Curve) at(size int, hope float64) float64 {
-	base, slope := c.line()
-	value := func(x *cell) float64 {
-		fit := max(base+slope*float64(x.size), 0)
-		return (x.n*x.cost + drawn*fit) / (x.n + drawn) * (1 - hope/math.Sqrt(x.n))
+// reading goes through a curve's sizes upwards.
+type reading struct {
+	cells       []cell
+	base, slope float64 // of the line
+	hope        float64
+
+	next         int   // the first cell that no size has reached
+	lower, below *cell // the nearest two measured up to the size
+	left, right  float64
+}
+
+func (c *Curve) read(hope float64) reading {
+	r := reading{cells: c.cells, hope: hope}
+	r.base, r.slope = c.line()
+	r.advance(-1)
+	return r
+}
+
+// value is what a measured cell is taken to cost.
+func (r *reading) value(x *cell) float64 {
+	fit := max(r.base+r.slope*float64(x.size), 0)
+	v := (x.n*x.cost + drawn*fit) / (x.n + drawn)
+	if r.hope > 0 {
+		v *= 1 - r.hope/math.Sqrt(x.n)
 	}
-	k := key(size)
-	if k < len(c.cells) && c.cells[k].n > 0 && c.cells[k].size == size {
-		return value(&c.cells[k])
-	}
-	var below, lower, above *cell // the nearest measured: two up to the size, one from it on
-	for i := range c.cells {
-		x := &c.cells[i]
-		switch {
-		case x.n == 0:
-		case x.size <= size:
-			lower, below = below, x
-		case above == nil:
-			above = x
+	return v
+}
+
+// advance moves past the cells up to a size.
+func (r *reading) advance(size int) {
+	for ; r.next < len(r.cells) && (r.cells[r.next].n == 0 || r.cells[r.next].size <= size); r.next++ {
+		if x := &r.cells[r.next]; x.n > 0 {
+			r.lower, r.below = r.below, x
 		}
 	}
-	switch {
+	if r.below != nil {
+		r.left = r.value(r.below)
+	}
+	if r.next < len(r.cells) {
+		r.right = r.value(&r.cells[r.next])
+	}
+}
+
+// at is the cost of a size, which must be no less than the one before.
+func (r *reading) at(size int) float64 {
+	if r.next < len(r.cells) && r.cells[r.next].size <= size {
+		r.advance(size)
+	}
+	var above *cell
+	if r.next < len(r.cells) {
+		above = &r.cells[r.next]
+	}
+	switch below := r.below; {
 	case below != nil && above != nil:
 		t := float64(size-below.size) / float64(above.size-below.size)
-		return value(below) + t*(value(above)-value(below))
+		return r.left + t*(r.right-r.left)
 	case below != nil:
 		step := guess * below.cost
-		if lower != nil {
-			step = max(below.cost-lower.cost, 0) / float64(below.size-lower.size)
+		if r.lower != nil {
+			step = max(below.cost-r.lower.cost, 0) / float64(below.size-r.lower.size)
 		}
-		return value(below) + step*float64(size-below.size)
-	case above != nil && hope > 0: // at best, only rows cost
-		return value(above) * float64(size) / float64(above.size)
+		return r.left + step*float64(size-below.size)
+	case above != nil && r.hope > 0: // at best, only rows cost
+		return r.right * float64(size) / float64(above.size)
 	case above != nil:
-		return value(above) * max(0.5, 1-guess*float64(above.size-size))
+		return r.right * max(0.5, 1-guess*float64(above.size-size))
 	}
 	return 0
 }
@@ -180,4 +225,4 @@ func (c *Costs) Clone() Costs {
 	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Bare.clone(), c.Prompt.clone(), c.Chain.clone(), c.Rest.clone()}
 }
 
-func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...)} }
+func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known} }

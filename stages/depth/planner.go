@@ -1,7 +1,5 @@
 package depth
 
-import "slices"
-
 // Lane is what the planner knows of one lane.
 type Lane struct {
 	// Limit is how many tokens the lane may draft in the cycle at hand; the caller sets it.
@@ -46,31 +44,26 @@ type Planner struct {
 	rates  [2][]float64  // theirs, as of this plan
 	gap    int           // probe interval that new lanes start with
 
-	order  []candidate
-	verify []float64 // cost of the trunk forward by rows past the fewest
-	first  []float64 // cost of the head's first forward by lanes that draft
-	chain  []float64 // cost of a further step by lanes in it
-	fixed  float64   // cost of the rest
+	// The search: what it may add, what that costs, and plans by lane.
+	order, spare   []candidate
+	tariff         tariff
+	counts, depths []int // lanes that draft more than i tokens
+	best, trial    []int
+	top            float64 // tokens a second that the plan promises
 
 	// plain is, by numbers of lanes, the contest between plans and plain decoding. Estimates for many lanes err by
 	// some percent, and the search finds those that err in its favour; what cycles yield does not.
-	plain   []Contest
-	contest int // the number of lanes whose contest the last plan was part of; 0: none
+	plain   []plainly
+	sounder *Lane // the lane that the last plan let try drafts beside others that decode plainly
+	sounded int   // and how many lanes there were
+	contest int   // the number of lanes whose contest the last plan was part of; 0: none
 	// pays is the same between copies, which is in force at first, and going without them.
 	pays   []Contest
-	copied int   // the number of lanes whose contest of copies the last plan was part of; 0: none
-	counts []int // lanes that draft more than i tokens
-	best   []int
-	trial  []int
+	copied int // the number of lanes whose contest of copies the last plan was part of; 0: none
 
-	copies      [2]*copies // outcomes of all lanes' copies; nil until something was seen
-	prospect    []float64  // what is expected of copies
-	taken, kept []int      // copies by lane
-}
-
-type candidate struct {
-	lane, depth int
-	gain        float64
+	copies   [2]*copies // outcomes of all lanes' copies; nil until something was seen
+	prospect []float64  // what is expected of copies
+	taken    []int      // copies by lane
 }
 
 const (
@@ -108,32 +101,24 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 	if l.policy != nil {
 		l.policy.Observe(drafted, accepted)
 	}
+	if l == p.sounder {
+		p.hear(l, drafted, accepted)
+	}
 }
 
 // Plan sets the Depth of every lane of a cycle, whose trunk forward has room for `rows` rows, of which others
 // than these lanes take `taken`. Each lane brings at least one row.
 func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
-	room := rows - taken - len(lanes)
-	deepest := p.prepare(lanes, max(room, 0), taken)
-	p.best = append(p.best[:0], p.trial...) // as the policies want it, all others 0
-	top := -1.0
-	for limit := 0; limit <= deepest; limit++ {
-		p.climb(lanes, limit, room, &top)
+	room := max(rows-taken-len(lanes), 0)
+	p.contest, p.copied = 0, 0
+	if p.forced(lanes) {
+		p.rest(lanes, room)
+		return
 	}
-	for i, l := range lanes { // what is in force goes on unless the best is clearly better
-		p.trial[i] = p.best[i]
-		if l.policy == nil && !l.fresh {
-			p.trial[i] = min(l.base, l.Limit)
-		}
-	}
-	if p.rows(p.trial) <= room && top < p.rate(lanes, p.trial)*(1+p.Margin) {
-		copy(p.best, p.trial)
-	}
-	used := p.copyInstead(lanes, room, taken)
-	without := p.settle(lanes)
-	if without {
-		clear(p.taken)
-		used = p.rows(p.trial)
+	used := p.search(lanes, room, taken)
+	if p.settle(lanes) {
+		p.rest(lanes, room)
+		return
 	}
 	probing := false
 	for i, l := range lanes {
@@ -156,43 +141,36 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 			l.Depth, probing = d, true
 			p.gap = l.probe.gap
 		}
-		if without {
-			l.Depth = 0
-		}
 	}
 }
 
-// settle tells whether the lanes of the plan at hand should decode plainly all the same, since that has yielded more.
-// It leaves in p.trial what they draft then: what policies want.
-func (p *Planner) settle(lanes []*Lane) bool {
-	p.contest = 0
-	if !p.Alone || len(lanes) < 2 {
-		return false
+// search leaves the best plan in p.best, for lanes that draft, and p.taken, for those that copy, and returns how many
+// tokens it proposes.
+func (p *Planner) search(lanes []*Lane, room, taken int) int {
+	deepest := p.prepare(lanes, room, taken)
+	used := p.rows(p.trial)
+	p.tally(p.trial)
+	tokens := p.tokens(lanes, p.trial)
+	top := peak{rate: tokens / p.seconds(used)}
+	for limit := 1; limit <= deepest; limit++ {
+		p.climb(&top, limit, room, used, tokens)
 	}
-	for i, l := range lanes {
-		p.trial[i] = 0
-		if l.policy != nil {
+	p.reach(top, room)
+	for i, l := range lanes { // what is in force goes on unless the best is clearly better
+		if l.policy == nil {
 			p.trial[i] = p.best[i]
+			if !l.fresh {
+				p.trial[i] = min(l.base, l.Limit)
+			}
 		}
 	}
-	if p.rows(p.trial) == p.rows(p.best) && p.rows(p.taken) == 0 {
-		return false
+	p.top = top.rate
+	if p.rows(p.trial) <= room {
+		if r := p.rate(lanes, p.trial); top.rate < r*(1+p.Margin) {
+			p.best, p.trial, p.top = p.trial, p.best, r
+		}
 	}
-	for len(p.plain) <= len(lanes) {
-		p.plain = append(p.plain, Contest{First: tryFor})
-	}
-	p.contest = len(lanes)
-	return p.plain[len(lanes)].Choice() == 1
-}
-
-// Yield books what a cycle of the last plan brought: the tokens of its lanes, and the time it took.
-func (p *Planner) Yield(lanes, tokens int, seconds float64) {
-	if lanes > 0 && lanes == p.contest {
-		p.plain[lanes].Observe(tokens, seconds)
-	}
-	if lanes > 0 && lanes == p.copied {
-		p.pays[lanes].Observe(tokens, seconds)
-	}
+	return p.copyInstead(lanes, room)
 }
 
 // prepare computes what the search needs and returns the greatest limit. It leaves in p.trial the depths of
@@ -202,133 +180,36 @@ func (p *Planner) prepare(lanes []*Lane, room, taken int) (deepest int) {
 	for k := range p.shared {
 		p.rates[k] = p.shared[k].Rates(p.rates[k][:0], p.prior)
 	}
+	most, left := 0, room
 	for i, l := range lanes {
 		d := 0
 		l.Limit = min(l.Limit, len(p.prior))
 		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
 		if l.policy != nil {
-			d = min(l.policy.Depth(l.Limit), room)
-			room -= d
+			d = min(l.policy.Depth(l.Limit), left)
+			left -= d
 		} else {
 			deepest = max(deepest, l.Limit)
 			all := 1.0
 			for j := range l.Limit {
 				all *= l.rates[j]
-				p.order = append(p.order, candidate{i, j, all})
+				p.order = append(p.order, candidate{int32(i), int32(j), all})
 			}
 		}
+		most += max(d, l.Limit, min(l.Copies, len(p.prior)))
 		p.trial = append(p.trial, d)
 	}
-	slices.SortStableFunc(p.order, func(a, b candidate) int {
-		switch {
-		case a.gain > b.gain:
-			return -1
-		case a.gain < b.gain:
-			return 1
-		}
-		return 0
-	})
-	drafts := p.rows(p.trial)
-	p.verify = p.verify[:0]
-	prompts := 0.0
-	if taken > 0 {
-		prompts = p.Costs.Chunk.Hopeful(taken)
-	}
-	for r := range min(drafts+room, drafts+len(lanes)*deepest) + 1 {
-		p.verify = append(p.verify, prompts+p.Costs.Verify.Hopeful(len(lanes), len(lanes)+r))
-	}
-	p.fixed = p.Costs.Rest.Hopeful(len(lanes))
-	p.first, p.chain = append(p.first[:0], p.Costs.Bare.Hopeful(len(lanes))), append(p.chain[:0], 0)
-	for n := 1; n <= len(lanes); n++ {
-		p.first = append(p.first, p.Costs.First.Hopeful(n))
-		p.chain = append(p.chain, p.Costs.Chain.Hopeful(n))
-	}
+	p.order, p.spare = rank(p.order, p.spare)
+	p.tariff.read(&p.Costs, len(lanes), min(room, most), taken)
 	return deepest
 }
 
-func (p *Planner) rows(depths []int) (n int) {
-	for _, d := range depths {
-		n += d
+// Yield books what a cycle of the last plan brought: the tokens of its lanes, and the time it took.
+func (p *Planner) Yield(lanes, tokens int, seconds float64) {
+	if lanes > 0 && lanes == p.contest {
+		p.plain[lanes].book(tokens, seconds)
 	}
-	return n
-}
-
-// climb adds drafts, the likeliest first, to the depths that policies have fixed, no lane deeper than limit;
-// the best plan on the way is kept when it beats `top`. The gains of a lane fall with depth, so the order
-// never adds a draft before the one it follows.
-func (p *Planner) climb(lanes []*Lane, limit, room int, top *float64) {
-	for i, l := range lanes {
-		if l.policy == nil {
-			p.trial[i] = 0
-		}
+	if lanes > 0 && lanes == p.copied {
+		p.pays[lanes].Observe(tokens, seconds)
 	}
-	if r := p.rate(lanes, p.trial); r > *top {
-		*top = r
-		copy(p.best, p.trial)
-	}
-	used := p.rows(p.trial)
-	p.tally(p.trial)
-	tokens := p.tokens(lanes, p.trial)
-	for _, c := range p.order {
-		if c.depth >= limit {
-			continue
-		}
-		if used >= room {
-			return
-		}
-		p.trial[c.lane]++
-		used++
-		tokens += c.gain
-		for len(p.counts) <= c.depth {
-			p.counts = append(p.counts, 0)
-		}
-		p.counts[c.depth]++
-		if r := tokens / p.seconds(used); r > *top*(1+1e-9) {
-			*top = r
-			copy(p.best, p.trial)
-		}
-	}
-}
-
-// rate is a plan's expected tokens a second.
-func (p *Planner) rate(lanes []*Lane, depths []int) float64 {
-	p.tally(depths)
-	return p.tokens(lanes, depths) / p.seconds(p.rows(depths))
-}
-
-func (p *Planner) tokens(lanes []*Lane, depths []int) (sum float64) {
-	for i, l := range lanes {
-		all := 1.0
-		sum++
-		for _, r := range l.rates[:depths[i]] {
-			all *= r
-			sum += all
-		}
-	}
-	return sum
-}
-
-func (p *Planner) tally(depths []int) {
-	p.counts = p.counts[:0]
-	for _, d := range depths {
-		for len(p.counts) < d {
-			p.counts = append(p.counts, 0)
-		}
-		for i := range d {
-			p.counts[i]++
-		}
-	}
-}
-
-// seconds is the expected time of a cycle whose lanes draft as p.counts says, `drafts` tokens in all.
-func (p *Planner) seconds(drafts int) float64 {
-	t := p.fixed + p.verify[min(drafts, len(p.verify)-1)]
-	if len(p.counts) == 0 {
-		return max(t+p.first[0], 1e-9)
-	}
-	t += p.first[p.counts[0]]
-	for _, n := range p.counts[1:] {
-		t += p.chain[n]
-	}
-	return max(t, 1e-9)
 }

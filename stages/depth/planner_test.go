@@ -253,22 +253,3 @@ func TestPlanningAllocatesNothing(t *testing.T) {
 		t.Fatalf("a plan allocates %v times", n)
 	}
 }
-
-func BenchmarkPlan(b *testing.B) {
-	for _, n := range []int{1, 8, 16} {
-		b.Run(map[int]string{1: "lanes=1", 8: "lanes=8", 16: "lanes=16"}[n], func(b *testing.B) {
-			m := machine{1, 0.1, 0.02, 0.05, 0.02}
-			p := NewPlanner(nil, 8)
-			m.teach(&p.Costs, n)
-			var lanes []*Lane
-			for range n {
-				l := p.NewLane(nil, false)
-				l.Limit = 8
-				lanes = append(lanes, l)
-			}
-			for b.Loop() {
-				p.Plan(lanes, 256, 0)
-			}
-		})
-	}
-}

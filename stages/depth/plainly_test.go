@@ -1,0 +1,67 @@
+package depth
+
+import "testing"
+
+// crowded plays cycles of many lanes whose drafts stand so many tenths of the time, on a device whose rows cost as
+// given. It returns how many cycles drafted at all, and how many tokens were proposed.
+func crowded(p *Planner, lanes []*Lane, cycles int, row float64, stands int) (drafting, proposed int) {
+	n := len(lanes)
+	for i := range cycles {
+		for _, l := range lanes {
+			l.Limit = 8
+		}
+		p.Plan(lanes, 9*n, 0)
+		tokens, rows, some := n, n, false
+		for j, l := range lanes {
+			proposed += l.Depth
+			some = some || l.Depth > 0
+			rows += l.Depth
+			stood := 0
+			for stood < l.Depth && (i+j+stood)%10 < stands {
+				stood++
+			}
+			tokens += stood
+			if l.Depth > 0 {
+				p.Observe(l, l.Depth, stood)
+			}
+		}
+		if some {
+			drafting++
+		}
+		seconds := 1e-3 + row*float64(rows-n)
+		p.Costs.Verify.Observe(n, rows, seconds)
+		p.Yield(n, tokens, seconds)
+	}
+	return drafting, proposed
+}
+
+// Where plain decoding yields far more, next to nothing is drafted: single lanes now and then, so that a change is
+// noticed.
+func TestPlainDecodingIsLeftAloneWhereItYieldsFarMore(t *testing.T) {
+	for _, n := range []int{2, 16, 64} {
+		for name, row := range map[string]float64{"dear rows": 1e-3, "drafts that never stand": 1e-4 / float64(n)} {
+			p := NewPlanner([]float64{0.7, 0.6}, 8)
+			p.Alone = true
+			var lanes []*Lane
+			for range n {
+				lanes = append(lanes, p.NewLane(nil, true))
+			}
+			stand := 7
+			if row < 1e-3 {
+				stand = 0
+			}
+			crowded(p, lanes, 1000, row, stand)
+			drafting, proposed := crowded(p, lanes, 4000, row, stand)
+			if drafting == 0 || drafting > 60 || proposed > 120+20*n {
+				t.Errorf("%s, %d lanes: %d of 4000 cycles draft %d tokens; want next to none", name, n, drafting, proposed)
+			}
+			if stand > 0 {
+				continue
+			}
+			crowded(p, lanes, 8000, row, 10)
+			if drafting, _ = crowded(p, lanes, 1000, row, 10); drafting < 900 {
+				t.Errorf("%d lanes: drafts have come to stand, and %d of 1000 cycles draft", n, drafting)
+			}
+		}
+	}
+}
