@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"mtplx/model/hub/filelock"
 )
 
 // Store keeps checkpoints below a root; see the package comment. The root need not exist.
@@ -187,7 +189,7 @@ func (s *Store) lock(r Ref, name string, shared bool) (release func(), err error
 	if err != nil {
 		return nil, s.trouble(doing, err)
 	}
-	held, err := flock(f, shared)
+	held, err := filelock.Try(f, shared)
 	if err == nil && !held {
 		return func() { _ = f.Close() }, nil
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ type changed struct {
 }
 
 // Run implements the command.
-func (c *setCmd) Run(k *kong.Kong, s command.Streams) error {
+func (c *setCmd) Run(ctx context.Context, k *kong.Kong, s command.Streams) error {
 	key := splitKey(c.Key)
 	flags, err := flagsOf(k.Model, key)
 	if err != nil {
@@ -65,7 +66,12 @@ func (c *setCmd) Run(k *kong.Kong, s command.Streams) error {
 		}
 		return command.Usage(fmt.Errorf("%s cannot be %q", c.Key, text), err.Error())
 	}
-	path, data, err := readForEdit()
+	path, release, err := c.claim(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	data, err := readForEdit(path)
 	if err != nil {
 		return err
 	}
@@ -94,6 +100,15 @@ func (c *setCmd) Run(k *kong.Kong, s command.Streams) error {
 	return err
 }
 
+// claim finds the file, and keeps others from editing it meanwhile unless nothing is to be written.
+func (c *setCmd) claim(ctx context.Context) (path string, release func(), err error) {
+	if c.DryRun {
+		path, err = Path()
+		return path, func() {}, err
+	}
+	return claim(ctx)
+}
+
 // accepted is the value in TOML's types. All of the flags must take it: a value that only some take would stop the commands
 // of the others.
 func accepted(flags []*kong.Flag, texts []string) (value any, err error) {
@@ -119,9 +134,14 @@ type unsetCmd struct {
 }
 
 // Run implements the command.
-func (c *unsetCmd) Run(k *kong.Kong, s command.Streams) error {
+func (c *unsetCmd) Run(ctx context.Context, k *kong.Kong, s command.Streams) error {
 	key := splitKey(c.Key)
-	path, data, err := readForEdit()
+	path, release, err := claim(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	data, err := readForEdit(path)
 	if err != nil {
 		return err
 	}
@@ -172,19 +192,22 @@ func (c *pathCmd) Run(s command.Streams) error {
 func splitKey(key string) []string { return fold(strings.Split(strings.TrimPrefix(key, "--"), ".")) }
 
 // readForEdit reads the file; one that is not there is empty.
-func readForEdit() (path string, data []byte, err error) {
-	path, err = Path()
-	if err != nil {
-		return "", nil, err
-	}
-	data, err = os.ReadFile(path)
+func readForEdit(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return path, nil, nil
+		return nil, nil
+	}
+	if err == nil && !info.Mode().IsRegular() { // a device that a file replaced would be missed by everybody
+		err = errors.New("it is no file")
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		err = runtime.Fail(runtime.Environment, fmt.Errorf("read configuration: %w", err), "make it a file that you can read, or set "+Variable)
+		return nil, runtime.Fail(runtime.Environment, fmt.Errorf("read configuration %s: %w", path, bare(err)), "make it a file that you can read, or set "+Variable)
 	}
-	return path, data, err
+	return data, nil
 }
 
 // refused is the failure of a key.
