@@ -68,6 +68,14 @@ func Load(name string) ([]Prompt, error) {
 	return Parse(name, data)
 }
 
+// Open returns the prompts of an embedded suite, or of a file whose name ends in .jsonl.
+func Open(name string) ([]Prompt, error) {
+	if strings.HasSuffix(name, ".jsonl") {
+		return LoadFile(name)
+	}
+	return Load(name)
+}
+
 // LoadFile reads a suite from a JSONL file. Nothing larger than MaxBytes is read, and what is not
 // a regular file is refused, so that a device or a pipe cannot stall or fill the process.
 func LoadFile(path string) ([]Prompt, error) {

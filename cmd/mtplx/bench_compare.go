@@ -35,18 +35,11 @@ func compare(depth string, rounds int, sampling *command.SamplingFlags, suite st
 		c.names = suites.Names()
 	}
 	for _, name := range c.names {
-		prompts, err := loadSuite(name)
+		prompts, err := suites.Open(name)
 		if err != nil {
 			return nil, command.Usage(err, "known suites are all, "+strings.Join(suites.Names(), ", "))
 		}
 		c.all = append(c.all, prompts)
 	}
 	return &c, nil
-}
-
-func loadSuite(name string) ([]suites.Prompt, error) {
-	if strings.HasSuffix(name, ".jsonl") {
-		return suites.LoadFile(name)
-	}
-	return suites.Load(name)
 }

@@ -34,6 +34,7 @@ import (
 	"mtplx/cmd/mtplx/setup"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
+	"mtplx/cmd/mtplx/tune"
 	"mtplx/cmd/mtplx/version"
 )
 
@@ -59,6 +60,7 @@ type cli struct {
 	Connect    connect.Cmd       `cmd:"" help:"Say what clients need to connect; or write it into their settings."`
 	Openwebui  connect.OpenWebUI `cmd:"" name:"openwebui" help:"Run Open WebUI beside mtplx."`
 	Bench      benchCmd          `cmd:"" help:"Measure speed on prompt suites."`
+	Tune       tune.Cmd          `cmd:"" help:"Find the fastest settings for a model on this machine, for --profile tuned."`
 	QA         qaCmd             `cmd:"" name:"qa" help:"Check that results are what they must be."`
 	Config     config.Cmd        `cmd:"" help:"Show and change what flags are set to."`
 	Completion completion.Cmd    `cmd:"" help:"Write a script that lets a shell complete command lines."`
@@ -78,6 +80,7 @@ type exitCode int
 // how things work, and the one that repairs the configuration, do not depend on it.
 func newParser(s command.Streams) (*kong.Kong, *config.Settings, error) {
 	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor", "report")
+	settings.Under(tune.Values)
 	parser, err := kong.New(new(cli),
 		kong.Name("mtplx"),
 		kong.Writers(s.Out, s.Err),

@@ -24,6 +24,11 @@ type Checkpoint struct {
 	Fingerprint string
 }
 
+// Requantises tells whether a draft head of so many bits is another than the target's own, which 0 bits ask for.
+func (ck *Checkpoint) Requantises(bits int) bool {
+	return bits != 0 && (ck.Head.Bits == 0 || ck.Head.Bits > bits)
+}
+
 // Layer is a decoder layer: x += mixer(norm(x; InputNorm)), x += mlp(norm(x; PostNorm)). Exactly
 // one of Attn and Delta is set, and exactly one of MLP and MoE.
 type Layer struct {

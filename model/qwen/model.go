@@ -67,16 +67,10 @@ func (o *Options) defaults(c *Config) error {
 		share *= 2
 	}
 	def(&o.Pages, share)
-	if o.DraftVocabulary == AutoDraftVocabulary {
-		o.DraftVocabulary = max(leastDraft, c.VocabSize/8)
-	}
-	if o.DraftVocabulary < 0 {
+	if o.DraftVocabulary < 0 && o.DraftVocabulary != AutoDraftVocabulary {
 		return fmt.Errorf("open model: draft vocabulary is %d; give 0 for all tokens, or how many", o.DraftVocabulary)
 	}
-	o.DraftVocabulary = (o.DraftVocabulary + kernels.BlockOutputs - 1) / kernels.BlockOutputs * kernels.BlockOutputs
-	if o.DraftVocabulary+draftBlocks*kernels.BlockOutputs >= c.VocabSize {
-		o.DraftVocabulary = 0 // no saving
-	}
+	o.DraftVocabulary = c.DraftVocabulary(o.DraftVocabulary)
 	for _, x := range []struct {
 		name string
 		v    int
@@ -89,6 +83,19 @@ func (o *Options) defaults(c *Config) error {
 		o.Rows = o.Lanes * (o.Depth + 1)
 	}
 	return nil
+}
+
+// DraftVocabulary is how many of the first ids a head proposes from when Options.DraftVocabulary is n: whole blocks, or 0 for
+// all where a part saves nothing.
+func (c *Config) DraftVocabulary(n int) int {
+	if n == AutoDraftVocabulary {
+		n = max(leastDraft, c.VocabSize/8)
+	}
+	n = (n + kernels.BlockOutputs - 1) / kernels.BlockOutputs * kernels.BlockOutputs
+	if n+draftBlocks*kernels.BlockOutputs >= c.VocabSize {
+		return 0
+	}
+	return n
 }
 
 // layer is one decoder layer's weights on the device; attn or delta is set, mlp or moe is set.
@@ -194,7 +201,7 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 			layer:   m.loadLayer(&h.Layer, "mtp.layers.0", &attn, &deltas),
 		}
 		m.draft = m.lmHead
-		if b := m.opt.DraftHeadBits; b != 0 && u.err == nil && (ck.Head.Bits == 0 || ck.Head.Bits > b) {
+		if b := m.opt.DraftHeadBits; u.err == nil && ck.Requantises(b) {
 			small, err := weights.Requantize(ck.Head, b, 64)
 			if err != nil {
 				return fmt.Errorf("requantise draft head to %d bits: %w", b, err)

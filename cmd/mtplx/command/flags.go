@@ -19,7 +19,7 @@ import (
 // ModelFlags choose what runs and how it computes.
 type ModelFlags struct {
 	Model                 string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model; without it the embedded one runs." group:"Model"`
-	Profile               string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact." group:"Model"`
+	Profile               string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact, tuned." group:"Model"`
 	Numeric               string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
 	DraftLMHead           string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
 	DraftVocab            string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`

@@ -33,9 +33,13 @@ func Path() (string, error) {
 
 // Origin is where a value came from.
 type Origin struct {
-	Kind   string // "flag", "environment", "file" or "default"
-	Source string // the variable's name, or the file's with a line
+	Kind   string // "flag", "environment", "file", "tune" or "default"
+	Source string // the variable's name, the file's with a line, or what was measured
 }
+
+// Below gives flags of a command values that neither the command line, the environment nor the file gives. value is what
+// another flag is set to by those, or by default. It is asked once for each command line; an error ends that.
+type Below func(node *kong.Node, value func(flag string) string) (values map[string]string, from Origin, err error)
 
 // Settings resolves the flags of one command line. It implements kong.Resolver; use one for each parse.
 type Settings struct {
@@ -45,6 +49,11 @@ type Settings struct {
 	doc     *document
 	err     error
 	origins map[*kong.Flag]Origin
+
+	below Below
+	asked bool
+	lower map[string]string // what below gave
+	from  Origin
 }
 
 // New makes the settings of one parse. The commands named work without the file: those that repair it, and those that say
@@ -52,6 +61,9 @@ type Settings struct {
 func New(without ...string) *Settings {
 	return &Settings{lenient: without, origins: map[*kong.Flag]Origin{}}
 }
+
+// Under sets what is asked where neither the environment nor the file has a value.
+func (s *Settings) Under(b Below) { s.below = b }
 
 // load reads the file once.
 func (s *Settings) load(app *kong.Application) error {
@@ -123,33 +135,80 @@ func (s *Settings) Resolve(ctx *kong.Context, _ *kong.Path, f *kong.Flag) (any, 
 	if err := s.load(ctx.Model); err != nil && !free {
 		return nil, err
 	}
+	value, from, err := s.own(node, f, free)
+	if err == nil && value == nil && !free {
+		value, from, err = s.fromBelow(ctx, node, f)
+	}
+	if value == nil || err != nil {
+		return nil, err
+	}
+	s.origins[f] = from
+	return value, nil
+}
+
+// own is the value of a flag in the environment or, unless that is to do without, in the file; nil is none.
+func (s *Settings) own(node *kong.Node, f *kong.Flag, free bool) (value any, from Origin, err error) {
 	if name, text, ok := fromEnvironment(f); ok {
 		value, err := fromText(f, text)
 		if err != nil {
 			if secret(f.Name) {
 				text = hidden
 			}
-			return nil, command.Usage(fmt.Errorf("%s is %q", name, text), err.Error())
+			return nil, from, command.Usage(fmt.Errorf("%s is %q", name, text), err.Error())
 		}
-		s.origins[f] = Origin{"environment", name}
-		return value, nil
+		return value, Origin{"environment", name}, nil
 	}
 	if free || s.doc == nil {
-		return nil, nil //nolint:nilnil // as above
+		return nil, from, nil
 	}
 	e := s.lookUp(node, f)
 	if e == nil {
-		return nil, nil //nolint:nilnil // as above
+		return nil, from, nil
 	}
-	value, err := convert(f, e.value)
+	value, err = convert(f, e.value)
 	if err != nil {
 		key := strings.Join(e.key, ".")
-		return nil, located(s.path, e.line, &keyError{
+		return nil, from, located(s.path, e.line, &keyError{
 			fmt.Sprintf("%s is %s, which %s cannot take", key, show(f, e.value), help.Path(node)), err.Error(),
 		})
 	}
-	s.origins[f] = Origin{"file", fmt.Sprintf("%s:%d", s.path, e.line)}
-	return value, nil
+	return value, Origin{"file", fmt.Sprintf("%s:%d", s.path, e.line)}, nil
+}
+
+// fromBelow is the value of a flag that nobody set.
+func (s *Settings) fromBelow(ctx *kong.Context, node *kong.Node, f *kong.Flag) (value any, from Origin, err error) {
+	if s.below == nil {
+		return nil, from, nil
+	}
+	if !s.asked {
+		s.asked = true
+		s.lower, s.from, err = s.below(node, func(name string) string { return s.value(ctx, node, name) })
+		if err != nil {
+			return nil, from, err
+		}
+	}
+	text, ok := s.lower[f.Name]
+	if !ok {
+		return nil, from, nil
+	}
+	value, err = fromText(f, text)
+	return value, s.from, err
+}
+
+// value is what a flag of a command is set to, before anything below is asked.
+func (s *Settings) value(ctx *kong.Context, node *kong.Node, name string) string {
+	at := slices.IndexFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == name })
+	if at < 0 {
+		return ""
+	}
+	f := node.Flags[at]
+	if s.Origin(ctx, f).Kind == "flag" {
+		return fmt.Sprint(ctx.FlagValue(f))
+	}
+	if v, _, err := s.own(node, f, false); err == nil && v != nil {
+		return text(v)
+	}
+	return f.Default
 }
 
 // lookUp finds the entry for a flag of a command: in the command's own table, in that of the command whose work it does (its

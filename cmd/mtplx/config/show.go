@@ -24,14 +24,14 @@ type Parse func() (*kong.Kong, *Settings, error)
 
 type showCmd struct {
 	Command []string `arg:"" optional:"" passthrough:"" help:"A command, with flags if you like: its flags are shown as they would be."`
-	Origin  bool     `help:"Say where each value comes from: command line, variable, line of the file, default."`
+	Origin  bool     `help:"Say where each value comes from: command line, variable, line of the file, measurement, default."`
 	JSON    bool     `help:"Print one JSON object."`
 }
 
 // Help is what mtplx help config show says of it.
 func (c *showCmd) Help() string {
 	return "Without a command it shows what the file and the environment set. --json prints {\"path\",\"exists\",\"settings\":" +
-		"[{\"key\",\"value\",\"origin\",\"source\"}]}, origin being flag, environment, file or default. Keys and passwords are hidden."
+		"[{\"key\",\"value\",\"origin\",\"source\"}]}, origin being flag, environment, file, tune (what mtplx tune measured, for --profile tuned) or default. Keys and passwords are hidden."
 }
 
 // setting is a value with its origin, as --json prints it.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/hub/filelock"
 )
@@ -18,7 +19,7 @@ func write(path string, data []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	return unwritable(path, replaceFile(path, data))
+	return unwritable(path, command.ReplaceFile(path, data))
 }
 
 // unwritable is the failure of a file that cannot be written; nil when err is.
@@ -65,31 +66,4 @@ func claim(ctx context.Context) (path string, release func(), err error) {
 		return "", nil, runtime.Fail(runtime.Environment, fmt.Errorf("edit %s: another mtplx has been editing it for %v", path, patience), "end that one, and run this again")
 	}
 	return path, release, unwritable(path, err)
-}
-
-func replaceFile(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".config-*.toml") // its mode is 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"io"
 	goruntime "runtime"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/machine"
 )
 
 // Paste is what an issue needs to say of the program and the machine. Its strings are redacted.
@@ -49,22 +49,10 @@ func gather(ctx context.Context, m *Machine) (*Paste, error) {
 
 // processorName is what the processor calls itself, or "".
 func processorName(ctx context.Context, m *Machine) string {
-	if m.OS == "darwin" {
+	return machine.Processor(m.Root, func() string {
 		out, _ := m.Command(ctx, "sysctl", "-n", "machdep.cpu.brand_string")
 		return strings.TrimSpace(string(out))
-	}
-	f, err := m.Root.Open("proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }()
-	data, _ := io.ReadAll(io.LimitReader(f, 1<<16))
-	for line := range strings.Lines(string(data)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	})
 }
 
 // Markdown is the text to paste.

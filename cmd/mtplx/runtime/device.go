@@ -100,6 +100,22 @@ func OpenDevice(value string, threads int) (kernels.Device, Choice, error) {
 	return dev, Choice{"cpu", dev.Name(), why}, nil
 }
 
+// Usable are the values of --device that stand for one device each and can be had here: accelerators that the program was
+// built for, in the order in which auto tries them, and the CPU.
+func Usable() []string {
+	var values []string
+	for _, a := range accelerators {
+		if !a.built {
+			continue
+		}
+		if dev, err := a.open(0); err == nil {
+			_ = dev.Close()
+			values = append(values, a.kind)
+		}
+	}
+	return append(values, "cpu")
+}
+
 // Report names a device and its processors as reports do.
 func Report(d kernels.Device) string {
 	if _, ok := d.(*cpu.Device); ok {

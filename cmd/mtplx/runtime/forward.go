@@ -23,7 +23,7 @@ func BenchForward(ctx context.Context, model, called, numeric string, o forward.
 	defer func() { _ = set.Close() }()
 	ck, err := qwen.Load(set)
 	if err != nil {
-		return nil, loadFailure(err)
+		return nil, LoadFailure(err)
 	}
 	o.Checkpoint, o.Mode = ck, mode
 	rep, err := forward.Run(ctx, o)

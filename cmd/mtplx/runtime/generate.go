@@ -27,6 +27,7 @@ type Request struct {
 	Speculate    bool
 	Depth        int
 	NoLookup     bool // copy nothing from the text itself
+	Endless      bool // the model's stop tokens end nothing: the answer has MaxTokens
 }
 
 // Result is an answer and what it cost.
@@ -65,10 +66,14 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		seed = *q.Seed
 	}
 	res.DraftSampler = r.DraftSampler(&q)
+	stop := r.stop
+	if q.Endless {
+		stop = nil
+	}
 	start := time.Now()
 	s, err := r.Engine.Start(sched.Request{
 		Prompt: q.Prompt,
-		Limits: commit.Limits{MaxTokens: q.MaxTokens, StopTokens: r.stop, Stops: q.Stops},
+		Limits: commit.Limits{MaxTokens: q.MaxTokens, StopTokens: stop, Stops: q.Stops},
 		Detok:  tokenizer.NewStream(r.Tokenizer, true),
 		Target: q.Sampler, Draft: res.DraftSampler, Rule: res.Rule, Seed: seed,
 		Speculate: res.Mode == "mtp", Depth: q.Depth, NoLookup: q.NoLookup || !q.Speculate,

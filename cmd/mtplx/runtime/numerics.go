@@ -51,7 +51,7 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	}
 	ck, err := qwen.Load(set)
 	if err != nil {
-		return nil, loadFailure(err)
+		return nil, LoadFailure(err)
 	}
 	texts, err := heldOutTexts(r.Tokenizer, o.Tokens, min(numerics.Longest, ck.MaxPositions))
 	if err != nil {
@@ -95,8 +95,8 @@ func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *
 	return out, err
 }
 
-// loadFailure gives a checkpoint's error its kind.
-func loadFailure(err error) error {
+// LoadFailure gives a checkpoint's error its kind.
+func LoadFailure(err error) error {
 	if errors.Is(err, qwen.ErrUnsupported) {
 		return Fail(Unsupported, err, "")
 	}

@@ -134,7 +134,7 @@ func LoadModel(set *weights.Set, device string, threads int, opt qwen.Options) (
 func loadOn(set *weights.Set, opt qwen.Options, open func() (kernels.Device, Choice, error)) (*Loaded, error) {
 	ck, err := qwen.Load(set)
 	if err != nil {
-		return nil, loadFailure(err)
+		return nil, LoadFailure(err)
 	}
 	l := &Loaded{Checkpoint: ck}
 	if l.Device, l.Choice, err = open(); err != nil {
@@ -237,6 +237,15 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 	return b, Fail(NoResource, err, "")
 }
 
+// CheckOptions says what is wrong with options, without opening anything.
+func CheckOptions(o *Options) error {
+	if _, _, err := ParseDevice(o.Device); err != nil {
+		return err
+	}
+	_, err := modelOptions(o)
+	return err
+}
+
 func modelOptions(o *Options) (qwen.Options, error) {
 	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions}
 	if o.Bank != nil {
@@ -259,7 +268,7 @@ func modelOptions(o *Options) (qwen.Options, error) {
 		return opt, Fail(UsageProblem, fmt.Errorf("unknown draft head %q", o.DraftHead), "--draft-lm-head takes off, 4 or 3")
 	}
 	var err error
-	if opt.DraftVocabulary, err = draftVocabulary(o.DraftVocab); err != nil {
+	if opt.DraftVocabulary, err = DraftVocabulary(o.DraftVocab); err != nil {
 		return opt, err
 	}
 	if o.Threads < 0 {
@@ -268,7 +277,8 @@ func modelOptions(o *Options) (qwen.Options, error) {
 	return opt, nil
 }
 
-func draftVocabulary(value string) (int, error) {
+// DraftVocabulary reads a value of --draft-vocab, for qwen.Options.
+func DraftVocabulary(value string) (int, error) {
 	switch value {
 	case "", "auto":
 		return qwen.AutoDraftVocabulary, nil

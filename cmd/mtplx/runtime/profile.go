@@ -23,7 +23,12 @@ var Profiles = []Profile{
 	{Name: "performance-cold", Summary: "fast arithmetic and a 4-bit draft head: the default", Mode: kernels.Fast, DraftHeadBits: 4},
 	{Name: "stable", Summary: "fast arithmetic, drafts from the target's own head", Mode: kernels.Fast},
 	{Name: "exact", Summary: "int16 activations and float32 keys and values: float32's text at some cost", Mode: kernels.Exact},
+	{Name: Tuned, Summary: "the default's arithmetic, with the depth, draft head, threads and device that mtplx tune found for this machine and model", Mode: kernels.Fast, DraftHeadBits: 4},
 }
+
+// Tuned is the profile whose settings mtplx tune measures and keeps. What it keeps reaches a command as values of flags; the
+// profile itself is what they replace, the default's.
+const Tuned = "tuned"
 
 var aliases = map[string]string{"default": "performance-cold", "safe": "stable"}
 

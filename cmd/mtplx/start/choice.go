@@ -133,30 +133,14 @@ func recall(ctx context.Context, path string) (*Choice, error) {
 	return &c, nil
 }
 
-// remember keeps a choice: written aside and renamed, so that there is always a whole one.
-func remember(path string, c Choice) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("the choice is not remembered: %w", err)
-		}
-	}()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
+// remember keeps a choice.
+func remember(path string, c Choice) error {
 	data, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "start-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	if err == nil {
+		err = command.ReplaceFile(path, append(data, '\n'))
 	}
 	if err != nil {
-		_ = os.Remove(f.Name())
+		return fmt.Errorf("the choice is not remembered: %w", err)
 	}
-	return err
+	return nil
 }

@@ -25,7 +25,7 @@ type Launch func(args []string, s command.Streams) int
 type Cmd struct {
 	Target  string  `arg:"" optional:"" help:"Where to talk to the model: terminal, browser or server."`
 	Model   *string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model; embedded is the model inside the program."`
-	Profile string  `placeholder:"NAME" help:"Named settings: performance-cold, stable, exact."`
+	Profile string  `placeholder:"NAME" help:"Named settings: performance-cold, stable, exact, tuned."`
 	Port    int     `default:"8000" help:"Port of the browser's page and the server; 0 takes a free one."`
 	Fresh   bool    `help:"Forget what was chosen last time."`
 	Yes     bool    `short:"y" help:"Ask nothing: the last choice, or the defaults."`

@@ -1,0 +1,5 @@
+//go:build !darwin
+
+package machine
+
+func brand() string { return "" }
