@@ -256,7 +256,7 @@ func (r *race) final(ctx context.Context, champion Settings) error {
 	for i := range prompts {
 		prompts[i] = i
 	}
-	for n := 0; n < mostRounds; n++ {
+	for n := range mostRounds {
 		begin := time.Now()
 		if n > 0 && begin.Add(r.out.RoundTime).After(r.at(1)) {
 			return nil

@@ -57,7 +57,7 @@ var examples = map[string][]string{
 	"bench make-model": {"mtplx bench make-model --shape qwen3.5-0.8b /tmp/shape"},
 	"bench gpu":        {"mtplx bench gpu"},
 	"tune":             {"mtplx tune", "mtplx tune --model ~/models/qwen3.5-4b --budget 5m && mtplx chat --model ~/models/qwen3.5-4b --profile tuned"},
-	"tune run":         {"mtplx tune --budget 2m", "mtplx tune --suite prompts.jsonl --dry-run"},
+	"tune run":         {"mtplx tune run --budget 2m", "mtplx tune run --suite prompts.jsonl --dry-run"},
 	"tune show":        {"mtplx tune show"},
 	"tune forget":      {"mtplx tune forget --model ~/models/qwen3.5-4b"},
 	"qa device":        {"mtplx qa device"},

@@ -48,8 +48,7 @@ func (d *Description) Fingerprint() string {
 
 // String says it to a person.
 func (d *Description) String() string {
-	parts := []string{d.Processor, d.OS + "/" + d.Arch, d.Tier, fmt.Sprintf("%d threads", d.Threads)}
-	parts = append(parts, d.Accelerators...)
+	parts := append([]string{d.Processor, d.OS + "/" + d.Arch, d.Tier, fmt.Sprintf("%d threads", d.Threads)}, d.Accelerators...)
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/tune"
 	"mtplx/kernels"
 )
 
@@ -16,7 +17,29 @@ type setting struct {
 
 // settings are all choices of a profile.
 func settings(p *runtime.Profile) []setting {
-	return []setting{arithmetic(p.Mode), memory(p.Mode), draftHead(p.DraftHeadBits)}
+	s := []setting{arithmetic(p.Mode), memory(p.Mode)}
+	if p.Name == runtime.Tuned {
+		return append(s, tuned()...)
+	}
+	return append(s, draftHead(p.DraftHeadBits))
+}
+
+// tuned is what is kept for models on this machine, which is all that the profile changes.
+func tuned() []setting {
+	const name = "measured"
+	here, err := tune.Here()
+	if err != nil {
+		return []setting{{name, "cannot be read", err.Error()}}
+	}
+	if len(here) == 0 {
+		return []setting{{name, "nothing yet", "mtplx tune measures depth, draft head, draft vocabulary, threads and device for a model on this machine, and keeps what is fastest"}}
+	}
+	var s []setting
+	for i := range here {
+		e := &here[i]
+		s = append(s, setting{name + " for " + e.ModelName, e.Settings.String(), e.Measured()})
+	}
+	return s
 }
 
 func arithmetic(m kernels.Mode) setting {

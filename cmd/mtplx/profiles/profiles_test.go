@@ -67,7 +67,7 @@ func TestNarrowTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := emulator.New(t, 40, 60)
+	term := emulator.New(t, 40, 100)
 	if err := l.print(term.TTY); err != nil {
 		t.Fatal(err)
 	}

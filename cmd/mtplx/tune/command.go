@@ -126,7 +126,7 @@ func (c *runCmd) engines() (*engines, error) {
 
 // options are the race's.
 func (c *runCmd) options(id *identity, e *engines) (tuning.Options, error) {
-	o, err := c.ModelFlags.Options()
+	o, err := c.Options()
 	if err != nil {
 		return tuning.Options{}, err
 	}

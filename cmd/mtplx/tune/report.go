@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"mtplx/bench/preflight"
@@ -38,6 +39,7 @@ type report struct {
 	NotKept     string              `json:"not_kept,omitempty"`  // why
 	keepFailure error
 	needs       time.Duration // a budget that would decide
+	space       tuning.Space
 }
 
 // outcome is what was found.
@@ -60,7 +62,7 @@ type outcome struct {
 func (c *runCmd) report(id *identity, e *engines, o *tuning.Options, path string) *report {
 	r := &report{
 		Schema: schema, Model: id.name, ModelPrint: id.model, Machine: id.machine, MachineIs: id.machine.Fingerprint(), Version: command.Version,
-		Suite: c.Suite, Prompts: len(e.prompts), Tokens: c.Tokens, Budget: c.Budget.Seconds(), Default: o.Space.Default(), Candidates: []tuning.Score{}, Path: path,
+		Suite: c.Suite, Prompts: len(e.prompts), Tokens: c.Tokens, Budget: c.Budget.Seconds(), Default: o.Space.Default(), Candidates: []tuning.Score{}, Path: path, space: o.Space,
 	}
 	for _, s := range o.Space.Candidates() {
 		r.Candidates = append(r.Candidates, tuning.Score{Settings: s})
@@ -113,10 +115,21 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	s.Head("%s on %s", r.Model, r.Machine.String())
 	if r.Outcome == nil {
 		s.Add("Default", "%s", r.Default)
-		s.Add("Against", "%d candidates and plain decoding, within %v", len(r.Candidates), time.Duration(r.Budget*float64(time.Second)))
+		s.Add("Against", "%d candidates, of which as many as %v allows", len(r.Candidates), time.Duration(r.Budget*float64(time.Second)))
 		s.Add("With", "%s", r.prompts())
 		s.Add("For", "%s", r.Path)
-		r.candidates(&s, len(r.Candidates))
+		sp := &r.space
+		s.Add("Depths", "%s", strings.Join(sp.Depths, ", "))
+		s.Add("Draft heads", "%s", strings.Join(sp.DraftHeads, ", "))
+		s.Add("Draft vocabularies", "%s", strings.Join(sp.DraftVocabs, ", "))
+		threads := make([]string, len(sp.Threads))
+		for i, n := range sp.Threads {
+			if threads[i] = strconv.Itoa(n); n == 0 {
+				threads[i] = fmt.Sprintf("all %d", r.Machine.Threads)
+			}
+		}
+		s.Add("Threads", "%s", strings.Join(threads, ", "))
+		s.Add("Devices", "%s", strings.Join(sp.Devices, ", "))
 		return s.Print(w)
 	}
 	o := r.Outcome
@@ -164,18 +177,11 @@ func (r *report) candidates(s *sheet.Sheet, n int) {
 		}
 	}
 	for i, c := range r.Candidates {
-		if i == n || r.Outcome != nil && c.Laps == 0 {
+		if i == n || c.Laps == 0 {
 			break
 		}
-		text := c.Settings.String()
-		if c.Laps > 0 {
-			text += fmt.Sprintf(": %s in %s", percent(c.Gain), plural(c.Laps, "lap"))
-		}
-		s.Add(label, "%s", text)
+		s.Add(label, "%s: %+.1f %% in %s", c.Settings, 100*c.Gain, plural(c.Laps, "lap"))
 		label = ""
-	}
-	if r.Outcome == nil {
-		return
 	}
 	if more := reached - n; more > 0 {
 		s.Add("", "and %d that fell behind", more)
@@ -207,8 +213,6 @@ func faster(gain float64) string {
 	}
 	return fmt.Sprintf("%.1f %% faster", 100*gain)
 }
-
-func percent(gain float64) string { return fmt.Sprintf("%+.1f %%", 100*math.Max(gain, -1)) }
 
 func plural(n int, word string) string {
 	if n == 1 {

@@ -3,6 +3,7 @@ package tune
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/machine"
@@ -23,21 +24,15 @@ func (c *showCmd) Help() string {
 
 // Run implements the command.
 func (c *showCmd) Run(s command.Streams) error {
-	path, err := Path()
-	if err != nil {
-		return err
-	}
-	all, err := readable(path)
+	path, all, err := readable()
 	if err != nil {
 		return err
 	}
 	here := machine.This()
 	of := here.Fingerprint()
-	shown := []Entry{}
-	for i := range all {
-		if e := &all[i]; c.All || e.Machine == of && e.Version == command.Version {
-			shown = append(shown, *e)
-		}
+	shown := all
+	if !c.All {
+		shown = ofThis(all, of)
 	}
 	if c.JSON {
 		return encode(s.Out, struct {
@@ -45,7 +40,7 @@ func (c *showCmd) Run(s command.Streams) error {
 			Machine string  `json:"machine"`
 			Version string  `json:"version"`
 			Entries []Entry `json:"entries"`
-		}{path, of, command.Version, shown})
+		}{path, of, command.Version, append([]Entry{}, shown...)})
 	}
 	var p sheet.Sheet
 	if len(shown) == 0 {
@@ -82,13 +77,31 @@ func (e *Entry) Measured() string {
 	return fmt.Sprintf("%s; %s on %s with version %s", what, plural(e.Rounds, "round"), e.At.Local().Format("2006-01-02"), e.Version)
 }
 
-// readable reads what is kept for commands that only look.
-func readable(path string) ([]Entry, error) {
-	all, err := Entries(path)
-	if _, ok := errors.AsType[*DamagedError](err); ok {
-		return nil, runtime.Fail(runtime.Environment, err, "mtplx tune sets it aside and begins anew, or move it away")
+// Here is what is kept for this machine and version, of every model.
+func Here() ([]Entry, error) {
+	_, all, err := readable()
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	here := machine.This()
+	return ofThis(all, here.Fingerprint()), nil
+}
+
+// ofThis are the entries of a machine and of this version.
+func ofThis(all []Entry, machine string) []Entry {
+	return slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return e.Machine != machine || e.Version != command.Version })
+}
+
+// readable reads what is kept for commands that only look.
+func readable() (path string, all []Entry, err error) {
+	if path, err = Path(); err != nil {
+		return "", nil, err
+	}
+	all, err = Entries(path)
+	if _, ok := errors.AsType[*DamagedError](err); ok {
+		return path, nil, runtime.Fail(runtime.Environment, err, "mtplx tune sets it aside and begins anew, or move it away")
+	}
+	return path, all, err
 }
 
 // forgetCmd takes entries out.
