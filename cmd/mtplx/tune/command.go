@@ -90,7 +90,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	rep.judge(out)
 	if out.Verdict.Enough {
-		rep.keep(id)
+		rep.keep(ctx, id)
 	}
 	if err := rep.print(s.Out, c.JSON); err != nil {
 		return err

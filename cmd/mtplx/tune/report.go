@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -83,13 +84,13 @@ func (r *report) judge(out *tuning.Outcome) {
 }
 
 // keep writes the outcome down.
-func (r *report) keep(id *identity) {
+func (r *report) keep(ctx context.Context, id *identity) {
 	o := r.Outcome
 	e := Entry{
 		Machine: r.MachineIs, MachineIs: r.Machine, Model: r.ModelPrint, ModelName: id.name, Version: r.Version,
 		Settings: o.Winner, Changed: o.Changed, Gain: o.Gain, Band: o.Band, Rounds: o.Rounds, Trusted: r.Trusted, At: time.Now().UTC().Truncate(time.Second),
 	}
-	if r.SetAside, r.keepFailure = Keep(r.Path, e); r.keepFailure != nil {
+	if r.SetAside, r.keepFailure = Keep(ctx, r.Path, e); r.keepFailure != nil {
 		r.NotKept = r.keepFailure.Error()
 		return
 	}

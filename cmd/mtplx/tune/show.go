@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -117,7 +118,7 @@ func (c *forgetCmd) Help() string {
 }
 
 // Run implements the command.
-func (c *forgetCmd) Run(s command.Streams) error {
+func (c *forgetCmd) Run(ctx context.Context, s command.Streams) error {
 	path, err := Path()
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (c *forgetCmd) Run(s command.Streams) error {
 		here := id.machine.Fingerprint()
 		which, whose = func(e *Entry) bool { return e.Model == id.model && e.Machine == here }, " of "+id.name
 	}
-	n, aside, err := Forget(path, which)
+	n, aside, err := Forget(ctx, path, which)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,12 +13,11 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mtplx/bench/tuning"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/machine"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/model/hub/filelock"
 )
 
 // schema is the version of the file's shape.
@@ -114,19 +114,19 @@ func (e *Entry) check() error {
 }
 
 // Keep puts an entry in the place of the one with its key. A damaged file is set aside first; aside is its new name then.
-func Keep(path string, e Entry) (aside string, err error) {
-	return change(path, func(all []Entry) ([]Entry, bool) {
+func Keep(ctx context.Context, path string, e Entry) (aside string, err error) {
+	return change(ctx, path, func(all []Entry) ([]Entry, bool) {
 		all = slices.DeleteFunc(all, func(other Entry) bool { return other.key() == e.key() })
 		return append(all, e), true
 	})
 }
 
 // Forget takes out entries, and says how many.
-func Forget(path string, which func(*Entry) bool) (n int, aside string, err error) {
+func Forget(ctx context.Context, path string, which func(*Entry) bool) (n int, aside string, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return 0, "", nil
 	}
-	aside, err = change(path, func(all []Entry) ([]Entry, bool) {
+	aside, err = change(ctx, path, func(all []Entry) ([]Entry, bool) {
 		left := slices.DeleteFunc(all, func(e Entry) bool {
 			gone := which(&e)
 			if gone {
@@ -139,8 +139,11 @@ func Forget(path string, which func(*Entry) bool) (n int, aside string, err erro
 	return n, aside, err
 }
 
+// patience is how long to wait for another process that writes. Each takes milliseconds.
+const patience = 10 * time.Second
+
 // change reads, edits and writes under a lock that other processes take, too.
-func change(path string, edit func([]Entry) (after []Entry, changed bool)) (aside string, err error) {
+func change(ctx context.Context, path string, edit func([]Entry) (after []Entry, changed bool)) (aside string, err error) {
 	unwritable := func(err error) error {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err // the names of files beside it help nobody
@@ -150,14 +153,18 @@ func change(path string, edit func([]Entry) (after []Entry, changed bool)) (asid
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", unwritable(err)
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600) // it stays: two processes never lock different files of one name
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	release, err := filelock.Take(ctx, filepath.Join(filepath.Dir(path), ".tune.lock"))
+	switch {
+	case errors.Is(err, filelock.ErrHeld) && errors.Is(err, context.Canceled):
+		return "", context.Canceled
+	case errors.Is(err, filelock.ErrHeld):
+		return "", runtime.Fail(runtime.Environment, fmt.Errorf("write %s: another mtplx has been writing it for %v", path, patience), "end that one, and run this again")
+	case err != nil:
 		return "", unwritable(err)
 	}
-	defer func() { _ = lock.Close() }() // which ends the lock
-	if err := hold(lock); err != nil {
-		return "", unwritable(err)
-	}
+	defer release()
 	all, err := Entries(path)
 	if _, ok := errors.AsType[*DamagedError](err); ok {
 		aside = fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102-150405.000"))
@@ -182,13 +189,4 @@ func change(path string, edit func([]Entry) (after []Entry, changed bool)) (asid
 		return aside, unwritable(err)
 	}
 	return aside, nil
-}
-
-// hold waits for the lock. Whoever has it writes one small file.
-func hold(f *os.File) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

@@ -31,7 +31,7 @@ func TestKeepReplacesItsOwnEntryAlone(t *testing.T) {
 		t.Fatalf("before anything: %v, %v", all, err)
 	}
 	for _, e := range []Entry{entry("m", "a", "1", "1"), entry("n", "a", "1", "2"), entry("m", "b", "1", "3"), entry("m", "a", "2", "4"), entry("m", "a", "1", "5")} {
-		if aside, err := Keep(path, e); err != nil || aside != "" {
+		if aside, err := Keep(t.Context(), path, e); err != nil || aside != "" {
 			t.Fatal(aside, err)
 		}
 	}
@@ -50,11 +50,11 @@ func TestKeepReplacesItsOwnEntryAlone(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	n, _, err := Forget(path, func(e *Entry) bool { return e.Model == "a" && e.Machine == "m" })
+	n, _, err := Forget(t.Context(), path, func(e *Entry) bool { return e.Model == "a" && e.Machine == "m" })
 	if all, _ := Entries(path); n != 2 || err != nil || len(all) != 2 {
 		t.Errorf("forgot %d, left %v, %v", n, all, err)
 	}
-	if n, _, err := Forget(path, func(*Entry) bool { return true }); n != 2 || err != nil {
+	if n, _, err := Forget(t.Context(), path, func(*Entry) bool { return true }); n != 2 || err != nil {
 		t.Errorf("forgot %d, %v", n, err)
 	}
 	if data, err := os.ReadFile(path); err != nil || !strings.Contains(string(data), `"entries": []`) {
@@ -70,7 +70,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
-				if aside, err := Keep(path, entry("m", fmt.Sprintf("%d-%d", w, i), "1", "2")); err != nil || aside != "" {
+				if aside, err := Keep(t.Context(), path, entry("m", fmt.Sprintf("%d-%d", w, i), "1", "2")); err != nil || aside != "" {
 					t.Errorf("writer %d: %q, %v", w, aside, err)
 				}
 				if _, err := Entries(path); err != nil {
@@ -85,7 +85,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 		t.Errorf("%d entries, %v", len(all), err)
 	}
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*"))
-	if err != nil || len(left) > 0 {
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != ".tune.lock" {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
@@ -114,7 +114,7 @@ func TestDamagedFiles(t *testing.T) {
 		if _, ok := errors.AsType[*DamagedError](err); !ok || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%q: %v", c.text, err)
 		}
-		aside, err := Keep(path, entry("m", "a", "1", "2"))
+		aside, err := Keep(t.Context(), path, entry("m", "a", "1", "2"))
 		if err != nil || !strings.HasPrefix(aside, path+".damaged-") {
 			t.Fatalf("%q: set aside as %q, %v", c.text, aside, err)
 		}
@@ -136,8 +136,8 @@ func TestANewerFileStays(t *testing.T) {
 	}
 	for _, do := range []func() error{
 		func() error { _, err := Entries(path); return err },
-		func() error { _, err := Keep(path, entry("m", "a", "1", "2")); return err },
-		func() error { _, _, err := Forget(path, func(*Entry) bool { return true }); return err },
+		func() error { _, err := Keep(t.Context(), path, entry("m", "a", "1", "2")); return err },
+		func() error { _, _, err := Forget(t.Context(), path, func(*Entry) bool { return true }); return err },
 	} {
 		f, ok := errors.AsType[*runtime.Failure](do())
 		if !ok || f.Kind != runtime.Environment || !strings.Contains(f.Error(), "schema 2") {
@@ -155,7 +155,7 @@ func TestAHomeThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(home, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Keep(filepath.Join(home, "tune.json"), entry("m", "a", "1", "2"))
+	_, err := Keep(t.Context(), filepath.Join(home, "tune.json"), entry("m", "a", "1", "2"))
 	f, ok := errors.AsType[*runtime.Failure](err)
 	if !ok || f.Kind != runtime.Environment || !strings.Contains(f.Error(), "write "+home+"/tune.json: not a directory; make that directory") {
 		t.Errorf("%v", err)
@@ -187,7 +187,7 @@ func TestNearestEntry(t *testing.T) {
 	refused("nothing is kept for mtplx-default on this machine, ", id.machine.String())
 	keep := func(e Entry) {
 		t.Helper()
-		if _, err := Keep(path, e); err != nil {
+		if _, err := Keep(t.Context(), path, e); err != nil {
 			t.Fatal(err)
 		}
 	}
