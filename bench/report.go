@@ -31,6 +31,15 @@ type Lookup struct {
 	MedianSpeedup float64 `json:"median_speedup_vs_without"` // over prompts
 }
 
+// Proposals sets drafts that others than the head's own draw take part in against those that it makes alone.
+type Proposals struct {
+	Without       Mode      `json:"without"`
+	Acceptance    []float64 `json:"acceptance_by_depth_without"`
+	Proposed      int       `json:"proposed_drafts"` // by others than the head's own draw, and how many of them stood
+	Accepted      int       `json:"accepted_drafts"`
+	MedianSpeedup float64   `json:"median_speedup_vs_without"` // over prompts
+}
+
 // Report is the outcome of a suite.
 type Report struct {
 	Suite   string `json:"suite"`
@@ -53,21 +62,28 @@ type Report struct {
 
 	// Lookup is nil where copies were not compared.
 	Lookup *Lookup `json:"lookup,omitempty"`
+	// Proposals is nil where only the head proposed.
+	Proposals *Proposals `json:"proposals,omitempty"`
 
-	speedups, copySpeedups []float64
+	speedups, offSpeedups []float64
 }
 
 func (r *Report) finish(plain, mtp *group) {
 	r.Plain, r.MTP = plain.mode(), mtp.mode()
 	r.Drafted, r.Accepted = append([]int{}, mtp.drafted...), append([]int{}, mtp.accepted...)
-	r.Acceptance = []float64{}
-	for i, n := range r.Drafted {
-		r.Acceptance = append(r.Acceptance, float64(r.Accepted[i])/float64(max(n, 1)))
-	}
+	r.Acceptance = acceptance(r.Drafted, r.Accepted)
 	for _, s := range r.speedups {
 		r.MeanSpeedup += s / float64(len(r.speedups))
 	}
 	r.MedianSpeedup = median(r.speedups)
+}
+
+func acceptance(drafted, accepted []int) []float64 {
+	rates := make([]float64, 0, len(drafted))
+	for i, n := range drafted {
+		rates = append(rates, float64(accepted[i])/float64(max(n, 1)))
+	}
+	return rates
 }
 
 func (g *group) mode() Mode {
@@ -104,6 +120,14 @@ func (r *Report) depthName() string {
 	return fmt.Sprintf("mtp %d", r.Depth)
 }
 
+func listed(rates []float64) string {
+	var b strings.Builder
+	for _, a := range rates {
+		fmt.Fprintf(&b, " %.2f", a)
+	}
+	return b.String()
+}
+
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d prompts x %d, %s, profile %s, %s\n", r.Suite, r.Prompts, r.Rounds, r.Model, r.Profile, r.Device)
@@ -114,14 +138,14 @@ func (r *Report) Print(w io.Writer) {
 		fmt.Fprintf(w, "  %-6s %8.1f tok/s [%.0f-%.0f]  first token %.1f ms  prefill %.0f tok/s  %.2f tokens a cycle\n",
 			m.name, m.TokS, m.TokSMin, m.TokSMax, 1000*m.FirstS, m.PrefillTok, m.PerCycle)
 	}
-	var acc strings.Builder
-	for _, a := range r.Acceptance {
-		fmt.Fprintf(&acc, " %.2f", a)
-	}
-	fmt.Fprintf(w, "  speed-up %.2fx mean, %.2fx median; accepted by depth%s\n", r.MeanSpeedup, r.MedianSpeedup, acc.String())
+	fmt.Fprintf(w, "  speed-up %.2fx mean, %.2fx median; accepted by depth%s\n", r.MeanSpeedup, r.MedianSpeedup, listed(r.Acceptance))
 	if l := r.Lookup; l != nil {
 		fmt.Fprintf(w, "  lookup off %.1f tok/s, %.2f tokens a cycle: copying makes %.2fx median; %d of %d copied stood\n",
 			l.Without.TokS, l.Without.PerCycle, l.MedianSpeedup, l.Accepted, l.Copied)
+	}
+	if p := r.Proposals; p != nil {
+		fmt.Fprintf(w, "  the head alone %.1f tok/s, %.2f tokens a cycle, accepted by depth%s: other proposals make %.2fx median; %d of %d stood\n",
+			p.Without.TokS, p.Without.PerCycle, listed(p.Acceptance), p.MedianSpeedup, p.Accepted, p.Proposed)
 	}
 	t := r.MTP.Draft + r.MTP.Verify + r.MTP.Accept + r.MTP.Commit
 	if t > 0 {

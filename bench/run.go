@@ -21,6 +21,8 @@ type Sample struct {
 	Draft, Verify, Accept, Commit float64 // seconds by stage
 	// Copied is how many tokens were proposed by copying from the text itself, CopiedAccepted how many stood.
 	Copied, CopiedAccepted int
+	// Others is how many drafts were proposed by others than the head's own draw, OthersAccepted how many stood.
+	Others, OthersAccepted int
 }
 
 // rate is decoded tokens per second.
@@ -40,11 +42,22 @@ type Options struct {
 	Depth  int
 	Rounds int // how often the whole suite runs
 	Seed   uint64
-	// Without, when set, is how prompts are answered with drafts but without copies: a third mode, in turn with the others.
+	// Without, when set, is how prompts are answered with drafts but without what Off names: a third mode, in turn with
+	// the others.
 	Without Generate
+	Off     Off
 	// Progress, when set, is told after each prompt.
 	Progress func(done, total int)
 }
+
+// Off is what a third mode leaves out.
+type Off string
+
+// What can be left out.
+const (
+	OffLookup    Off = "lookup"    // copies from the text itself
+	OffProposals Off = "proposals" // what proposes besides the head's own draws and copies
+)
 
 // Run measures a suite: each prompt plainly and with drafts, in turn, the order alternating.
 func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, o Options) (*Report, error) {
@@ -71,7 +84,7 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 			leaveOut := func() (err error) {
 				if o.Without != nil {
 					if bare, err = o.Without(ctx, p, o.Depth, seed); err != nil {
-						return fmt.Errorf("run suite %q: prompt %s without copies: %w", name, p.ID, err)
+						return fmt.Errorf("run suite %q: prompt %s without %s: %w", name, p.ID, o.Off, err)
 					}
 				}
 				return nil
@@ -109,7 +122,7 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 			if bare != nil {
 				without.add(bare)
 				if a, b := bare.rate(), pair[1].rate(); a > 0 && b > 0 {
-					r.copySpeedups = append(r.copySpeedups, b/a)
+					r.offSpeedups = append(r.offSpeedups, b/a)
 				}
 			}
 			if o.Progress != nil {
@@ -118,8 +131,15 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 		}
 	}
 	r.finish(&plain, &mtp)
-	if o.Without != nil {
-		r.Lookup = &Lookup{Without: without.mode(), Copied: mtp.copied, Accepted: mtp.stood, MedianSpeedup: median(r.copySpeedups)}
+	switch {
+	case o.Without == nil:
+	case o.Off == OffProposals:
+		r.Proposals = &Proposals{
+			Without: without.mode(), Acceptance: acceptance(without.drafted, without.accepted),
+			Proposed: mtp.others, Accepted: mtp.othersStood, MedianSpeedup: median(r.offSpeedups),
+		}
+	default:
+		r.Lookup = &Lookup{Without: without.mode(), Copied: mtp.copied, Accepted: mtp.stood, MedianSpeedup: median(r.offSpeedups)}
 	}
 	return r, nil
 }
@@ -128,6 +148,7 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 type group struct {
 	rates, first, prefill         []float64
 	tokens, cycles, copied, stood int
+	others, othersStood           int
 	drafted, accepted             []int
 	draft, verify, accept, commit float64
 }
@@ -145,6 +166,8 @@ func (g *group) add(s *Sample) {
 	g.drafted, g.accepted = sum(g.drafted, s.Drafted), sum(g.accepted, s.Accepted)
 	g.copied += s.Copied
 	g.stood += s.CopiedAccepted
+	g.others += s.Others
+	g.othersStood += s.OthersAccepted
 	g.draft += s.Draft
 	g.verify += s.Verify
 	g.accept += s.Accept

@@ -1,14 +1,10 @@
 package sched
 
 import (
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
-	"mtplx/sched/internal/fake"
 	"mtplx/stages/sample"
 )
 
@@ -94,28 +90,7 @@ func TestCopiedTextsHaveThePlainDistribution(t *testing.T) {
 	base := copying(5)
 	base.Target = sample.Sampler{Temperature: 1.5, TopP: 1, TopK: 3}
 	base.Draft, base.Rule, base.Limits.MaxTokens = base.Target, sample.Ratio, length
-	want := map[string]float64{"": 1}
-	for range length {
-		next := map[string]float64{}
-		for k, w := range want {
-			text := slices.Clone(base.Prompt)
-			for _, c := range []byte(k) {
-				text = append(text, int32(c-'a'))
-			}
-			row := fake.Next(text)
-			for _, b := range favoured {
-				row[b.ID] += float32(b.Value)
-			}
-			var d sample.Dist
-			if err := base.Target.Filter(&d, sample.LogitsOf(row, base.Target.Temperature)); err != nil {
-				t.Fatal(err)
-			}
-			for i, id := range d.IDs {
-				next[k+string('a'+id)] += w * d.P[i]
-			}
-		}
-		want = next
-	}
+	want := chances(t, &base, favoured)
 	counts := map[string]int{}
 	stood, fell := 0, 0
 	synctest.Test(t, func(t *testing.T) {
@@ -141,29 +116,7 @@ func TestCopiedTextsHaveThePlainDistribution(t *testing.T) {
 	if stood < n/4 || fell < n/4 {
 		t.Fatalf("%d copies stood and %d fell in %d texts: that says too little", stood, fell, n)
 	}
-	stat, cells, rest := 0.0, 0, [2]float64{}
-	add := func(count, e float64) {
-		stat += (count - e) * (count - e) / e
-		cells++
-	}
-	for k, p := range want {
-		if e := p * n; e >= 8 {
-			add(float64(counts[k]), e)
-		} else {
-			rest[0] += float64(counts[k])
-			rest[1] += e
-		}
-		delete(counts, k)
-	}
-	if rest[1] >= 8 {
-		add(rest[0], rest[1])
-	}
-	if len(counts) > 0 {
-		t.Errorf("texts that plain sampling never writes: %v", counts)
-	}
-	if p := (distuv.ChiSquared{K: float64(cells - 1)}).Survival(stat); p < 1e-4 {
-		t.Errorf("chi-square %.1f over %d cells has probability %.2g", stat, cells, p)
-	}
+	plausible(t, counts, want, n)
 }
 
 // What has been written before is copied in long runs without the head, which goes on from its own history afterwards:

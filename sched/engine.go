@@ -48,6 +48,8 @@ type Env struct {
 	// Lookup lets sessions whose depth is chosen by cost, and all of a model without a head, copy from their own text
 	// what followed its end where that occurred before.
 	Lookup bool
+	// Proposals are those of requests that name none.
+	Proposals Proposals
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
 	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt
@@ -86,6 +88,9 @@ func (e *Env) defaults() error {
 	}
 	if e.NewState == nil {
 		e.NewState = e.Pool.NewState
+	}
+	if err := e.Proposals.Validate(e.Depth, e.Vocabulary); err != nil {
+		return fmt.Errorf("open engine: %w", err)
 	}
 	return nil
 }
@@ -179,6 +184,7 @@ func (e *Engine) Start(r Request) (*Session, error) {
 	if r.Shape.Active() {
 		s.lane.Shaper = sample.NewShaper(r.Shape, r.Prompt, e.env.Vocabulary)
 	}
+	e.equip(&s.lane, &r)
 	if e.copies(&r) {
 		s.index = index(s.lane.Text)
 		s.lane.Found = make([]int32, 0, e.env.Depth)

@@ -32,7 +32,7 @@ type history struct {
 	texts [][]int32
 	live  []*talk
 	done  int
-	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied int }
+	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied, others int }
 }
 
 // talk is one session with a goroutine that reads it.
@@ -119,6 +119,9 @@ func (h *history) start() {
 		q.Shape.Biases = favoured[:1+rng.IntN(len(favoured))]
 	}
 	q.NoLookup = rng.IntN(8) == 0
+	if rng.IntN(2) == 0 {
+		q.Proposals = anyProposals(rng, h.r.env.Depth)
+	}
 	if rng.IntN(4) == 0 {
 		q.Constraint = &rising{}
 	} else if rng.IntN(3) == 0 {
@@ -176,7 +179,9 @@ func (h *history) judge(k *talk, closing bool) {
 		h.seen.reused++
 	}
 	h.done++
-	h.seen.copied += k.s.Stats().CopiedAccepted
+	st := k.s.Stats()
+	h.seen.copied += st.CopiedAccepted
+	h.seen.others += st.BySource.Others(true)
 	switch {
 	case (k.finish == "length" || k.finish == "stop" && len(k.q.Limits.StopTokens) > 0 && len(k.text) >= k.q.Shape.Least) && k.text == want:
 		h.seen.ended++
@@ -288,13 +293,14 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 			sum.seen.refused += h.seen.refused
 			sum.seen.restarts += h.seen.restarts
 			sum.seen.copied += h.seen.copied
+			sum.seen.others += h.seen.others
 		})
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
-	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 300) {
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 300 || s.others < 300) {
 		t.Fatalf("the histories are too tame: %+v", s)
 	}
 }

@@ -62,6 +62,10 @@ type Request struct {
 	Policy    string
 	// NoLookup keeps the session from copying from its own text; see Env.Lookup.
 	NoLookup bool
+	// Proposals are instead of the engine's; nil are the engine's. Reranker, where there is one, is instead of theirs and
+	// belongs to the session from Start on.
+	Proposals *Proposals
+	Reranker  stages.Reranker
 
 	// Priority moves the request forward in the admission queue and between cycles; 0 is usual.
 	Priority int
@@ -85,6 +89,9 @@ func (r *Request) check(e *Env) error {
 	}
 	if _, err := depth.Named(r.Policy, e.Depth); err != nil {
 		return fmt.Errorf("start session: %w", err)
+	}
+	if err := r.checkProposals(e); err != nil {
+		return err
 	}
 	if r.Priority < -MaxPriority || r.Priority > MaxPriority {
 		return fmt.Errorf("start session: priority %d is outside -%d..%d", r.Priority, MaxPriority, MaxPriority)

@@ -90,6 +90,7 @@ func (l *Lane) Judge(f Forward) error {
 		}
 	}
 	l.Accepted, l.Next = l.Rule.Verify(l.Seed, int64(len(l.Text)), l.Drafts, l.Q, l.P[:rows])
+	l.learn()
 	if l.Logprobs {
 		l.describe(f)
 	}

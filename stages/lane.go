@@ -28,6 +28,9 @@ type Lane struct {
 	// Logprobs asks for the log probability of each emitted token, and of TopLogprobs others.
 	Logprobs    bool
 	TopLogprobs int
+	// Memory and Reranker take over from the head's own draw where they are set and have a say; see there.
+	Memory   Memory
+	Reranker Reranker
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 
@@ -44,6 +47,7 @@ type Lane struct {
 	// after them (-1 when a prompt is not through yet).
 	Drafts   []int32
 	Q        []sample.Dist
+	By       []Source // of each draft, where the head was asked
 	Span     page.Span
 	FirstRow int
 	Accepted int
@@ -108,18 +112,20 @@ type Stats struct {
 	// Copied is how many tokens of the text itself were proposed, and CopiedAccepted how many of them
 	// stood; Drafted and Accepted do not count them.
 	Copied, CopiedAccepted int
-	PromptTime             time.Duration
-	DraftTime              time.Duration
-	VerifyTime             time.Duration
-	AcceptTime             time.Duration
-	CommitTime             time.Duration
+	// BySource tells of the drafts in Drafted and Accepted who proposed them.
+	BySource   Tally
+	PromptTime time.Duration
+	DraftTime  time.Duration
+	VerifyTime time.Duration
+	AcceptTime time.Duration
+	CommitTime time.Duration
 }
 
 // Count books a cycle: `drafted` tokens were proposed, `accepted` of them stand, and `emitted` tokens
 // became text. Drafts behind the end of a text count as never proposed, so that tokens add up: one a cycle
 // without drafts, else accepted drafts, accepted copies, corrections and bonuses. Copied says that the tokens
-// were copied from the text instead of drafted by the head.
-func (s *Stats) Count(drafted, accepted, emitted int, copied bool) {
+// were copied from the text instead of drafted by the head; by is who proposed each otherwise.
+func (s *Stats) Count(drafted, accepted, emitted int, copied bool, by []Source) {
 	s.Cycles++
 	if drafted == 0 {
 		return
@@ -141,6 +147,7 @@ func (s *Stats) Count(drafted, accepted, emitted int, copied bool) {
 		s.CopiedAccepted += accepted
 		return
 	}
+	s.BySource.count(by, drafted, accepted)
 	for len(s.Drafted) < drafted {
 		s.Drafted = append(s.Drafted, 0)
 		s.Accepted = append(s.Accepted, 0)

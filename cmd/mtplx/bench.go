@@ -23,6 +23,7 @@ type benchCmd struct {
 	Client    benchClientCmd    `cmd:"" hidden:""`
 	Forward   benchForwardCmd   `cmd:"" help:"Time whole forwards of a model beside the machine's limits."`
 	GPU       benchGPUCmd       `cmd:"" name:"gpu" help:"Test and measure a device in one go, with the default model and others' shapes."`
+	Calibrate benchCalibrateCmd `cmd:"" help:"Count what becomes of the head's best tokens, for --mtp-topk-reranker-calib."`
 	MakeModel benchMakeModelCmd `cmd:"" help:"Write a checkpoint of a real model's shape with random weights."`
 }
 
@@ -37,6 +38,7 @@ type benchRunCmd struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+	command.ProposalFlags
 }
 
 // Run implements the command.
@@ -48,17 +50,22 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	r, shut, err := c.Open(f.depth)
+	r, shut, err := c.Open(f.depth, &c.ProposalFlags)
 	if err != nil {
 		return err
 	}
 	defer shut()
 	for i, name := range f.names {
 		o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
-		if f.depth == sched.Auto && c.Lookup != "off" {
+		switch {
+		case r.Proposals.Active():
+			base := f.base
+			base.Proposals = &sched.Proposals{}
+			o.Without, o.Off = generate(r, base), bench.OffProposals
+		case f.depth == sched.Auto && c.Lookup != "off":
 			base := f.base
 			base.NoLookup = true
-			o.Without = generate(r, base)
+			o.Without, o.Off = generate(r, base), bench.OffLookup
 		}
 		if !c.JSON {
 			o.Progress = func(done, total int) { fmt.Fprintf(s.Err, "\r%s %d/%d ", name, done, total) }
@@ -107,6 +114,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 			Tokens: len(res.Tokens), DecodeS: (res.Elapsed - res.FirstToken).Seconds(), FirstS: res.FirstToken.Seconds(),
 			Prompt: res.Prompt, PromptS: e.PromptTime.Seconds(), Cycles: e.Cycles, Drafted: e.Drafted, Accepted: e.Accepted,
 			Copied: e.Copied, CopiedAccepted: e.CopiedAccepted,
+			Others: e.BySource.Others(false), OthersAccepted: e.BySource.Others(true),
 			Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(), Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(),
 		}, nil
 	}

@@ -31,6 +31,7 @@ type benchSessionsCmd struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+	command.ProposalFlags
 }
 
 // Run implements the command.
@@ -48,6 +49,9 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	o, err := c.Options()
 	if err != nil {
+		return err
+	}
+	if err := c.Put(&o); err != nil {
 		return err
 	}
 	width := slices.Max(c.Widths) + 1

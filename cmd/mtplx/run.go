@@ -15,6 +15,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched/trace"
+	"mtplx/stages"
 )
 
 // runCmd answers one prompt.
@@ -33,6 +34,7 @@ type runCmd struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+	command.ProposalFlags
 }
 
 // Run implements the command.
@@ -60,11 +62,13 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
+	settings := []command.Setting{&c.ProposalFlags}
 	var occ *trace.Occupancy
 	if c.JSON {
 		occ = &trace.Occupancy{}
+		settings = append(settings, command.Watched{Occupancy: occ})
 	}
-	r, shut, err := c.OpenWatched(depth, occ)
+	r, shut, err := c.Open(depth, settings...)
 	if err != nil {
 		return err
 	}
@@ -146,6 +150,14 @@ func summary(ctx context.Context, r *runtime.Runtime, res *runtime.Result) strin
 	}
 	if e := &res.Engine; e.Copied > 0 {
 		fmt.Fprintf(&b, ", %d of %d copied stood", e.CopiedAccepted, e.Copied)
+	}
+	for _, p := range []struct {
+		from stages.Source
+		what string
+	}{{stages.FromMemory, "recalled"}, {stages.FromRanks, "reranked"}} {
+		if n := res.Engine.BySource.Proposed[p.from]; n > 0 {
+			fmt.Fprintf(&b, ", %d of %d %s stood", res.Engine.BySource.Accepted[p.from], n, p.what)
+		}
 	}
 	fmt.Fprintf(&b, ", first token after %.0f ms", 1000*res.FirstToken.Seconds())
 	return b.String()

@@ -67,6 +67,7 @@ type serveCmd struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+	command.ProposalFlags
 
 	ready func(address, model string) // told once the server serves, where set
 }
@@ -236,6 +237,9 @@ func (c *serveCmd) logger(w io.Writer) *slog.Logger {
 func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func(), err error) {
 	o, err := c.Options()
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.Put(&o); err != nil {
 		return nil, nil, err
 	}
 	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*command.Calibration

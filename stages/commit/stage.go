@@ -68,6 +68,6 @@ func book(l *stages.Lane, c *stages.Cycle) {
 	s.AcceptTime += t.Accept
 	s.CommitTime += t.Commit
 	if l.Err == nil {
-		s.Count(len(l.Drafts), l.Accepted, l.Emitted, l.Copying)
+		s.Count(len(l.Drafts), l.Accepted, l.Emitted, l.Copying, l.By)
 	}
 }

@@ -28,6 +28,7 @@ type Stage struct {
 	lanes  []*stages.Lane // lanes of the forward at hand, in the order of Add
 	wants  []bool         // whether each of them wants a draft
 	tokens []int32        // one a lane: the draft that a chain step feeds
+	span   page.Span      // the one being added: an interface takes it, and so it would be allocated each time
 }
 
 // Name is the stage's name in errors and traces.
@@ -39,7 +40,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	c.Times.Start = start
 	depth := 0
 	for _, l := range c.Lanes {
-		l.Drafts = l.Drafts[:0]
+		l.Drafts, l.By = l.Drafts[:0], l.By[:0]
 		switch {
 		case l.Err == nil && l.Copying:
 			duplicate(l)
@@ -170,13 +171,14 @@ func (s *Stage) begin() {
 
 // add puts a span into the forward; when it is full, the forward runs first and is filled anew.
 func (s *Stage) add(ctx context.Context, l *stages.Lane, span page.Span) error {
-	err := s.Head.Add(&span)
+	s.span = span
+	err := s.Head.Add(&s.span)
 	if err != nil && len(s.lanes) > 0 {
 		if err := s.flush(ctx); err != nil {
 			return err
 		}
 		s.begin()
-		err = s.Head.Add(&span)
+		err = s.Head.Add(&s.span)
 	}
 	if err != nil {
 		l.Err = fmt.Errorf("draft for session %d: %w", l.ID, err)
@@ -222,7 +224,10 @@ func (s *Stage) draw(l *stages.Lane, row int) {
 		l.Q = append(l.Q, sample.Dist{})
 	}
 	q := &l.Q[n]
-	err := l.Distribution(q, s.Head, row, l.Draft)
+	if s.recall(l, q) {
+		return
+	}
+	d, from, err := s.choose(l, q, row)
 	if errors.Is(err, sample.ErrNoneAllowed) {
 		l.Depth = n // nothing that the grammar allows is among what the head covers
 		return
@@ -231,8 +236,7 @@ func (s *Stage) draw(l *stages.Lane, row int) {
 		l.Err = fmt.Errorf("draft %d of session %d: %w", n+1, l.ID, err)
 		return
 	}
-	d := l.Rule.Draft(q, l.Seed, int64(len(l.Text)+n))
-	l.Drafts = append(l.Drafts, d)
+	l.Drafts, l.By = append(l.Drafts, d), append(l.By, from)
 	if !l.Try(d) {
 		l.Depth = len(l.Drafts) // the grammar ends here
 	}

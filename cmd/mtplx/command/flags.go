@@ -52,22 +52,33 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 	}, nil
 }
 
+// Setting says something of the model besides ModelFlags.
+type Setting interface {
+	Put(o *runtime.Options) error
+}
+
+// Watched is a Setting: Occupancy learns how busy the device's queues are.
+type Watched struct{ *trace.Occupancy }
+
+// Put implements Setting.
+func (w Watched) Put(o *runtime.Options) error {
+	o.Observe, o.Watch = w.Observe, w.Ran
+	return nil
+}
+
 // Calibration is how long a command that chooses depths by cost times forwards before it begins.
 const Calibration = 15 * time.Millisecond
 
-// Open opens the model for one session at a time. The caller calls shut.
-func (f *ModelFlags) Open(depth int) (r *runtime.Runtime, shut func(), err error) {
-	return f.OpenWatched(depth, nil)
-}
-
-// OpenWatched is Open; occ, unless it is nil, learns how busy the device's queues are.
-func (f *ModelFlags) OpenWatched(depth int, occ *trace.Occupancy) (r *runtime.Runtime, shut func(), err error) {
+// Open opens the model for one session at a time, with what else is said of it. The caller calls shut.
+func (f *ModelFlags) Open(depth int, more ...Setting) (r *runtime.Runtime, shut func(), err error) {
 	o, err := f.Options()
 	if err != nil {
 		return nil, nil, err
 	}
-	if occ != nil {
-		o.Observe, o.Watch = occ.Observe, occ.Ran
+	for _, m := range more {
+		if err := m.Put(&o); err != nil {
+			return nil, nil, err
+		}
 	}
 	if depth == sched.Auto {
 		o.Calibrate = Calibration

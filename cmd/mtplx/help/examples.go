@@ -55,6 +55,7 @@ var examples = map[string][]string{
 	"bench serve":      {"mtplx bench serve --url http://127.0.0.1:8080 --mix multi-turn --concurrency 4,16 --goodput ttft=200,tpot=20"},
 	"bench forward":    {"mtplx bench forward --model ~/models/qwen3.5-4b"},
 	"bench make-model": {"mtplx bench make-model --shape qwen3.5-0.8b /tmp/shape"},
+	"bench calibrate":  {"mtplx bench calibrate --suite code --out calibration.json"},
 	"bench gpu":        {"mtplx bench gpu"},
 	"tune":             {"mtplx tune", "mtplx tune --model ~/models/qwen3.5-4b --budget 5m && mtplx chat --model ~/models/qwen3.5-4b --profile tuned"},
 	"tune run":         {"mtplx tune run --budget 2m", "mtplx tune run --suite prompts.jsonl --dry-run"},

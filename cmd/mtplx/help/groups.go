@@ -28,6 +28,9 @@ var groups = []struct {
 	{"Settings", []string{"config", "completion", "man", "help", "version", "update", "advanced"}},
 }
 
+// topicOf is the topic that says all about a group of flags, whose names alone would fill half a page.
+var topicOf = map[string]string{"Proposals": "proposals"}
+
 // GroupOf is the title of a command's group.
 func GroupOf(node *kong.Node) string {
 	if g := node.ClosestGroup(); g != nil {

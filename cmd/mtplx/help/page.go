@@ -128,6 +128,9 @@ func (l layout) short(node *kong.Node) []string {
 		for _, f := range g.Flags {
 			names = append(names, "--"+f.Name)
 		}
+		if topic, ok := topicOf[g.Title]; ok {
+			names = []string{"mtplx help " + topic}
+		}
 		brief := l.table([]row{{g.Title + strings.Repeat(" ", column-len(g.Title)), strings.Join(names, " ")}}, 0)
 		full := append([]string{"", l.heading(g.Title)}, l.table(flagRows(g.Flags, false), 2)...)
 		sections = append(sections, section{full, brief})

@@ -49,6 +49,8 @@ type Options struct {
 	Calibrate time.Duration
 	// Lookup lets sessions copy from their own text; see sched.Env.
 	Lookup bool
+	// Proposals are what proposes tokens besides the head's own draws.
+	Proposals sched.Proposals
 	// Bank keeps the memory of sessions for those that begin alike; nil keeps none.
 	Bank *BankOptions
 	// Observe, when set, is told of every cycle; see sched.Env.
@@ -74,6 +76,7 @@ type BankOptions struct {
 type Runtime struct {
 	Name      string
 	Profile   Profile
+	Proposals sched.Proposals // what proposes besides the head's own draws
 	Config    qwen.Config
 	Contract  qwen.Contract
 	Model     *qwen.Model
@@ -165,7 +168,7 @@ func Open(o Options) (_ *Runtime, err error) {
 	if o.Name != "" {
 		name = o.Name
 	}
-	r := &Runtime{Name: name, Profile: o.Profile}
+	r := &Runtime{Name: name, Profile: o.Profile, Proposals: o.Proposals}
 	defer func() {
 		if err != nil {
 			r.Close()
@@ -320,11 +323,14 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		r.queues = append(r.queues, q)
 	}
 	r.Model.LimitVocabulary(r.Tokenizer.Size())
+	if err := opt.Proposals.Validate(r.Model.Options().Depth, r.Model.Vocabulary()); err != nil {
+		return Fail(UsageProblem, err, "")
+	}
 	o := r.Model.Options()
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
-		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Observe: opt.Observe,
+		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"mtplx/stages"
 	"mtplx/stages/sample"
 )
 
@@ -21,14 +22,27 @@ type Stats struct {
 	Accepted    []int   `json:"accepted_by_depth"`
 	Copied      int     `json:"copied_tokens"` // proposed by copying from the text itself, and how many of them stood
 	CopiedStood int     `json:"copied_accepted_tokens"`
-	Verifies    int     `json:"verify_calls"`
-	Bonus       int     `json:"bonus_tokens"`
-	Corrections int     `json:"correction_tokens"`
-	Draft       float64 `json:"draft_time_s"`
-	Verify      float64 `json:"verify_time_s"`
-	Accept      float64 `json:"accept_time_s"`
-	Commit      float64 `json:"commit_time_s"`
-	Cycles      int     `json:"cycles"`
+	// The drafts that others proposed than the head's own draw; they count as drafts, too.
+	Memory      Proposed `json:"correction_cache"`
+	Reranked    Proposed `json:"mtp_topk_reranker"`
+	Verifies    int      `json:"verify_calls"`
+	Bonus       int      `json:"bonus_tokens"`
+	Corrections int      `json:"correction_tokens"`
+	Draft       float64  `json:"draft_time_s"`
+	Verify      float64  `json:"verify_time_s"`
+	Accept      float64  `json:"accept_time_s"`
+	Commit      float64  `json:"commit_time_s"`
+	Cycles      int      `json:"cycles"`
+}
+
+// Proposed counts the drafts of one source, and how many of them stood.
+type Proposed struct {
+	Proposed int `json:"proposed_drafts"`
+	Accepted int `json:"accepted_drafts"`
+}
+
+func proposed(s *stages.Stats, from stages.Source) Proposed {
+	return Proposed{s.BySource.Proposed[from], s.BySource.Accepted[from]}
 }
 
 // Stats puts a result into the shape that is printed.
@@ -39,6 +53,7 @@ func (r *Result) Stats() Stats {
 		FirstToken: r.FirstToken.Seconds(), DecodeRate: r.DecodeRate(), Depth: r.Depth,
 		Drafted: append([]int{}, e.Drafted...), Accepted: append([]int{}, e.Accepted...),
 		Copied: e.Copied, CopiedStood: e.CopiedAccepted,
+		Memory: proposed(e, stages.FromMemory), Reranked: proposed(e, stages.FromRanks),
 		Verifies: e.Verifies, Bonus: e.Bonus, Corrections: e.Corrections,
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
 		Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(), Cycles: e.Cycles,

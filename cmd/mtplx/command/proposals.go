@@ -1,0 +1,61 @@
+package command
+
+import (
+	"fmt"
+	"os"
+
+	"mtplx/cmd/mtplx/runtime"
+	"mtplx/stages/correction"
+	"mtplx/stages/rerank"
+)
+
+// ProposalFlags choose what proposes tokens besides the head's own draws. All are off where nobody asks.
+type ProposalFlags struct {
+	OnlineCorrectionCache         bool   `help:"Propose what the model wrote where the head's draft fell before, in the same place." group:"Proposals"`
+	OnlineCorrectionCacheMinDepth int    `placeholder:"N" default:"1" help:"Least depth of drafts that it learns from." group:"Proposals"`
+	OnlineCorrectionCacheKey      string `placeholder:"KEY" default:"local_prefix" help:"What makes a place the same: local_prefix, source_token, primary_source." group:"Proposals"`
+	PromptCorrectionCache         bool   `help:"Fill that cache from the prompt first." group:"Proposals"`
+	PromptCorrectionCacheMinDepth int    `placeholder:"N" default:"2" help:"Least depth of drafts that the prompt is used for." group:"Proposals"`
+
+	RerankerCalib       string  `name:"mtp-topk-reranker-calib" placeholder:"FILE" help:"Choose out of the head's best tokens by a calibration: see bench calibrate." group:"Proposals"`
+	RerankerDepths      []int   `name:"mtp-topk-reranker-depths" placeholder:"N" help:"Depths to choose at (default: all of the calibration)." group:"Proposals"`
+	RerankerTopK        int     `name:"mtp-topk-reranker-topk" placeholder:"K" default:"32" help:"How many of the head's tokens are looked at." group:"Proposals"`
+	RerankerQWeight     float64 `name:"mtp-topk-reranker-q-weight" placeholder:"W" default:"0.5" help:"Weight of the head's own log probability." group:"Proposals"`
+	RerankerTokenWeight float64 `name:"mtp-topk-reranker-token-weight" placeholder:"W" default:"1" help:"Weight of how often the model wrote the token." group:"Proposals"`
+	RerankerRankWeight  float64 `name:"mtp-topk-reranker-rank-weight" placeholder:"W" default:"0" help:"Weight of how often its place was the right one." group:"Proposals"`
+}
+
+// Put puts what the flags say into o.
+func (f *ProposalFlags) Put(o *runtime.Options) error {
+	key, err := correction.ParseKey(f.OnlineCorrectionCacheKey)
+	if err != nil {
+		return Usage(fmt.Errorf("--online-correction-cache-key: %w", err), "")
+	}
+	o.Proposals.Correction = correction.Options{
+		Key: key, Online: f.OnlineCorrectionCache, Least: f.OnlineCorrectionCacheMinDepth,
+		Prompt: f.PromptCorrectionCache, PromptLeast: f.PromptCorrectionCacheMinDepth,
+	}
+	if err := o.Proposals.Correction.Validate(MaxDepth); err != nil {
+		return Usage(err, "")
+	}
+	if f.RerankerCalib == "" {
+		return nil
+	}
+	file, err := os.Open(f.RerankerCalib)
+	if err != nil {
+		return Usage(fmt.Errorf("--mtp-topk-reranker-calib: %w", err), "make a calibration with mtplx bench calibrate")
+	}
+	defer func() { _ = file.Close() }()
+	c, err := rerank.Parse(file)
+	if err != nil {
+		return Usage(fmt.Errorf("--mtp-topk-reranker-calib %s: %w", f.RerankerCalib, err), "")
+	}
+	o.Proposals.Rerank = rerank.Options{
+		Calibration: c, Depths: f.RerankerDepths, TopK: f.RerankerTopK,
+		QWeight: f.RerankerQWeight, TokenWeight: f.RerankerTokenWeight, RankWeight: f.RerankerRankWeight,
+	}
+	// The vocabulary is held against the model's when that is open.
+	return Usage(o.Proposals.Rerank.Validate(c.Vocabulary), "")
+}
+
+var _ Setting = (*ProposalFlags)(nil)
