@@ -103,7 +103,7 @@ func (c *benchServeCmd) spawn(ctx context.Context, streams int) (*target, error)
 		return nil, runtime.Fail(runtime.Environment, fmt.Errorf("find this program's file: %w", err), "start the server yourself and give --url and --pid")
 	}
 	args := []string{
-		"serve", "--port=0", "--log-level=error", "--idle-timeout=1h", "--sessions=" + strconv.Itoa(streams), "--queue=" + strconv.Itoa(streams),
+		"serve", "--port=0", "--log-level=error", "--no-log-file", "--idle-timeout=1h", "--sessions=" + strconv.Itoa(streams), "--queue=" + strconv.Itoa(streams),
 		"--max-connections=" + strconv.Itoa(c.Idle+2*streams+64), "--depth=" + c.Depth, "--profile=" + c.Profile, "--draft-vocab=" + c.DraftVocab,
 	}
 	for flag, value := range map[string]string{"model": c.Model, "numeric": c.Numeric, "draft-lm-head": c.DraftLMHead, "trace": c.Trace} {

@@ -13,6 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "mtplx" { // not a command of a script: the configuration of who runs the tests is not theirs
 		_ = os.Setenv(config.Variable, os.DevNull)
+		_ = os.Setenv("MTPLX_LOG_FILE", "false")
 	}
 	testscript.Main(m, map[string]func(){"mtplx": main})
 }

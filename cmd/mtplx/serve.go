@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -64,6 +63,7 @@ type serveCmd struct {
 	LogLevel   string `default:"info" enum:"debug,info,warn,error" help:"Least level of what is logged: debug, info, warn, error." group:"Logging"`
 	LogFormat  string `default:"text" enum:"text,json" help:"text or json." group:"Logging"`
 	LogPrompts bool   `help:"Log prompts, too." group:"Logging"`
+	LogFile    bool   `name:"log-file" default:"true" negatable:"" help:"Keep a log below ~/.mtplx/logs as well, of 16 MB at most, without secrets and prompts." group:"Logging"`
 
 	command.SamplingFlags
 	command.ModelFlags
@@ -73,7 +73,7 @@ type serveCmd struct {
 }
 
 // Run implements the command.
-func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
+func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	// Both signals are heard from the beginning: the second one, which cuts answers off, must not be lost.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -81,7 +81,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 	cfg := api.Config{
 		Version: command.Version, Hosts: c.AllowHost, Origins: c.CORSOrigin, Rate: c.RateLimit, Running: c.Sessions, Waiting: c.Queue, Each: c.ClientAnswers,
 		Connections: c.MaxConnections, MaxBody: c.MaxBody, MaxTokens: c.MaxResponseTokens, ReadTimeout: c.ReadTimeout,
-		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, Log: c.logger(s.Err), LogPrompts: c.LogPrompts,
+		IdleTimeout: c.IdleTimeout, Stall: c.StallTimeout, Ping: c.PingInterval, LogPrompts: c.LogPrompts,
 		Pages: web.Pages(),
 	}
 	if err := c.check(&cfg); err != nil {
@@ -97,6 +97,9 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
+	log, file := c.loggers(s.Err)
+	defer func() { file.end(err) }()
+	cfg.Log = log
 	r, shut, err := c.openSessions(cfg.Log)
 	if err != nil {
 		return err
@@ -221,16 +224,6 @@ func (c *serveCmd) check(cfg *api.Config) error {
 func (c *serveCmd) loopback() bool {
 	ip := net.ParseIP(c.Host)
 	return c.Host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func (c *serveCmd) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of four names
-	o := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // openSessions opens the model with room for several sessions. The caller calls shut.

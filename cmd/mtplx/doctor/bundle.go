@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	configuration "mtplx/cmd/mtplx/config"
+	"mtplx/cmd/mtplx/redact"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -37,7 +38,7 @@ func writeBundle(ctx context.Context, path string, m *Machine, r *Report) (err e
 			err = runtime.Fail(runtime.Environment, fmt.Errorf("write bundle: %w", err), "")
 		}
 	}()
-	err = bundle(ctx, f, m, r, NewRedactor(names(m)))
+	err = bundle(ctx, f, m, r, redact.Mine(m.Env))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func writeBundle(ctx context.Context, path string, m *Machine, r *Report) (err e
 }
 
 // bundle writes the zip. Everything in it went through red.
-func bundle(ctx context.Context, out io.Writer, m *Machine, r *Report, red *Redactor) error {
+func bundle(ctx context.Context, out io.Writer, m *Machine, r *Report, red *redact.Redactor) error {
 	z := zip.NewWriter(out)
 	add := func(name, text string) error {
 		if err := ctx.Err(); err != nil {

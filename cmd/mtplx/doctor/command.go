@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -114,14 +113,4 @@ func (c *Cmd) print(out io.Writer, r *Report) (err error) {
 		return &command.Silent{Err: f}
 	}
 	return nil
-}
-
-// names are what a report must not tell of its sender.
-func names(m *Machine) (user, host, home string) {
-	host, _ = os.Hostname()
-	home, _ = os.UserHomeDir()
-	if user = m.Env("USER"); user == "" {
-		user = m.Env("LOGNAME")
-	}
-	return user, host, home
 }

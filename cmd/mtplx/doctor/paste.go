@@ -11,6 +11,7 @@ import (
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/machine"
+	"mtplx/cmd/mtplx/redact"
 )
 
 // Paste is what an issue needs to say of the program and the machine. Its strings are redacted.
@@ -35,7 +36,7 @@ func gather(ctx context.Context, m *Machine) (*Paste, error) {
 	if err != nil {
 		return nil, err
 	}
-	red := NewRedactor(names(m))
+	red := redact.Mine(m.Env)
 	for i := range found {
 		found[i].Message, found[i].Fix = red.Text(found[i].Message), red.Text(found[i].Fix)
 	}

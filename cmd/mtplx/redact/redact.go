@@ -1,6 +1,7 @@
-package doctor
+package redact
 
 import (
+	"os"
 	"regexp"
 	"strings"
 )
@@ -27,15 +28,17 @@ var secrets = []rule{
 	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?`), hidden},
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{4,}`), "$1 " + hidden},
 	{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@"']*(?:@[^\s/@"']*)*@`), "${1}" + hidden + "@"},
-	{regexp.MustCompile(`(?im)((?:[a-z0-9]+[._-])*[a-z0-9]*(?:token|key|auth|secret|password|passwd|credential|cookie)s?["']?\s*[:=]\s*)(\[(?s:[^\]]*)\]|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,;}"']+[^\n,;}"']*)`), "${1}" + hidden},
+	{regexp.MustCompile(`(?im)((?:[a-z0-9]+[._-])*[a-z0-9]*(?:token|(?:key|auth|secret|password|passwd|credential|cookie)s?)["']?\s*[:=]\s*)(\[(?s:[^\]]*)\]|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s,;}"']+[^\n,;}"']*)`), "${1}" + hidden},
+	// Numbers of tokens are no secret.
+	{regexp.MustCompile(`(?im)((?:[a-z0-9]+[._-])*[a-z0-9]*tokens["']?\s*[:=]\s*)(\[(?s:[^\]]*)\]|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|\d*[^\s,;}"'\d][^\n,;}"']*|\d{10,}[^\n,;}"']*)`), "${1}" + hidden},
 	{regexp.MustCompile(`\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b`), hidden},
 }
 
 // shortest is the fewest characters of a name that is taken out: shorter ones are parts of words everywhere.
 const shortest = 3
 
-// NewRedactor hides secrets, and the names given: a user, a host and a home directory. Empty ones hide nothing.
-func NewRedactor(user, host, home string) *Redactor {
+// New hides secrets, and the names given: a user, a host and a home directory. Empty ones hide nothing.
+func New(user, host, home string) *Redactor {
 	r := &Redactor{rules: append([]rule{}, secrets...)}
 	if home = strings.TrimRight(home, "/"); len(home) > 1 {
 		r.rules = append(r.rules, rule{regexp.MustCompile(regexp.QuoteMeta(home) + `([/\s"':,;)]|$)`), "~${1}"})
@@ -60,4 +63,15 @@ func (r *Redactor) Text(text string) string {
 		text = rule.find.ReplaceAllString(text, rule.with)
 	}
 	return text
+}
+
+// Mine hides secrets, and the names of who runs the program and of the machine; env is as os.Getenv.
+func Mine(env func(string) string) *Redactor {
+	host, _ := os.Hostname()
+	home, _ := os.UserHomeDir()
+	user := env("USER")
+	if user == "" {
+		user = env("LOGNAME")
+	}
+	return New(user, host, home)
 }
