@@ -45,14 +45,14 @@ func compare(p *depth.Planner, s *Session) {
 	p.ObserveCopies(s.plan, s.plan.Match, known, stood)
 }
 
-// caughtUp tells whether the head has read, in this cycle, what a lane had copied: such a forward says nothing of what
+// caughtUp tells whether the head has read, in this cycle, what a lane had copied or was drafted ahead: such a forward says nothing of what
 // drafting costs.
 func (s *Session) caughtUp(l *stages.Lane, read int) bool {
 	late := s.copied && read > 0
 	if read > 0 {
 		s.copied = false
 	}
-	if l.Copying {
+	if l.Copying || l.Foreseen {
 		s.copied = true
 	}
 	return late

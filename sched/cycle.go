@@ -27,7 +27,7 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 		}
 		c := b.idle[len(b.idle)-1]
 		if len(b.idle) == e.env.Cycles {
-			b.cohorts.landed = time.Now() // the device was idle until now
+			b.overlap.landed = time.Now() // the device was idle until now
 		}
 		b.ids++
 		c.Reset(b.ids)
@@ -40,6 +40,9 @@ func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 			}
 			rows := s.rows
 			if rows > 0 {
+				if s.lane.Ahead > 0 && s.lane.State.Extend(rows+s.lane.Ahead) != nil {
+					s.lane.Ahead = 0 // nothing gives way to a guess
+				}
 				if err := e.extend(s, rows); err != nil {
 					if !errors.Is(err, page.ErrFull) || len(c.Lanes)+len(b.travelling) == 0 {
 						e.end(b, s, err)
@@ -99,7 +102,7 @@ func (e *Engine) pick(b *board, lanes int) {
 func (e *Engine) share(b *board) {
 	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
 	rows := e.env.Rows
-	b.planner.Alone = !b.cohorts.many
+	b.planner.Alone = b.overlap.way != many
 	streams := 0
 	for _, s := range b.picked {
 		if s.lane.Decoding() {
@@ -108,7 +111,7 @@ func (e *Engine) share(b *board) {
 	}
 	looks := b.planner.Looks(min(streams, rows))
 	for _, s := range b.picked {
-		s.lane.Chunk, s.lane.Depth, s.lane.Copying, s.rows = 0, 0, false, 0
+		s.lane.Chunk, s.lane.Depth, s.lane.Copying, s.lane.Ahead, s.rows = 0, 0, false, 0, 0
 		switch {
 		case !s.lane.Decoding():
 			b.prompts = append(b.prompts, s)
@@ -139,6 +142,7 @@ func (e *Engine) share(b *board) {
 		s.lane.Depth, s.lane.Copying = s.plan.Depth, s.plan.Copying
 		s.rows = 1 + s.lane.Depth
 	}
+	e.foresee(b)
 }
 
 // chunk is how many prompt rows may join the streams: as many as keep the cycle, by what forwards have cost,

@@ -15,7 +15,7 @@
 //  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
 //     lane; its memory is free again at the next cycle border.
 //  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,
-//     whatever the depths, chunks, company, cohorts and what the bank restored. TestRandomHistoriesChangeNoText
+//     whatever the depths, chunks, company, cohorts, guesses and what the bank restored. TestRandomHistoriesChangeNoText
 //     holds all of it to that.
 //  6. Drain refuses newcomers and waits for the others; Close ends every session with an error, then every
 //     goroutine, and returns.

@@ -28,7 +28,8 @@ type Env struct {
 	Rows    int // rows of a trunk forward
 	Lanes   int // lanes of a forward
 	Depth   int // drafts of a verify
-	Cycles  int // cycles in flight (default 1); more than one are used where that is measured to pay
+	Cycles  int // cycles in flight (default 1, or 2 where Overlap is OverlapCohorts); more than one are used where that is measured to pay
+	Overlap Overlap
 	Waiting int // sessions that may wait for admission (default 64)
 
 	// Pool is the memory of the sessions. With it, a request is admitted only when all it may come to
@@ -73,6 +74,9 @@ func (e *Env) defaults() error {
 		if *p == 0 {
 			*p = v
 		}
+	}
+	if e.Overlap == OverlapCohorts {
+		def(&e.Cycles, 2)
 	}
 	def(&e.Cycles, 1)
 	def(&e.Waiting, 64)
@@ -143,7 +147,7 @@ func Open(env Env) (*Engine, error) {
 	}
 	b := &board{idle: idle, travelling: map[*stages.Lane]*Session{}, planner: depth.NewPlanner(env.Acceptance, env.Depth)}
 	b.hidden, _ = idle[0].Trunk.(hiddens)
-	if err := e.calibrate(&b.planner.Costs, idle[0].Trunk, d.Head); err != nil {
+	if err := e.calibrate(b, idle[0].Trunk, d.Head); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -235,7 +239,7 @@ type board struct {
 	reserved   int // pages that admitted sessions may come to hold
 	deadline   time.Time
 	planner    *depth.Planner
-	cohorts    cohorts
+	overlap    overlap
 	hidden     hiddens
 
 	picked, streams, prompts []*Session // scratch of form

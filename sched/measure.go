@@ -2,6 +2,7 @@ package sched
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 func (e *Engine) measure(b *board, c *stages.Cycle) {
 	t := &c.Times
 	streams, rows, tokens, prompts, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0, 0, 0, 0
-	late := false
+	late, foreseen := false, false
 	for _, l := range c.Lanes {
 		if l.Err != nil {
 			return
@@ -31,6 +32,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 		n := l.State.HeadLen() - s.head // rows that the head has read
 		read, most = read+n, max(most, n)
 		late = s.caughtUp(l, n) || late
+		foreseen = foreseen || l.Foreseen
 		compare(b.planner, s)
 		if n := len(l.Drafts); n > 0 && !l.Copying {
 			drafting++
@@ -39,7 +41,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 			b.planner.Observe(s.plan, n, l.Accepted)
 		}
 	}
-	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.cohorts.switched) {
+	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.overlap.switched) {
 		return
 	}
 	if prompts == 0 {
@@ -48,7 +50,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	costs := &b.planner.Costs
 	observeForward(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	switch {
-	case read == 0:
+	case read == 0, foreseen: // some of the drafting was done before
 	case most > max(e.env.Depth+1, e.env.behind()): // more than a cycle commits: rows of a prompt
 		costs.Prompt.Observe(read, t.History.Seconds())
 	case late && drafting > 0:
@@ -57,7 +59,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	default:
 		costs.Bare.Observe(len(c.Lanes), t.History.Seconds()/float64(e.env.behind()))
 	}
-	if deepest > 1 {
+	if deepest > 1 && !foreseen {
 		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.History).Seconds()/float64(deepest-1))
 	}
 	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
@@ -80,8 +82,40 @@ func observeForward(costs *depth.Costs, streams, rows, prompts int, seconds floa
 // leastShare bounds what rows of prompts are taken to cost from below: this part of the forward they were in.
 const leastShare = 50
 
+// leastBeside is the part of the shorter of two forwards that must vanish beside the longer one, for drafting beside a
+// verify to be tried at all.
+const leastBeside = 0.25
+
+// beside is how long a forward of the trunk and one of the head take that are handed to their queues at once.
+func beside(env *Env, trunk, head stages.Forward, a, b *page.Span) (float64, error) {
+	first, second := env.NewEvent(), env.NewEvent()
+	least := time.Duration(0)
+	for i := range uint64(2) {
+		trunk.Begin()
+		head.Begin()
+		if err := errors.Join(trunk.Add(a), head.Add(b)); err != nil {
+			return 0, fmt.Errorf("calibrate two forwards at once: %w", err)
+		}
+		from := time.Now()
+		if err := trunk.Submit(env.VerifyQueue, queue.Point{}, queue.Point{Event: first, Value: i + 1}); err != nil {
+			return 0, fmt.Errorf("calibrate two forwards at once: %w", err)
+		}
+		if err := head.Submit(env.DraftQueue, queue.Point{}, queue.Point{Event: second, Value: i + 1}); err != nil {
+			return 0, fmt.Errorf("calibrate two forwards at once: %w", err)
+		}
+		if err := errors.Join(first.Wait(context.Background(), i+1), second.Wait(context.Background(), i+1), env.VerifyQueue.Err(), env.DraftQueue.Err()); err != nil {
+			return 0, fmt.Errorf("calibrate two forwards at once: %w", err)
+		}
+		if d := time.Since(from); i == 0 || d < least {
+			least = d
+		}
+	}
+	return least.Seconds(), nil
+}
+
 // calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.
-func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error {
+func (e *Engine) calibrate(b *board, trunk, head stages.Forward) error {
+	costs := &b.planner.Costs
 	if e.env.Calibrate <= 0 {
 		return nil
 	}
@@ -149,6 +183,11 @@ func (e *Engine) calibrate(costs *depth.Costs, trunk, head stages.Forward) error
 			return err
 		}
 		costs.Chain.Observe(1, took)
+		both, err := beside(&e.env, trunk, head, &span, &step)
+		if err != nil {
+			return err
+		}
+		b.overlap.hopeless = costs.Verify.At(1, 1)+took-both < leastBeside*min(costs.Verify.At(1, 1), took)
 		costs.Bare.Observe(1, costs.Chain.At(1)/float64(e.env.behind()))
 		costs.First.Observe(1, costs.Chain.At(1))
 	}

@@ -32,7 +32,7 @@ type history struct {
 	texts [][]int32
 	live  []*talk
 	done  int
-	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied, others int }
+	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied, others, guesses, foreseen int }
 }
 
 // talk is one session with a goroutine that reads it.
@@ -73,6 +73,7 @@ func (h *history) open() {
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
 	m.Rows = env.Rows
+	env.Overlap = []Overlap{OverlapAuto, OverlapOff, OverlapCohorts, OverlapOptimistic, OverlapOptimistic}[rng.IntN(5)]
 	if rng.IntN(3) > 0 {
 		env.Calibrate = time.Second
 	}
@@ -182,6 +183,8 @@ func (h *history) judge(k *talk, closing bool) {
 	st := k.s.Stats()
 	h.seen.copied += st.CopiedAccepted
 	h.seen.others += st.BySource.Others(true)
+	h.seen.guesses += st.Guesses
+	h.seen.foreseen += st.Foreseen
 	switch {
 	case (k.finish == "length" || k.finish == "stop" && len(k.q.Limits.StopTokens) > 0 && len(k.text) >= k.q.Shape.Least) && k.text == want:
 		h.seen.ended++
@@ -294,13 +297,15 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 			sum.seen.restarts += h.seen.restarts
 			sum.seen.copied += h.seen.copied
 			sum.seen.others += h.seen.others
+			sum.seen.guesses += h.seen.guesses
+			sum.seen.foreseen += h.seen.foreseen
 		})
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
-	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 300 || s.others < 300) {
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 300 || s.others < 300 || s.guesses < 500 || s.foreseen < 40) {
 		t.Fatalf("the histories are too tame: %+v", s)
 	}
 }

@@ -37,7 +37,7 @@ type Session struct {
 	head     int           // rows that the head had read when its cycle was formed
 	plan     *depth.Lane   // the planner's view of it
 	index    *lookup.Index // of its text; nil: it copies nothing
-	copied   bool          // the head has not read all that it copied
+	copied   bool          // the head has not read all that it copied, or was drafted ahead
 	reuse    Reuse
 	cuts     []int // prompt positions to take checkpoints at, in order
 	restored bank.Restored
@@ -118,6 +118,11 @@ func (s *Session) limit(context int) int {
 
 // room is how many tokens may be proposed for the session next, by whomever.
 func (s *Session) room(context int) int {
+	return max(0, min(s.engine.env.Depth, s.unwritten(context)))
+}
+
+// unwritten is how many tokens the session may still write before its last.
+func (s *Session) unwritten(context int) int {
 	l := &s.lane
-	return max(0, min(s.engine.env.Depth, s.max-(len(l.Text)-l.Prompt)-1, context-l.State.Len()-1))
+	return min(s.max-(len(l.Text)-l.Prompt), context-l.State.Len()) - 1
 }

@@ -16,6 +16,9 @@ type Cycle struct {
 	Verified queue.Point
 	// Busy is false when no lane had rows for the trunk; accept then waits for nothing.
 	Busy bool
+	// Foresight is the draft stage's work on the cycle after this one. Accept ends it, so that nothing touches the lanes'
+	// memory when they are committed.
+	Foresight Foresight
 
 	Times Times
 }

@@ -11,7 +11,8 @@
 // Concurrency, as guarantees:
 //
 //  1. A cycle, its lanes and its trunk forward belong to one stage at a time; handing the cycle on
-//     hands them on. Nothing in them is locked.
+//     hands them on. Nothing in them is locked. The one exception: while a cycle is verified, the draft stage may
+//     write its lanes' guesses of the next cycle, until accept has stopped its Foresight.
 //  2. Every channel has room for one cycle. A stage that cannot hand on stops taking.
 //  3. Two cycles in flight never share a lane. While one is verified on the device, the next is drafted.
 //  4. A lane that fails carries its error to commit, which ends it; the others go on. An error that a

@@ -41,6 +41,9 @@ type Lane struct {
 	// whether they are the first of Found instead of the head's.
 	Chunk, Depth int
 	Copying      bool
+	// Ahead is how many drafts of the next cycle may be guessed while this one is verified. There is room for as many
+	// rows past the verify's.
+	Ahead int
 
 	// The outcome: drafts and the distributions they were drawn from; the trunk's span; the
 	// first of the forward's wanted rows that is this lane's; how many drafts stand, and the token
@@ -52,6 +55,8 @@ type Lane struct {
 	FirstRow int
 	Accepted int
 	Next     int32
+	// Foreseen tells that the first drafts were guessed while the cycle before was verified.
+	Foreseen bool
 	Emitted  int // set by commit: how many of them became text
 	// Logprob describes the accepted drafts and Next, where asked for.
 	Logprob []sample.Logprob
@@ -66,6 +71,7 @@ type Lane struct {
 	Err      error
 	Finished bool
 
+	Guess Guess
 	Stats Stats
 	// P and Root are scratch of accept and verify.
 	P    []sample.Dist
@@ -112,6 +118,9 @@ type Stats struct {
 	// Copied is how many tokens of the text itself were proposed, and CopiedAccepted how many of them
 	// stood; Drafted and Accepted do not count them.
 	Copied, CopiedAccepted int
+	// Guesses is how often the head drafted for the next cycle while one was verified, and Foreseen how often that came
+	// true and was used; the others were discarded.
+	Guesses, Foreseen int
 	// BySource tells of the drafts in Drafted and Accepted who proposed them.
 	BySource   Tally
 	PromptTime time.Duration

@@ -14,6 +14,12 @@ type Stage interface {
 	Run(ctx context.Context, c *Cycle) error
 }
 
+// Onward is a Stage that has more to do for a cycle once it is handed on. It may touch nothing of the cycle but its
+// Foresight, which it has armed, and of its lanes but their guesses.
+type Onward interface {
+	Onward(ctx context.Context, c *Cycle) error
+}
+
 // Pipeline runs stages over bounded channels.
 type Pipeline struct{ stages []Stage }
 
@@ -63,6 +69,11 @@ func pump(ctx context.Context, s Stage, in <-chan *Cycle, out chan<- *Cycle) err
 		case out <- c:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if o, ok := s.(Onward); ok {
+			if err := o.Onward(ctx, c); err != nil {
+				return fmt.Errorf("%s ahead of a verify: %w", s.Name(), err)
+			}
 		}
 	}
 }

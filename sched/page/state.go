@@ -72,6 +72,13 @@ func (s *State) Tapes() (in, out int32, fold int) {
 // Pages is the page table: positions 64i.. are in Pages()[i]. The slice is the state's own.
 func (s *State) Pages() []int32 { return s.pages }
 
+// View makes v a view of where the session's rows are now, for forwards of the head that run while the state itself is
+// committed. It holds nothing: it is good until the state is extended or released.
+func (s *State) View(v *State) {
+	v.pages = append(v.pages[:0], s.pages...)
+	v.slot, v.n, v.head = s.slot, s.n, s.head
+}
+
 // Extend makes room for `rows` rows past Len that belong to this state alone. The error wraps
 // ErrFull when the pool has too few pages; the state is then as before.
 func (s *State) Extend(rows int) error {

@@ -15,8 +15,15 @@ type Stage struct{ Queue queue.Queue }
 // Name is the stage's name in errors and traces.
 func (*Stage) Name() string { return "accept" }
 
-// Run decides every lane of the cycle.
+// Run decides every lane of the cycle, and ends what the draft stage does ahead of it: from here on lanes are moved.
 func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
+	if err := s.judge(ctx, c); err != nil {
+		return err
+	}
+	return c.Foresight.Stop(ctx)
+}
+
+func (s *Stage) judge(ctx context.Context, c *stages.Cycle) error {
 	if !c.Busy {
 		return nil
 	}

@@ -68,6 +68,9 @@ func book(l *stages.Lane, c *stages.Cycle) {
 	s.AcceptTime += t.Accept
 	s.CommitTime += t.Commit
 	if l.Err == nil {
+		if l.Guess.Made() {
+			s.Guesses++
+		}
 		s.Count(len(l.Drafts), l.Accepted, l.Emitted, l.Copying, l.By)
 	}
 }

@@ -6,6 +6,8 @@ package depth
 type Contest struct {
 	// First is how many measurements come before the first trial (default 64).
 	First int
+	// Trial is how many measurements a trial has (default 8).
+	Trial int
 
 	tokens, seconds [2]float64 // of a measurement, moving averages
 	seen            [2]int
@@ -18,16 +20,15 @@ type Contest struct {
 }
 
 const (
-	tryFor   = 8  // measurements of a trial
-	first    = 64 // measurements before the first
-	ignore   = 3
-	leastIn  = 1.03 // how much better the other must be to be put in force
-	clearly  = 0.9  // what yields less than this part is tried the later
-	far      = 0.75 // and less than this much later
-	price    = 0.01 // the part of the time that trials may cost
-	latest   = 4096 // measurements before the next trial, at most
-	spike    = 4    // a measurement counts as at most this multiple of what was usual
-	lastsFor = 2 * tryFor
+	tryFor  = 8  // measurements of a trial
+	first   = 64 // measurements before the first
+	ignore  = 3
+	leastIn = 1.03 // how much better the other must be to be put in force
+	clearly = 0.9  // what yields less than this part is tried the later
+	far     = 0.75 // and less than this much later
+	price   = 0.01 // the part of the time that trials may cost
+	latest  = 4096 // measurements before the next trial, at most
+	spike   = 4    // a measurement counts as at most this multiple of what was usual
 )
 
 // Choice is the way to take now, 0 or 1.
@@ -54,6 +55,9 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	if c.First == 0 {
 		c.First = first
 	}
+	if c.Trial == 0 {
+		c.Trial = tryFor
+	}
 	if c.gap == 0 {
 		c.gap, c.left = c.First, c.First
 	}
@@ -69,7 +73,7 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 		seconds = min(seconds, spike*c.seconds[i])
 	}
 	c.seen[i]++
-	part := 1 / float64(min(c.seen[i], lastsFor))
+	part := 1 / float64(min(c.seen[i], 2*c.Trial))
 	c.tokens[i] += (float64(tokens) - c.tokens[i]) * part
 	c.seconds[i] += (seconds - c.seconds[i]) * part
 	if c.left--; c.left > 0 {
@@ -77,7 +81,7 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	}
 	switch {
 	case !c.trying:
-		c.trying, c.left, c.seen[1-c.force], c.lost = true, tryFor, 0, 0 // what was seen of it is old
+		c.trying, c.left, c.seen[1-c.force], c.lost = true, c.Trial, 0, 0 // what was seen of it is old
 	case c.rate(1-c.force) > leastIn*c.rate(c.force):
 		c.force, c.trying = 1-c.force, false
 		c.wait(c.First)
@@ -105,6 +109,6 @@ func (c *Contest) wait(gap int) {
 	if behind < far {
 		gap *= 4
 	}
-	c.gap = min(gap, 16*first)
+	c.gap = min(gap, 16*max(first, c.First))
 	c.left = c.gap
 }

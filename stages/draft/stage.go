@@ -29,6 +29,10 @@ type Stage struct {
 	wants  []bool         // whether each of them wants a draft
 	tokens []int32        // one a lane: the draft that a chain step feeds
 	span   page.Span      // the one being added: an interface takes it, and so it would be allocated each time
+
+	ahead    []*stages.Lane // lanes that Onward goes on with
+	guessing bool           // Onward is at work
+	expected []sample.Dist  // scratch of guess
 }
 
 // Name is the stage's name in errors and traces.
@@ -40,11 +44,12 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	c.Times.Start = start
 	depth := 0
 	for _, l := range c.Lanes {
-		l.Drafts, l.By = l.Drafts[:0], l.By[:0]
+		l.Drafts, l.By, l.Foreseen = l.Drafts[:0], l.By[:0], false
 		switch {
 		case l.Err == nil && l.Copying:
 			duplicate(l)
 		case l.Err == nil && l.Speculate && s.Head != nil:
+			s.take(l)
 			depth = max(depth, l.Depth)
 		default:
 			l.Depth = 0
@@ -68,6 +73,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	for _, l := range c.Lanes {
 		l.Forget()
 	}
+	s.foresee(c)
 	c.Times.Draft = time.Since(start)
 	return nil
 }
@@ -118,12 +124,17 @@ func duplicate(l *stages.Lane) {
 // drafts tells whether a lane wants drafts of the head.
 func drafts(l *stages.Lane) bool { return l.Depth > 0 && !l.Copying }
 
-// waits tells whether a lane's history can stay behind for another cycle: it wants no draft, and there is room
-// for one more hidden row. Lanes reach that limit at different lengths, so that those that began together do not all
-// read what they put off in one cycle.
+// waits tells whether a lane's history can stay behind for another cycle: it wants no draft, or has been drafted for
+// ahead, and there is room.
 func (s *Stage) waits(l *stages.Lane) bool {
+	return l.Foreseen || !drafts(l) && l.Chunk == 0 && s.roomy(l)
+}
+
+// roomy tells whether there is room for one more hidden row. Lanes reach that limit at different lengths, so that those
+// that began together do not all read what they put off in one cycle.
+func (s *Stage) roomy(l *stages.Lane) bool {
 	limit := s.Behind - int(l.ID*stride%uint64(s.Behind/2+1))
-	return !drafts(l) && l.Chunk == 0 && l.State.Len()-l.HiddenBase < limit
+	return l.State.Len()-l.HiddenBase < limit
 }
 
 // stride spreads consecutive ids over the limits: a prime near the golden part of half of what engines let lanes put off.
@@ -169,24 +180,33 @@ func (s *Stage) begin() {
 	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
 }
 
-// add puts a span into the forward; when it is full, the forward runs first and is filled anew.
+// add puts a span into the forward; one that does not fit ends the lane.
 func (s *Stage) add(ctx context.Context, l *stages.Lane, span page.Span) error {
+	unfit, err := s.fit(ctx, l, span)
+	if unfit != nil {
+		l.Err = fmt.Errorf("draft for session %d: %w", l.ID, unfit)
+	}
+	return err
+}
+
+// fit puts a span into the forward; when it is full, the forward runs first and is filled anew. unfit is why the span
+// does not fit even then.
+func (s *Stage) fit(ctx context.Context, l *stages.Lane, span page.Span) (unfit, err error) {
 	s.span = span
-	err := s.Head.Add(&s.span)
-	if err != nil && len(s.lanes) > 0 {
+	unfit = s.Head.Add(&s.span)
+	if unfit != nil && len(s.lanes) > 0 {
 		if err := s.flush(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		s.begin()
-		err = s.Head.Add(&s.span)
+		unfit = s.Head.Add(&s.span)
 	}
-	if err != nil {
-		l.Err = fmt.Errorf("draft for session %d: %w", l.ID, err)
-		return nil
+	if unfit != nil {
+		return unfit, nil
 	}
 	s.lanes = append(s.lanes, l)
 	s.wants = append(s.wants, span.Logits > 0)
-	return nil
+	return nil, nil
 }
 
 // flush runs the forward at hand and draws a draft for every lane that wanted logits.
@@ -210,7 +230,11 @@ func (s *Stage) flush(ctx context.Context) error {
 		if !s.wants[i] {
 			continue
 		}
-		s.draw(l, row)
+		if s.guessing {
+			s.guess(l, row)
+		} else {
+			s.draw(l, row)
+		}
 		row++
 	}
 	s.lanes, s.wants = s.lanes[:0], s.wants[:0]

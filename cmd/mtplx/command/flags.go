@@ -25,6 +25,7 @@ type ModelFlags struct {
 	DraftVocab            string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
 	Device                string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
 	Lookup                string `placeholder:"WHEN" default:"auto" help:"Copy what followed the text's end where it occurred before, under --depth auto: auto (where that pays) or off." group:"Model"`
+	Overlap               string `placeholder:"WHEN" default:"auto" help:"What is drafted while tokens are verified: auto (what pays), off, cohorts (other sessions), optimistic (the same, on a guess)." group:"Model"`
 	Threads               int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
 	Context               int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 	UnsafeForceUnverified bool   `name:"unsafe-force-unverified" help:"Run a checkpoint that nobody vouches for; --yes is needed too." group:"Model"`
@@ -47,8 +48,14 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 	if f.Lookup != "auto" && f.Lookup != "off" && f.Lookup != "" {
 		return runtime.Options{}, Usage(fmt.Errorf("--lookup is %q", f.Lookup), "give auto or off")
 	}
+	overlap := sched.OverlapAuto
+	if f.Overlap != "" {
+		if overlap, err = sched.ParseOverlap(f.Overlap); err != nil {
+			return runtime.Options{}, Usage(err, "")
+		}
+	}
 	return runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context, Lookup: f.Lookup != "off",
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context, Lookup: f.Lookup != "off", Overlap: overlap,
 	}, nil
 }
 

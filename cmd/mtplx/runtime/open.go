@@ -44,7 +44,8 @@ type Options struct {
 	Context    int    // 0: the checkpoint's own limit
 	Sessions   int    // 0: one
 	Cycles     int    // cycles in flight, 0: one
-	Waiting    int    // sessions that may wait for admission, 0: the engine's default
+	Overlap    sched.Overlap
+	Waiting    int // sessions that may wait for admission, 0: the engine's default
 	// Calibrate is how long to time forwards before the first request, for depths chosen by cost.
 	Calibrate time.Duration
 	// Lookup lets sessions copy from their own text; see sched.Env.
@@ -330,7 +331,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
-		Cycles: opt.Cycles, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
+		Cycles: opt.Cycles, Overlap: opt.Overlap, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },

@@ -25,6 +25,9 @@ type Stats struct {
 	// The drafts that others proposed than the head's own draw; they count as drafts, too.
 	Memory      Proposed `json:"correction_cache"`
 	Reranked    Proposed `json:"mtp_topk_reranker"`
+	Guesses     int      `json:"guesses"` // drafts for the next cycle, made while one was verified: used, or discarded
+	Taken       int      `json:"guesses_taken"`
+	Discarded   int      `json:"guesses_discarded"`
 	Verifies    int      `json:"verify_calls"`
 	Bonus       int      `json:"bonus_tokens"`
 	Corrections int      `json:"correction_tokens"`
@@ -54,6 +57,7 @@ func (r *Result) Stats() Stats {
 		Drafted: append([]int{}, e.Drafted...), Accepted: append([]int{}, e.Accepted...),
 		Copied: e.Copied, CopiedStood: e.CopiedAccepted,
 		Memory: proposed(e, stages.FromMemory), Reranked: proposed(e, stages.FromRanks),
+		Guesses: e.Guesses, Taken: e.Foreseen, Discarded: e.Guesses - e.Foreseen,
 		Verifies: e.Verifies, Bonus: e.Bonus, Corrections: e.Corrections,
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
 		Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(), Cycles: e.Cycles,
