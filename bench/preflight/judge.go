@@ -46,6 +46,9 @@ const (
 	stealShare = 0.01
 )
 
+// hot is how warm a processor may be, in degrees Celsius, before a measurement: most slow down from 95 to 105 on.
+const hot = 85
+
 // Check reads the machine under root ("/" as an fs.FS) at both ends of a sample and judges. It ends early with ctx.
 func Check(ctx context.Context, root fs.FS, sample time.Duration) (*Report, error) {
 	before := read(root)
@@ -71,7 +74,7 @@ func judge(before, after *reading) []Finding {
 			"%.1f %% of all cores were busy during the sample", "end what else runs: top shows it"),
 		judgeTicks("steal", before, after, stealShare, func(r *reading) uint64 { return r.steal },
 			"the host took %.1f %% of all cores during the sample", "measure on a machine of its own, or when its neighbours are quiet"),
-		judgeGovernor(after), judgeHeat(before, after), judgePower(after), judgeQuota(before, after),
+		judgeGovernor(after), judgeTurbo(after), judgeTemperature(after), judgeHeat(before, after), judgePower(after), judgeQuota(before, after),
 	}
 }
 
@@ -113,18 +116,32 @@ func judgeTicks(check string, before, after *reading, limit float64, part func(*
 }
 
 func judgeGovernor(r *reading) Finding {
-	names := slices.Sorted(maps.Keys(r.governors))
+	names := slices.Sorted(maps.Keys(r.Governors))
 	slow := slices.ContainsFunc(names, func(n string) bool { return n != "performance" })
-	return finding("governor", r.governorErr, slow, "frequency governor "+strings.Join(names, ", "), "sudo cpupower frequency-set -g performance")
+	return finding("governor", r.GovernorErr, slow, "frequency governor "+strings.Join(names, ", "), "sudo cpupower frequency-set -g performance")
+}
+
+// judgeTurbo only tells: with turbo off figures are lower, and steadier.
+func judgeTurbo(r *reading) Finding {
+	text := "turbo is off: clocks stay at the nominal one"
+	if r.Turbo {
+		text = "turbo is on"
+	}
+	return finding("turbo", r.TurboErr, false, text, "")
+}
+
+func judgeTemperature(r *reading) Finding {
+	return finding("temperature", r.TemperatureErr, r.Celsius >= hot, fmt.Sprintf("%s shows %.0f °C", r.Sensor, r.Celsius),
+		"let the machine cool down first: it is about to slow its cores down")
 }
 
 func judgeHeat(before, after *reading) Finding {
-	err := before.throttleErr
+	err := before.ThrottleErr
 	if err == nil {
-		err = after.throttleErr
+		err = after.ThrottleErr
 	}
-	n := after.throttles - before.throttles
-	return finding("heat", err, after.throttles != before.throttles, fmt.Sprintf("cores were slowed down for heat %d times during the sample", n),
+	n := after.Throttles - before.Throttles
+	return finding("heat", err, after.Throttles != before.Throttles, fmt.Sprintf("cores were slowed down for heat %d times during the sample", n),
 		"let the machine cool down, and look after its fans")
 }
 
@@ -160,9 +177,9 @@ func judgeQuota(before, after *reading) Finding {
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) {
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%-8s %-9s %s\n", f.Status, f.Check, f.Reading)
+		fmt.Fprintf(w, "%-8s %-11s %s\n", f.Status, f.Check, f.Reading)
 		if f.Remedy != "" {
-			fmt.Fprintf(w, "%18s %s\n", "->", f.Remedy)
+			fmt.Fprintf(w, "%20s %s\n", "->", f.Remedy)
 		}
 	}
 	if r.Trusted {

@@ -23,6 +23,10 @@ func quiet() fstest.MapFS {
 		"sys/devices/system/cpu/cpu1/cpufreq/scaling_governor":             "performance\n",
 		"sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "7\n",
 		"sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "0\n",
+		"sys/devices/system/cpu/intel_pstate/no_turbo":                     "0\n",
+		"sys/class/hwmon/hwmon3/name":                                      "coretemp\n",
+		"sys/class/hwmon/hwmon3/temp1_label":                               "Package id 0\n",
+		"sys/class/hwmon/hwmon3/temp1_input":                               "45000\n",
 		"sys/class/power_supply/AC/type":                                   "Mains\n",
 		"sys/class/power_supply/AC/online":                                 "1\n",
 		"sys/class/power_supply/BAT0/type":                                 "Battery\n",
@@ -97,6 +101,11 @@ func TestCheck(t *testing.T) {
 		{"governor", map[string]string{governor: "powersave\n"}, nil, "governor", Bad, "performance, powersave"},
 		{"heat", nil, map[string]string{"sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "2"}, "heat", Bad, "2 times"},
 		{"odd heat", map[string]string{"sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "-2"}, nil, "heat", Unknown, "-2"},
+		{"no turbo", map[string]string{"sys/devices/system/cpu/intel_pstate/no_turbo": "1"}, nil, "", OK, ""},
+		{"odd turbo", map[string]string{"sys/devices/system/cpu/intel_pstate/no_turbo": "maybe"}, nil, "turbo", Unknown, "maybe"},
+		{"hot", map[string]string{"sys/class/hwmon/hwmon3/temp1_input": "86000"}, nil, "temperature", Bad, "coretemp Package id 0 shows 86 °C"},
+		{"warm", map[string]string{"sys/class/hwmon/hwmon3/temp1_input": "84999"}, nil, "", OK, ""},
+		{"odd temperature", map[string]string{"sys/class/hwmon/hwmon3/temp1_input": "9999999"}, nil, "temperature", Unknown, "9999999"},
 		{"battery", map[string]string{"sys/class/power_supply/AC/online": "0", "sys/class/power_supply/BAT0/status": "Discharging"}, nil, "power", Bad, "on battery"},
 		{"battery beside mains", map[string]string{"sys/class/power_supply/BAT0/status": "Discharging"}, nil, "", OK, ""},
 		{"quota", map[string]string{"sys/fs/cgroup/user/me/cpu.max": "150000 100000"}, nil, "quota", Bad, "1.50 of 4 cores"},
@@ -110,7 +119,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := check(t, c.before, c.after)
-			if len(r.Findings) != 7 || r.Trusted != (c.status != Bad) {
+			if len(r.Findings) != 9 || r.Trusted != (c.status != Bad) {
 				t.Fatalf("report %+v", r)
 			}
 			for _, f := range r.Findings {
@@ -149,7 +158,7 @@ func TestPrint(t *testing.T) {
 	var out bytes.Buffer
 	r := check(t, map[string]string{"proc/loadavg": "9 0 0 1/2 3"}, nil)
 	r.Print(&out)
-	if s := out.String(); !strings.Contains(s, "bad      load      load average 9.00") || !strings.Contains(s, "-> end what else runs") || !strings.Contains(s, "could not be trusted") {
+	if s := out.String(); !strings.Contains(s, "bad      load        load average 9.00") || !strings.Contains(s, "-> end what else runs") || !strings.Contains(s, "could not be trusted") {
 		t.Error(s)
 	}
 }
@@ -161,7 +170,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, load, ticks, group, quota, throttled string) {
 		root := machine(map[string]string{"proc/loadavg": load, "proc/stat": ticks, "proc/self/cgroup": group, "sys/fs/cgroup/cpu.max": quota, "sys/fs/cgroup/cpu.stat": throttled})
 		r, err := Check(t.Context(), root, 0)
-		if err != nil || len(r.Findings) != 7 {
+		if err != nil || len(r.Findings) != 9 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	})

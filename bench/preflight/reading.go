@@ -18,11 +18,7 @@ type reading struct {
 	cores              int
 	ticksErr           error
 
-	governors   map[string]int // how many cores have each
-	governorErr error
-
-	throttles   uint64 // how often cores were slowed down for heat
-	throttleErr error
+	Heat
 
 	supplies  []supply
 	supplyErr error
@@ -42,8 +38,7 @@ func read(root fs.FS) reading {
 	var r reading
 	r.load, r.loadErr = readLoad(root)
 	r.ticksErr = r.readTicks(root)
-	r.governors, r.governorErr = readGovernors(root)
-	r.throttles, r.throttleErr = readThrottles(root)
+	r.Heat = ReadHeat(root)
 	r.supplies, r.supplyErr = readSupplies(root)
 	r.quotaErr = r.readQuota(root)
 	return r
@@ -99,41 +94,6 @@ func (r *reading) readTicks(root fs.FS) error {
 		return fmt.Errorf("proc/stat shows %d cores", r.cores)
 	}
 	return nil
-}
-
-func readGovernors(root fs.FS) (map[string]int, error) {
-	files, err := glob(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]int{}
-	for _, file := range files {
-		name, err := line(root, file)
-		if err != nil {
-			return nil, err
-		}
-		found[name]++
-	}
-	return found, nil
-}
-
-func readThrottles(root fs.FS) (sum uint64, err error) {
-	files, err := glob(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
-		text, err := line(root, file)
-		if err != nil {
-			return 0, err
-		}
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s is %q", file, text)
-		}
-		sum += n
-	}
-	return sum, nil
 }
 
 func readSupplies(root fs.FS) ([]supply, error) {
