@@ -17,13 +17,14 @@ const (
 	Environment  Kind = 5 // the machine or the environment lacks something
 	NoResource   Kind = 6 // memory, context or sessions do not suffice
 	Integration  Kind = 7
+	Thermal      Kind = 8 // max mode is not available, or does not do what it is told
 	Interrupted  Kind = 130
 	UsageProblem      = BadModel
 )
 
 var kindNames = map[Kind]string{
 	General: "general", BadModel: "invalid_input", Inexact: "exactness", Unsupported: "unsupported_architecture",
-	Environment: "environment", NoResource: "resource", Integration: "integration", Interrupted: "interrupted",
+	Environment: "environment", NoResource: "resource", Integration: "integration", Thermal: "thermal", Interrupted: "interrupted",
 }
 
 func (k Kind) String() string { return kindNames[k] }
