@@ -8,6 +8,7 @@ import (
 	"mtplx/bench"
 	"mtplx/bench/suites"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched"
 	"mtplx/stages/sample"
@@ -39,10 +40,11 @@ type benchRunCmd struct {
 	command.SamplingFlags
 	command.ModelFlags
 	command.ProposalFlags
+	cooling.Flags
 }
 
 // Run implements the command.
-func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
+func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if c.Limit < 0 {
 		return command.Usage(fmt.Errorf("--limit is %d", c.Limit), "give at least 0, which is no limit")
 	}
@@ -50,6 +52,11 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "bench run", Wait: true})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
 	r, shut, err := c.Open(f.depth, &c.ProposalFlags)
 	if err != nil {
 		return err

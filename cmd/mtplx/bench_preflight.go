@@ -9,6 +9,7 @@ import (
 
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -27,7 +28,7 @@ it can stand before another command: mtplx bench preflight && mtplx bench run
 
 // Run implements the command.
 func (c *benchPreflightCmd) Run(ctx context.Context, s command.Streams) error {
-	rep, err := preflight.Check(ctx, os.DirFS("/"), 2*time.Second)
+	rep, err := preflight.Check(ctx, os.DirFS(cooling.Root()), 2*time.Second)
 	if err != nil {
 		return err
 	}

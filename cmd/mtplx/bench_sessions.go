@@ -10,6 +10,7 @@ import (
 	"mtplx/bench"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
@@ -32,10 +33,11 @@ type benchSessionsCmd struct {
 	command.SamplingFlags
 	command.ModelFlags
 	command.ProposalFlags
+	cooling.Flags
 }
 
 // Run implements the command.
-func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
+func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if len(c.Widths) == 0 || slices.Min(c.Widths) < 1 || slices.Max(c.Widths) > 512 || c.Tokens < 8 || c.Join < 0 || c.Cycles < 1 {
 		return command.Usage(fmt.Errorf("--widths %v --tokens %d --join %d --cycles %d", c.Widths, c.Tokens, c.Join, c.Cycles),
 			"give widths of 1 to 512, 8 tokens or more, a prompt of 0 tokens or more, and 1 cycle or more")
@@ -54,6 +56,11 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) error {
 	if err := c.Put(&o); err != nil {
 		return err
 	}
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "bench sessions", Wait: true})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
 	width := slices.Max(c.Widths) + 1
 	o.Sessions, o.Waiting, o.Cycles, o.Calibrate = width, width, c.Cycles, 4*command.Calibration
 	var occ trace.Occupancy

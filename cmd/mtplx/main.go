@@ -21,6 +21,7 @@ import (
 	"mtplx/cmd/mtplx/completion"
 	"mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/connect"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/doctor"
 	"mtplx/cmd/mtplx/env"
 	"mtplx/cmd/mtplx/help"
@@ -53,6 +54,7 @@ type cli struct {
 	Inspect    models.InspectCmd `cmd:"" aliases:"inspect-model" help:"Say whether a checkpoint runs here, and why."`
 	Profiles   profiles.Cmd      `cmd:"" help:"Say what each profile changes, and why."`
 	Doctor     doctor.Cmd        `cmd:"" help:"Look for what is wrong with the machine or the installation, and say what to do."`
+	Max        cooling.Cmd       `cmd:"" help:"Let the machine cool, or clock, as well as it can; and say how hot it is."`
 	Report     issue.Cmd         `cmd:"" help:"Print what an issue needs to say of the program and the machine."`
 	Metrics    metrics.Cmd       `cmd:"" help:"Watch a server's figures."`
 	Init       setup.Cmd         `cmd:"" aliases:"setup" help:"Make the directory of what mtplx keeps, with a configuration to fill in, and try the embedded model."`
@@ -79,7 +81,7 @@ type exitCode int
 // newParser makes the parser of a command line, and the settings that fill in what the line leaves out. Commands that say
 // how things work, and the one that repairs the configuration, do not depend on it.
 func newParser(s command.Streams) (*kong.Kong, *config.Settings, error) {
-	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor", "report")
+	settings := config.New("config", "env", "init", "help", "version", "completion", "man", "doctor", "report", "max")
 	settings.Under(tune.Values)
 	parser, err := kong.New(new(cli),
 		kong.Name("mtplx"),

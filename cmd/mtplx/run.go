@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched/trace"
 	"mtplx/stages"
@@ -35,10 +36,11 @@ type runCmd struct {
 	command.SamplingFlags
 	command.ModelFlags
 	command.ProposalFlags
+	cooling.Flags
 }
 
 // Run implements the command.
-func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
+func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	var req runtime.Request
 	if err := c.Request(&req); err != nil {
 		return err
@@ -62,6 +64,11 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "run"})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
 	settings := []command.Setting{&c.ProposalFlags}
 	var occ *trace.Occupancy
 	if c.JSON {

@@ -14,10 +14,12 @@ import (
 	"mtplx/api"
 	"mtplx/api/web"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/tokenizer"
 	"mtplx/sched"
 	"mtplx/sched/page"
+	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -54,6 +56,7 @@ type serveCmd struct {
 	StallTimeout      time.Duration `default:"30s" help:"Time that a client may leave an answer unread." group:"Serving"`
 	PingInterval      time.Duration `default:"10s" help:"Silence in a stream after which a ping is sent." group:"Serving"`
 	DrainTimeout      time.Duration `default:"30s" help:"Time for answers to finish when the server is told to end; a second signal cuts them off." group:"Serving"`
+	MaxIdleMin        int           `name:"max-idle-min" default:"15" help:"Minutes without work after which --max is off until there is some; 0 is never." group:"Serving"`
 
 	GenerationMode string `default:"mtp" help:"mtp drafts with the head; ar decodes plainly." group:"Generation"`
 	Depth          string `default:"auto" help:"Drafts a cycle, 0 to 8, or auto: as many as pay." group:"Generation"`
@@ -68,6 +71,7 @@ type serveCmd struct {
 	command.SamplingFlags
 	command.ModelFlags
 	command.ProposalFlags
+	cooling.Flags
 
 	ready func(address, model string) // told once the server serves, where set
 }
@@ -100,7 +104,12 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	log, file := c.loggers(s.Err)
 	defer func() { file.end(err) }()
 	cfg.Log = log
-	r, shut, err := c.openSessions(cfg.Log)
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "serve", Idle: time.Duration(c.MaxIdleMin) * time.Minute})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
+	r, shut, err := c.openSessions(cfg.Log, cool)
 	if err != nil {
 		return err
 	}
@@ -183,6 +192,7 @@ func (c *serveCmd) check(cfg *api.Config) error {
 		{"--max-connections", c.MaxConnections, 1},
 		{"--bank-disk", c.BankDisk, 1},
 		{"--warmup-tokens", c.WarmupTokens, 0},
+		{"--max-idle-min", c.MaxIdleMin, 0},
 	} {
 		if n.value < n.least {
 			return command.Usage(fmt.Errorf("%s is %d", n.flag, n.value), fmt.Sprintf("give at least %d", n.least))
@@ -227,7 +237,7 @@ func (c *serveCmd) loopback() bool {
 }
 
 // openSessions opens the model with room for several sessions. The caller calls shut.
-func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func(), err error) {
+func (c *serveCmd) openSessions(log *slog.Logger, cool *cooling.Session) (_ *runtime.Runtime, shut func(), err error) {
 	o, err := c.Options()
 	if err != nil {
 		return nil, nil, err
@@ -235,6 +245,7 @@ func (c *serveCmd) openSessions(log *slog.Logger) (_ *runtime.Runtime, shut func
 	if err := c.Put(&o); err != nil {
 		return nil, nil, err
 	}
+	o.Observe = func(*stages.Cycle) { cool.Work() }
 	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*command.Calibration
 	if c.Bank {
 		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Idle: c.BankIdle, Log: log}

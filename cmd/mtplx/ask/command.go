@@ -13,6 +13,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/conversation"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/terminal"
 )
@@ -34,7 +35,7 @@ func (c *Cmd) Help() string {
 const longest = 64 << 20
 
 // Run implements the command.
-func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 	settings, err := c.Settings()
 	if err != nil {
 		return err
@@ -43,6 +44,11 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "ask"})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
 	m, err := conversation.Open(&c.ModelFlags)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/conversation"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/terminal"
 )
 
@@ -25,7 +26,7 @@ func (c *Cmd) Help() string {
 }
 
 // Run implements the command.
-func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 	settings, err := c.Settings()
 	if err != nil {
 		return err
@@ -40,6 +41,11 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
 		flags.Model = directory
 		return conversation.Open(&flags)
 	}
+	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "chat"})
+	if err != nil {
+		return err
+	}
+	defer cool.End(&err)
 	m, err := t.open(c.Model)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 )
 
@@ -20,6 +21,7 @@ type Flags struct {
 
 	command.SamplingFlags
 	command.ModelFlags
+	cooling.Flags
 }
 
 // Settings are what the flags say of answers.

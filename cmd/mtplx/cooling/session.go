@@ -13,7 +13,7 @@ import (
 
 // Flags are those of commands that compute.
 type Flags struct {
-	Max bool `help:"Max mode while it runs: fans, or clocks, go up and back; mtplx max says whether it can." group:"Machine"`
+	Max bool `help:"Max mode while it runs: fans, or clocks, go up and back; mtplx max says whether it can." group:"Generation"`
 }
 
 // Use says how a command uses max mode.

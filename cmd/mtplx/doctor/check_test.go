@@ -12,6 +12,7 @@ import (
 
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/demo"
 )
@@ -63,6 +64,18 @@ func busy(check string, s preflight.Status) func(*testing.T, *Machine, string) {
 	return func(_ *testing.T, m *Machine, _ string) {
 		m.Preflight = func(context.Context) (*preflight.Report, error) {
 			return &preflight.Report{Findings: []preflight.Finding{{Check: check, Status: s, Reading: "3 of 4", Remedy: "end it"}}}, nil
+		}
+	}
+}
+
+func leftUp(err error, held bool) func(*testing.T, *Machine, string) {
+	return func(_ *testing.T, m *Machine, _ string) {
+		m.Fans = func(context.Context) (cooling.Recovery, error) {
+			who := []cooling.Holder{{PID: 42, For: "serve"}}
+			if held {
+				return cooling.Recovery{Held: who}, err
+			}
+			return cooling.Recovery{Left: who}, err
 		}
 	}
 }
@@ -151,6 +164,9 @@ var bads = []bad{
 	{"administrator's port", "port", func(_ *testing.T, m *Machine, _ string) {
 		m.Listener = func(context.Context, int) (Listener, error) { return Listener{}, syscall.EACCES }
 	}, Warn, 0, "administrator"},
+	{"fans that were left up", "fans", leftUp(nil, false), Warn, 0, "mtplx serve (process 42) ended without turning max mode off; it is off now"},
+	{"fans that stay up", "fans", leftUp(errors.New("fan 0 is in mode manual"), false), Fail, runtime.Thermal, "cannot be turned off: fan 0 is in mode manual"},
+	{"fans in use", "fans", leftUp(nil, true), OK, 0, "on for mtplx serve (process 42)"},
 	{"no docker", "docker", func(_ *testing.T, m *Machine, _ string) {
 		m.Look = func(string) (string, error) { return "", errors.New("none") }
 	}, Skip, 0, "not installed"},

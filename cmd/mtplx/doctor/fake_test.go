@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mtplx/bench/preflight"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/demo"
 )
@@ -34,7 +35,7 @@ func healthy(t *testing.T) *Machine {
 		t.Fatal(err)
 	}
 	var quiet preflight.Report
-	for _, c := range []string{"load", "busy", "steal", "quota", "governor", "heat", "power"} {
+	for _, c := range []string{"load", "busy", "steal", "quota", "governor", "turbo", "temperature", "heat", "power"} {
 		quiet.Findings = append(quiet.Findings, preflight.Finding{Check: c, Status: preflight.OK, Reading: "all is well"})
 	}
 	return &Machine{
@@ -60,6 +61,7 @@ func healthy(t *testing.T) *Machine {
 		Embedded: demo.Files,
 		Read:     func(context.Context) (float64, error) { return 20, nil },
 		Products: func(context.Context) (Speed, error) { return Speed{Product: 18, Read: 20}, nil },
+		Fans:     func(context.Context) (cooling.Recovery, error) { return cooling.Recovery{}, nil },
 		Hub:      func(context.Context) (string, error) { return "https://hub.example", nil },
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/command"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/kernels/cpu"
 	"mtplx/model/demo"
@@ -55,6 +56,8 @@ type Machine struct {
 	Read func(ctx context.Context) (float64, error)
 	// Products times the kernels that matter most.
 	Products func(ctx context.Context) (Speed, error)
+	// Fans turns down what an mtplx that has ended left up, and tells whose that was.
+	Fans func(ctx context.Context) (cooling.Recovery, error)
 	// Hub asks the model hub whether it answers, and returns its address.
 	Hub func(ctx context.Context) (string, error)
 }
@@ -76,7 +79,7 @@ const watch = 300 * time.Millisecond
 
 // ThisMachine is the machine the program runs on.
 func ThisMachine(model string, port int) *Machine {
-	root := os.DirFS("/")
+	root := os.DirFS(cooling.Root())
 	return &Machine{
 		Root: root, OS: goruntime.GOOS, Arch: goruntime.GOARCH, Env: os.Getenv, Home: command.Home, Model: model, Port: port,
 		Tiers: cpu.Tiers(), CPUs: goruntime.NumCPU(), Procs: goruntime.GOMAXPROCS(0),
@@ -100,7 +103,7 @@ func ThisMachine(model string, port int) *Machine {
 			return &engine{r}, nil
 		},
 		Embedded: demo.Files,
-		Read:     once(readSpeed), Products: productSpeed, Hub: askHub,
+		Read:     once(readSpeed), Products: productSpeed, Hub: askHub, Fans: recoverFans,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mtplx/cmd/mtplx/config"
+	"mtplx/cmd/mtplx/cooling"
 	"mtplx/kernels/cpu"
 )
 
@@ -24,6 +25,8 @@ var known = []struct{ name, about string }{
 	{config.Variable, "the configuration, instead of config.toml there"},
 	{"MTPLX_AUTH", "API keys of mtplx serve and of what asks it"},
 	{cpu.TierVariable, "instruction set, instead of the best"},
+	{cooling.HelperVariable, "fan helper of max mode, instead of thermalforge"},
+	{cooling.RootVariable, "where the host's /proc and /sys lie, for what is read of heat and clocks"},
 	{"MTPLX_BENCH_KEY", "API key of the server that bench serve asks"},
 	{"HF_TOKEN", "the model hub's token"},
 	{"HUGGING_FACE_HUB_TOKEN", "the same, where HF_TOKEN is not set"},

@@ -68,6 +68,7 @@ var examples = map[string][]string{
 	"init":             {"mtplx init"},
 	"metrics":          {"mtplx metrics watch"},
 	"metrics watch":    {"mtplx metrics watch"},
+	"max":              {"mtplx max", "mtplx max on && mtplx bench run; mtplx max off"},
 	"doctor":           {"mtplx doctor"},
 	"report":           {"mtplx report", "mtplx report --json"},
 	"config":           {"mtplx config set threads 8", "mtplx config show --origin serve"},

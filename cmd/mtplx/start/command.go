@@ -30,6 +30,7 @@ type Cmd struct {
 	Fresh   bool    `help:"Forget what was chosen last time."`
 	Yes     bool    `short:"y" help:"Ask nothing: the last choice, or the defaults."`
 	NoOpen  bool    `help:"Print the page's address without opening a browser."`
+	Max     bool    `help:"Max mode while it runs; mtplx max says whether it can."`
 	DryRun  bool    `help:"Print the command that would run, and stop."`
 }
 
@@ -65,6 +66,9 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
 		return err
 	}
 	args := choice.command(c.Port)
+	if c.Max {
+		args = append(args, "--max")
+	}
 	if c.DryRun {
 		fmt.Fprintln(s.Out, line(args))
 		return nil
