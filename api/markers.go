@@ -12,19 +12,6 @@ var markers = struct{ thoughts, calls []string }{
 	calls:    []string{"<tool_call>", "</tool_call>"},
 }
 
-// markedDetok shows some special tokens and leaves the rest to another decoder.
-type markedDetok struct {
-	commit.Detokenizer
-	shown map[int32]string
-}
-
-func (d *markedDetok) Append(dst []byte, id int32) []byte {
-	if text, ok := d.shown[id]; ok {
-		return append(d.Flush(dst), text...)
-	}
-	return d.Detokenizer.Append(dst, id)
-}
-
 // detok is how the text of a request's answers is decoded.
 func (p *prompter) detok(r *request.Request) commit.Detokenizer {
 	d := p.model.NewDetok()
@@ -48,5 +35,5 @@ func (p *prompter) detok(r *request.Request) commit.Detokenizer {
 	if len(shown) == 0 {
 		return d
 	}
-	return &markedDetok{d, shown}
+	return &commit.Shown{Detokenizer: d, Texts: shown}
 }

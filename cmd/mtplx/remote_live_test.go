@@ -80,4 +80,10 @@ func TestCommandsThatAskARunningServer(t *testing.T) {
 	if c := ask("connect", "codex"); !c.Get("server.api_key_required").Bool() || c.Get("server.context_window").Int() != status.Get("context_window").Int() {
 		t.Errorf("connect %s", c.Raw)
 	}
+	for _, client := range []string{"claude-code", "codex", "openwebui"} {
+		smoke := ask("connect", client, "--smoke").Get("smoke")
+		if !smoke.Get("ok").Bool() || smoke.Get("tokens").Int() < 2 || smoke.Get("first_token_s").Float() <= 0 || smoke.Get("tok_s").Float() <= 0 {
+			t.Errorf("connect %s --smoke: %s", client, smoke.Raw)
+		}
+	}
 }

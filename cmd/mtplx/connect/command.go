@@ -84,6 +84,7 @@ type result struct {
 	Secret  map[string]string `json:"secret_env,omitempty"`
 	Content string            `json:"content,omitempty"` // of the settings file, before it is written
 	Command string            `json:"command"`           // to begin with
+	Smoke   *trial            `json:"smoke,omitempty"`
 	*written
 }
 
@@ -98,15 +99,35 @@ func (r *result) variables(vars []Variable) {
 	}
 }
 
-// print prints the result as JSON, or as text.
-func (r *result) print(out io.Writer, asJSON bool, text string) error {
-	if !asJSON {
-		_, err := io.WriteString(out, text)
+// connect finds the server, lets build say what the client needs of it, prints that, and then tries whether it works. The
+// failure of a trial is the command's; the settings are there all the same.
+func (a *asking) connect(ctx context.Context, s command.Streams, by *smoking, as *dialect, build func(*Target) (*result, string, error)) error {
+	t, f, err := a.find(ctx, s)
+	if err != nil {
 		return err
 	}
-	e := json.NewEncoder(out)
+	r, text, err := build(t)
+	if err != nil {
+		return err
+	}
+	r.Model, r.Server = alias, f
+	if !a.JSON {
+		if _, err := io.WriteString(s.Out, text); err != nil || !by.Smoke {
+			return err
+		}
+		tried := as.try(ctx, a, by.SmokeTimeout)
+		tried.says(s.Err) // the output may go into a shell
+		return tried.failed
+	}
+	if by.Smoke {
+		r.Smoke = as.try(ctx, a, by.SmokeTimeout)
+	}
+	e := json.NewEncoder(s.Out)
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	if err := e.Encode(r); err != nil || r.Smoke == nil || r.Smoke.OK {
+		return err
+	}
+	return &command.Silent{Err: r.Smoke.failed}
 }
 
 // says is what became of the settings file, for a person.
@@ -124,8 +145,17 @@ func (w *written) says(then string) string {
 	return b.String()
 }
 
+// put writes settings that content makes of the old ones.
+func (w *writing) put(r *result, content func(old []byte) ([]byte, error), then string) (text string, err error) {
+	if r.written, err = replace(w.File, content); err != nil {
+		return "", err
+	}
+	return r.says(then), nil
+}
+
 type claudeCmd struct {
 	writing
+	smoking
 	asking
 }
 
@@ -136,34 +166,31 @@ func (c *claudeCmd) Help() string {
 
 // Run implements the command.
 func (c *claudeCmd) Run(ctx context.Context, s command.Streams) error {
-	t, f, err := c.find(ctx, s)
-	if err != nil {
-		return err
-	}
-	r := &result{Client: "claude-code", BaseURL: t.Base, Model: alias, Server: f, Command: "claude"}
-	vars := t.ClaudeCode()
-	r.variables(vars)
-	if c.Write {
-		if c.File == "" {
-			if c.File, err = claudeFile(); err != nil {
-				return command.Usage(err, "set HOME, or give --file")
+	return c.connect(ctx, s, &c.smoking, &anthropic, func(t *Target) (r *result, text string, err error) {
+		r = &result{Client: "claude-code", BaseURL: t.Base, Command: "claude"}
+		vars := t.ClaudeCode()
+		r.variables(vars)
+		if c.Write {
+			if c.File == "" {
+				if c.File, err = claudeFile(); err != nil {
+					return nil, "", command.Usage(err, "set HOME, or give --file")
+				}
 			}
+			text, err = c.put(r, t.claudeSettings, "Claude Code talks to "+t.Base+" from now on.\n")
+			return r, text, err
 		}
-		if r.written, err = replace(c.File, t.claudeSettings); err != nil {
-			return err
+		var b strings.Builder
+		fmt.Fprintf(&b, "# Claude Code talks to %s where these are set.\nunset ANTHROPIC_API_KEY\n", t.Base)
+		for i := range vars {
+			fmt.Fprintf(&b, "export %s\n", Assignments(vars[i:i+1]))
 		}
-		return r.print(s.Out, c.JSON, r.says("Claude Code talks to "+t.Base+" from now on.\n"))
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Claude Code talks to %s where these are set.\nunset ANTHROPIC_API_KEY\n", t.Base)
-	for i := range vars {
-		fmt.Fprintf(&b, "export %s\n", Assignments(vars[i:i+1]))
-	}
-	return r.print(s.Out, c.JSON, b.String())
+		return r, b.String(), nil
+	})
 }
 
 type codexCmd struct {
 	writing
+	smoking
 	asking
 }
 
@@ -174,54 +201,50 @@ func (c *codexCmd) Help() string {
 
 // Run implements the command.
 func (c *codexCmd) Run(ctx context.Context, s command.Streams) error {
-	t, f, err := c.find(ctx, s)
-	if err != nil {
-		return err
-	}
-	if c.File == "" {
-		dir, err := codexHome()
-		if err != nil {
-			return command.Usage(err, "set HOME or CODEX_HOME, or give --file")
+	return c.connect(ctx, s, &c.smoking, &responses, func(t *Target) (r *result, text string, err error) {
+		if c.File == "" {
+			dir, err := codexHome()
+			if err != nil {
+				return nil, "", command.Usage(err, "set HOME or CODEX_HOME, or give --file")
+			}
+			c.File = filepath.Join(dir, alias+".config.toml")
 		}
-		c.File = filepath.Join(dir, alias+".config.toml")
-	}
-	if o := codexObstacle(c.File); o != "" {
-		fmt.Fprintln(s.Err, "mtplx:", o)
-	}
-	r := &result{Client: "codex", BaseURL: t.Base + "/v1", Model: alias, Server: f, Command: "codex --profile " + alias}
-	if c.Write {
-		if r.written, err = replace(c.File, func([]byte) ([]byte, error) { return []byte(t.codexProfile()), nil }); err != nil {
-			return err
+		if o := codexObstacle(c.File); o != "" {
+			fmt.Fprintln(s.Err, "mtplx:", o)
 		}
-		return r.print(s.Out, c.JSON, r.says("Start it with codex --profile "+alias+".\n"))
-	}
-	r.Content, r.written = t.codexProfile(), &written{File: c.File}
-	return r.print(s.Out, c.JSON, fmt.Sprintf("# Belongs into %s; mtplx connect codex --write puts it there.\n%s", c.File, r.Content))
+		r = &result{Client: "codex", BaseURL: t.Base + "/v1", Command: "codex --profile " + alias}
+		profile := t.codexProfile()
+		if c.Write {
+			text, err = c.put(r, func([]byte) ([]byte, error) { return []byte(profile), nil }, "Start it with codex --profile "+alias+".\n")
+			return r, text, err
+		}
+		r.Content, r.written = profile, &written{File: c.File}
+		return r, fmt.Sprintf("# Belongs into %s; mtplx connect codex --write puts it there.\n%s", c.File, profile), nil
+	})
 }
 
 type openWebUICmd struct {
 	container
+	smoking
 	asking
 }
 
 // Run implements the command.
 func (c *openWebUICmd) Run(ctx context.Context, s command.Streams) error {
-	t, f, err := c.find(ctx, s)
-	if err != nil {
-		return err
-	}
-	line, needs, err := c.command(t, runtime.GOOS)
-	if err != nil {
-		return err
-	}
-	r := &result{Client: "openwebui", BaseURL: t.Base + "/v1", Model: alias, Server: f, Command: line}
-	r.variables(t.OpenAI())
-	key := "any, such as " + anyKey
-	if t.Key {
-		key = "one of the server's"
-	}
-	if needs != "" {
-		needs += "\n"
-	}
-	return r.print(s.Out, c.JSON, fmt.Sprintf("In Open WebUI, Admin Settings, Connections, OpenAI API:\n  URL  %s/v1\n  Key  %s\nOr start one that is connected, with its page at http://127.0.0.1:%d:\n  %s\n%s", t.Base, key, c.Port, line, needs))
+	return c.connect(ctx, s, &c.smoking, &completions, func(t *Target) (r *result, text string, err error) {
+		line, needs, err := c.command(t, runtime.GOOS)
+		if err != nil {
+			return nil, "", err
+		}
+		r = &result{Client: "openwebui", BaseURL: t.Base + "/v1", Command: line}
+		r.variables(t.OpenAI())
+		key := "any, such as " + anyKey
+		if t.Key {
+			key = "one of the server's"
+		}
+		if needs != "" {
+			needs += "\n"
+		}
+		return r, fmt.Sprintf("In Open WebUI, Admin Settings, Connections, OpenAI API:\n  URL  %s/v1\n  Key  %s\nOr start one that is connected, with its page at http://127.0.0.1:%d:\n  %s\n%s", t.Base, key, c.Port, line, needs), nil
+	})
 }

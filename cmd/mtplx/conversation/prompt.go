@@ -83,24 +83,11 @@ func (p *prompter) after(prompt past, answer string, ids []int32) past {
 // detok decodes answers. The marks around thoughts are special tokens in some vocabularies, which decoding leaves out; the
 // splitter needs to see them.
 func (p *prompter) detok() commit.Detokenizer {
-	d := &markedDetok{Detokenizer: tokenizer.NewStream(p.model.Tokenizer, true), shown: map[int32]string{}}
+	d := &commit.Shown{Detokenizer: tokenizer.NewStream(p.model.Tokenizer, true), Texts: map[int32]string{}}
 	for _, t := range []string{thinkOpen, thinkClose} {
 		if id, ok := p.model.Tokenizer.ID(t); ok && p.thoughts && p.model.Tokenizer.IsSpecial(id) {
-			d.shown[id] = t
+			d.Texts[id] = t
 		}
 	}
 	return d
-}
-
-// markedDetok shows some special tokens and leaves the rest to another decoder.
-type markedDetok struct {
-	commit.Detokenizer
-	shown map[int32]string
-}
-
-func (d *markedDetok) Append(dst []byte, id int32) []byte {
-	if text, ok := d.shown[id]; ok {
-		return append(d.Flush(dst), text...)
-	}
-	return d.Detokenizer.Append(dst, id)
 }

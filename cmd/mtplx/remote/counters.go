@@ -39,7 +39,7 @@ func (s *Server) Counters(ctx context.Context) (*Counters, error) {
 	}
 	c, err := parseCounters(body)
 	if err != nil {
-		return nil, s.foreign("answers GET /metrics with " + clean(err.Error()))
+		return nil, s.foreign("answers GET /metrics with " + Clean(err.Error()))
 	}
 	return c, nil
 }
@@ -58,7 +58,7 @@ func parseCounters(text []byte) (*Counters, error) {
 	var c Counters
 	for _, l := range written.GetMetric()[0].GetLabel() {
 		if l.GetName() == "model_name" {
-			c.Model = clean(l.GetValue())
+			c.Model = Clean(l.GetValue())
 		}
 	}
 	var bad error

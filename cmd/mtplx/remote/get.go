@@ -51,13 +51,9 @@ func (s *Server) try(ctx context.Context, path, key string) (body []byte, refuse
 	if err != nil {
 		return nil, false, command.Usage(fmt.Errorf("--url is %q: %w", s.URL, err), "")
 	}
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	req.Header.Set("User-Agent", "mtplx/"+command.Version)
-	res, err := s.client.Do(req)
+	res, err := s.send(ctx, req, key)
 	if err != nil {
-		return nil, false, s.unreachable(ctx, err)
+		return nil, false, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(res.Body, longest+1))
@@ -67,26 +63,47 @@ func (s *Server) try(ctx context.Context, path, key string) (body []byte, refuse
 	switch {
 	case len(body) > longest:
 		return nil, false, s.foreign(fmt.Sprintf("answers GET %s with more than %d MiB", path, longest>>20))
-	case res.StatusCode == http.StatusUnauthorized && key == "":
-		return nil, true, command.Usage(fmt.Errorf("the server at %s takes an API key", s.URL), "set MTPLX_AUTH to one of its keys")
-	case res.StatusCode == http.StatusUnauthorized:
-		return nil, true, command.Usage(fmt.Errorf("the server at %s refuses the API key", s.URL), "set MTPLX_AUTH to one of its keys")
 	case res.StatusCode == http.StatusServiceUnavailable && path == "/health": // it says so, and the rest as well
 	case res.StatusCode != http.StatusOK:
-		return nil, false, s.status(path, res, body)
+		refused, err = s.refusal(res, body, key)
+		return nil, refused, err
 	}
 	return body, false, nil
 }
 
-// status is the failure of an answer that is not 200.
-func (s *Server) status(path string, res *http.Response, body []byte) error {
+// send sends a request with a key, if there is one. The caller closes the answer's body.
+func (s *Server) send(ctx context.Context, req *http.Request, key string) (*http.Response, error) {
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	req.Header.Set("User-Agent", "mtplx/"+command.Version)
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, s.unreachable(ctx, err)
+	}
+	return res, nil
+}
+
+// refusal is the failure of an answer that is not 200; refused, whether another key could change that.
+func (s *Server) refusal(res *http.Response, body []byte, key string) (refused bool, err error) {
+	switch {
+	case res.StatusCode == http.StatusUnauthorized && key == "":
+		return true, command.Usage(fmt.Errorf("the server at %s takes an API key", s.URL), "set MTPLX_AUTH to one of its keys")
+	case res.StatusCode == http.StatusUnauthorized:
+		return true, command.Usage(fmt.Errorf("the server at %s refuses the API key", s.URL), "set MTPLX_AUTH to one of its keys")
+	}
+	request := res.Request.Method + " " + strings.TrimPrefix(res.Request.URL.String(), s.base)
 	var refusal struct {
 		Error struct{ Message string }
 	}
 	if json.Unmarshal(body, &refusal) == nil && refusal.Error.Message != "" && res.Header.Get("Server") == "mtplx" {
-		return runtime.Fail(runtime.Integration, fmt.Errorf("the mtplx at %s answers GET %s with %d: %s", s.URL, path, res.StatusCode, clean(refusal.Error.Message)), "")
+		fix := ""
+		if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
+			fix = "try again when it has less to do; mtplx status says what it does"
+		}
+		return false, runtime.Fail(runtime.Integration, fmt.Errorf("the mtplx at %s answers %s with %d: %s", s.URL, request, res.StatusCode, Clean(refusal.Error.Message)), fix)
 	}
-	return s.foreign(fmt.Sprintf("answers GET %s with %s", path, clean(res.Status)))
+	return false, s.foreign(fmt.Sprintf("answers %s with %s", request, Clean(res.Status)))
 }
 
 // foreign is the failure of an answer that no mtplx gives.
@@ -113,7 +130,7 @@ func (s *Server) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &authority), errors.As(err, &host):
 		return runtime.Fail(runtime.Environment, fmt.Errorf("the certificate of %s is not trusted: %w", s.URL, root(err)), "set SSL_CERT_FILE to a file with it, and use a name that it holds")
 	default:
-		return runtime.Fail(runtime.Integration, fmt.Errorf("no answer from %s: %s", s.URL, clean(root(err).Error())), where)
+		return runtime.Fail(runtime.Integration, fmt.Errorf("no answer from %s: %s", s.URL, Clean(root(err).Error())), where)
 	}
 }
 
@@ -128,8 +145,8 @@ func root(err error) error {
 	}
 }
 
-// clean is text of a server as a terminal may show it: one line, at most 200 characters, without control characters.
-func clean(text string) string {
+// Clean is text of a server as a terminal may show it: one line, at most 200 characters, without control characters.
+func Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return ' '

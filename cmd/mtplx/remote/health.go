@@ -43,13 +43,13 @@ func (s *Server) Health(ctx context.Context) (*Health, error) {
 		}
 		switch err := json.Unmarshal(body, &h); {
 		case err != nil:
-			return nil, s.foreign(fmt.Sprintf("answers GET /health with what is no JSON object (%s)", clean(err.Error())))
+			return nil, s.foreign(fmt.Sprintf("answers GET /health with what is no JSON object (%s)", Clean(err.Error())))
 		case h.Model == "" && h.Status == "":
 			return nil, s.foreign("answers GET /health without a model")
 		case h.Model == "":
 			continue
 		}
-		h.Model, h.Version = clean(h.Model), clean(h.Version)
+		h.Model, h.Version = Clean(h.Model), Clean(h.Version)
 		return &h.Health, nil
 	}
 	return nil, command.Usage(&KeyError{s.URL}, "set MTPLX_AUTH to one of its keys")

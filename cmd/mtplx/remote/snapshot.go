@@ -72,7 +72,7 @@ func (s *Server) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	var v Snapshot
 	if err := json.Unmarshal(body, &v); err != nil {
-		return nil, s.foreign(fmt.Sprintf("answers GET /v1/mtplx/snapshot with what is no snapshot (%s)", clean(err.Error())))
+		return nil, s.foreign(fmt.Sprintf("answers GET /v1/mtplx/snapshot with what is no snapshot (%s)", Clean(err.Error())))
 	}
 	switch {
 	case v.Server.Model == "" || v.Totals == nil:
@@ -80,9 +80,9 @@ func (s *Server) Snapshot(ctx context.Context) (*Snapshot, error) {
 	case len(v.Totals.Drafted) != len(v.Totals.Accepted) || len(v.Totals.Drafted) > mostDepths:
 		return nil, s.foreign("counts drafts by depth in lists that do not fit together")
 	}
-	v.Server.Model, v.Server.Version, v.Server.Device = clean(v.Server.Model), clean(v.Server.Version), clean(v.Server.Device)
+	v.Server.Model, v.Server.Version, v.Server.Device = Clean(v.Server.Model), Clean(v.Server.Version), Clean(v.Server.Device)
 	for i := range v.Requests {
-		v.Requests[i].ID, v.Requests[i].Session = clean(v.Requests[i].ID), clean(v.Requests[i].Session)
+		v.Requests[i].ID, v.Requests[i].Session = Clean(v.Requests[i].ID), Clean(v.Requests[i].Session)
 	}
 	return &v, nil
 }
