@@ -201,7 +201,7 @@ func (s *fakeSession) Next(ctx context.Context, c *commit.Chunk) error {
 		lane.Logprob = append(lane.Logprob, l)
 	}
 	emitted, finished := s.out.Deliver(lane, cycle, n-1)
-	s.stats.Count(n-1, n-1, emitted, false)
+	s.stats.Count(n-1, n-1, emitted, false, nil)
 	if finished {
 		s.leave()
 	}
