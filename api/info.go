@@ -82,11 +82,30 @@ func (s *Server) health(c *call) error {
 		Waiting        int     `json:"waiting_requests"`
 		Uptime         float64 `json:"uptime_s"`
 		Device         device  `json:"device"`
+		KV             *keep   `json:"kv,omitempty"`
 	}{
 		status == "ok", status, "mtplx", s.cfg.Version, m.Name, mode, s.cfg.Defaults.Depth, m.Context, s.cfg.MaxTokens,
 		len(s.cfg.Keys) > 0, s.cfg.Rate, running, waiting, s.cfg.Now().Sub(s.started).Seconds(),
 		device{m.DeviceKind, m.Device, m.DeviceWhy},
+		m.kv(),
 	})
+}
+
+// keep is the memory for keys and values.
+type keep struct {
+	Stored     string `json:"stored"` // their type
+	TokenBytes int    `json:"bytes_per_token"`
+	PageTokens int    `json:"page_tokens"`
+	Pages      int    `json:"pages"`
+	FreePages  int    `json:"free_pages"`
+}
+
+func (m *Model) kv() *keep {
+	if m.Load == nil {
+		return nil
+	}
+	l := m.Load()
+	return &keep{l.Stored, l.TokenBytes, l.PageTokens, l.Pages, l.FreePages}
 }
 
 // device is what the model runs on.

@@ -20,6 +20,8 @@ import (
 type Load struct {
 	Pages, FreePages int         // of keys and values
 	PageTokens       int         // tokens of a page
+	Stored           string      // the type that keys and values are kept in
+	TokenBytes       int         // that a token's take
 	Cycles           uint64      // that the engine has run
 	Bank             *bank.Stats // nil: there is no session bank
 }
@@ -115,7 +117,7 @@ func newMetrics(s *Server) *metrics {
 		l := load()
 		info := prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mtplx_kv_info", Help: "Shape of the memory for keys and values.",
-			ConstLabels: prometheus.Labels{"block_size": itoa(l.PageTokens), "num_gpu_blocks": itoa(l.Pages)},
+			ConstLabels: prometheus.Labels{"block_size": itoa(l.PageTokens), "num_gpu_blocks": itoa(l.Pages), "cache_dtype": l.Stored},
 		})
 		info.Set(1)
 		r.MustRegister(info)

@@ -10,12 +10,13 @@ type AttnDims struct {
 	Layers  int // attention layers that own keys and values, the MTP head's among them
 	NQ, NKV int // query heads; key/value heads; query head j reads j/(NQ/NKV)
 	HeadDim int
-	Rotary  int // rotated dims / 2: dims j and j+Rotary turn by angle j
-	Pages   int // pages of the pool
-	Float32 bool
+	Rotary  int  // rotated dims / 2: dims j and j+Rotary turn by angle j
+	Pages   int  // pages of the pool
+	Float32 bool // of KVPlain, instead of bfloat16
+	KV      KV
 }
 
-// ElemBytes is 4 for float32 keys and values, 2 for bfloat16.
+// ElemBytes is 4 for plain keys and values in float32, 2 in bfloat16.
 func (d AttnDims) ElemBytes() int {
 	if d.Float32 {
 		return 4
@@ -23,22 +24,22 @@ func (d AttnDims) ElemBytes() int {
 	return 2
 }
 
-// HalfBytes is the size of one head's keys (or values) in a page.
-func (d AttnDims) HalfBytes() int { return PageTokens * d.HeadDim * d.ElemBytes() }
+// HeadBytes is the size of one head's keys and values in a page.
+func (d AttnDims) HeadBytes() int { return d.KeyBytes() + d.ValueBytes() }
 
 // PageBytes is the size of one page of one layer: [NKV][keys, values].
-func (d AttnDims) PageBytes() int { return 2 * d.NKV * d.HalfBytes() }
+func (d AttnDims) PageBytes() int { return d.NKV * d.HeadBytes() }
 
 // PoolBytes is the size of the pool: [Layers][Pages][PageBytes].
 func (d AttnDims) PoolBytes() int { return d.Layers * d.Pages * d.PageBytes() }
 
 // PageOffset is the byte at which the keys of a head in a page begin; its values follow
-// HalfBytes later.
+// KeyBytes later.
 func (d AttnDims) PageOffset(layer, page, head int) int {
-	return (layer*d.Pages+page)*d.PageBytes() + head*2*d.HalfBytes()
+	return (layer*d.Pages+page)*d.PageBytes() + head*d.HeadBytes()
 }
 
-// KeyIndex is the element of dim i of token t (0..63) within a head's keys: four tiles of 16
+// KeyIndex is the element of dim i of token t (0..63) within a head's plain keys: four tiles of 16
 // tokens, each [HeadDim/2][16][2] in bfloat16 and [HeadDim][16] in float32.
 func (d AttnDims) KeyIndex(t, i int) int {
 	tile := t / 16 * 16 * d.HeadDim
@@ -48,7 +49,7 @@ func (d AttnDims) KeyIndex(t, i int) int {
 	return tile + i/2*32 + t%16*2 + i%2
 }
 
-// ValueIndex is the element of dim i of token t within a head's values: HeadDim/16 tiles of 16
+// ValueIndex is the element of dim i of token t within a head's plain values: HeadDim/16 tiles of 16
 // dims, each [32][16][2] (token pairs) in bfloat16 and [64][16] in float32.
 func (d AttnDims) ValueIndex(t, i int) int {
 	tile := i / 16 * 16 * PageTokens
@@ -66,7 +67,8 @@ func (d AttnDims) ValueIndex(t, i int) int {
 //	x'[j]   = fma(x[j], cos, -(x[j+R]*sin));  x'[j+R] = fma(x[j+R], cos, x[j]*sin)   j < R = Rotary
 //	queries: times HeadDim^-0.5 = InvSqrt(HeadDim)
 //
-// products rounded. QOut [rows][NQ*HeadDim]. Keys and values are rounded to the pool's type.
+// products rounded. QOut [rows][NQ*HeadDim]. Keys and values are rounded to the pool's type, or quantised by
+// QuantizeKey and KV.QuantizeValue.
 type AttnPrep struct {
 	S       *Slots
 	Dims    AttnDims
@@ -92,6 +94,14 @@ type AttnPrep struct {
 // e' = Exp(m'-M); l = l*e + l'*e'; O = fma(O', e', O*e), products rounded. Result O*(1/l), then
 // times Sigmoid(gate), where the gates are In's columns as in AttnPrep. Nothing past position p
 // enters the arithmetic. The result goes to Acts of K = NQ*HeadDim.
+//
+// Of quantised keys and values, with c the codes, C what a value's code stands for and s the scales,
+//
+//	score_t = fma chain over the key's groups ascending of u_g*s_g, from +0;  u_g = fma chain over the group's dims
+//	          ascending of c[t][d]*q[d], from +0
+//	O[d] = fma chain over t ascending of C[t][d]*w_t, from +0;  w_t = p_t*s_t rounded
+//
+// and O*(1/l) is turned back by Unrotate before the gate.
 type Attention struct {
 	S      *Slots
 	Dims   AttnDims

@@ -16,6 +16,8 @@ type Options struct {
 	// Tier is the instruction set; empty takes the device's choice.
 	Tier string
 	Mode kernels.Mode
+	// KV are the ways of keeping keys and values; empty means plain.
+	KV []kernels.KV
 	// Threads are the numbers of workers; empty means 1 and all processors.
 	Threads []int
 	// Rows are row counts of the trunk; empty means 1, 2, 3, 4 and 8. One row is always timed.
@@ -49,6 +51,9 @@ func (o Options) defaults() (Options, error) {
 		o.Rows = append([]int{1}, o.Rows...)
 	}
 	slices.Sort(o.Rows)
+	if len(o.KV) == 0 {
+		o.KV = []kernels.KV{kernels.KVPlain}
+	}
 	if o.Context == 0 {
 		o.Context = defaultContext
 	}

@@ -17,11 +17,14 @@ type Report struct {
 
 // Figure is a forward of some rows, all of one session.
 type Figure struct {
-	Threads int     `json:"threads"`
-	Rows    int     `json:"rows"`
-	Micros  float64 `json:"us"` // median
-	Bytes   int64   `json:"bytes"`
-	GBs     float64 `json:"gbs"`
+	Threads int `json:"threads"`
+	// KV is the type that keys and values are kept in, TokenBytes what a token's take.
+	KV         string  `json:"kv"`
+	TokenBytes int     `json:"kv_bytes_per_token"`
+	Rows       int     `json:"rows"`
+	Micros     float64 `json:"us"` // median
+	Bytes      int64   `json:"bytes"`
+	GBs        float64 `json:"gbs"`
 	// ReadGBs is the read loop's speed over as many bytes, in turn with the forwards.
 	ReadGBs float64 `json:"read_gbs"`
 	OfRead  float64 `json:"of_read"`
@@ -42,14 +45,14 @@ type Operation struct {
 // WriteText prints the report as tables for people.
 func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s, tier %s, mode %s, context %d\n\nthreads\trows\tus\tMB\tGB/s\tread GB/s\tof read\tc\t\n", r.Model, r.Tier, r.Mode, r.Context)
+	fmt.Fprintf(t, "%s, tier %s, mode %s, context %d\n\nthreads\tkv\trows\tus\tMB\tGB/s\tread GB/s\tof read\tc\t\n", r.Model, r.Tier, r.Mode, r.Context)
 	for i := range r.Forwards {
 		f := &r.Forwards[i]
-		fmt.Fprintf(t, "%d\t%d\t%.0f\t%.1f\t%.1f\t%.1f\t%.0f%%\t%.2f\t\n", f.Threads, f.Rows, f.Micros, float64(f.Bytes)/1e6, f.GBs, f.ReadGBs, 100*f.OfRead, f.C)
+		fmt.Fprintf(t, "%d\t%s\t%d\t%.0f\t%.1f\t%.1f\t%.1f\t%.0f%%\t%.2f\t\n", f.Threads, f.KV, f.Rows, f.Micros, float64(f.Bytes)/1e6, f.GBs, f.ReadGBs, 100*f.OfRead, f.C)
 	}
 	for i := range r.Forwards {
 		f := &r.Forwards[i]
-		fmt.Fprintf(t, "\n%d threads, %d rows\tus\tshare\tGB/s\tof read\t\n", f.Threads, f.Rows)
+		fmt.Fprintf(t, "\n%d threads, %d rows, %s\tus\tshare\tGB/s\tof read\t\n", f.Threads, f.Rows, f.KV)
 		for _, o := range f.Operations {
 			fmt.Fprintf(t, "%s\t%.1f\t%.1f%%\t", o.Name, o.Micros, 100*o.Share)
 			if o.GBs > 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mtplx/kernels"
 	"mtplx/kernels/cpu"
 	"mtplx/model/qwen"
 	"mtplx/sched/page"
@@ -22,16 +23,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := &Report{Mode: o.Mode.String(), Context: o.Context}
 	for _, n := range o.Threads {
-		if err := runThreads(ctx, &o, n, r); err != nil {
-			return nil, fmt.Errorf("benchmark forward with %d threads: %w", n, err)
+		for _, kv := range o.KV {
+			if err := runThreads(ctx, &o, n, kv, r); err != nil {
+				return nil, fmt.Errorf("benchmark forward with %d threads, keys and values %s: %w", n, kv.Stored(o.Mode), err)
+			}
 		}
 	}
 	return r, nil
 }
 
-func runThreads(ctx context.Context, o *Options, threads int, r *Report) (err error) {
-	o.Progress(fmt.Sprintf("load for %d threads", threads))
-	b, err := open(o, threads) //nolint:contextcheck // its queue is closed before this returns
+func runThreads(ctx context.Context, o *Options, threads int, kv kernels.KV, r *Report) (err error) {
+	o.Progress(fmt.Sprintf("load for %d threads, %s", threads, kv.Stored(o.Mode)))
+	b, err := open(o, threads, kv) //nolint:contextcheck // its queue is closed before this returns
 	if err != nil {
 		return err
 	}
@@ -40,7 +43,7 @@ func runThreads(ctx context.Context, o *Options, threads int, r *Report) (err er
 	if err := b.prompt(ctx); err != nil {
 		return err
 	}
-	o.Progress(fmt.Sprintf("forwards, %d threads", threads))
+	o.Progress(fmt.Sprintf("forwards, %d threads, %s", threads, b.model.Stored()))
 	if err := b.rounds(ctx); err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func runThreads(ctx context.Context, o *Options, threads int, r *Report) (err er
 	for i, rows := range o.Rows {
 		t := median(b.times[i])
 		f := Figure{
-			Threads: threads, Rows: rows, Micros: micros(t), Bytes: b.queue.total(),
+			Threads: threads, KV: b.model.Stored(), TokenBytes: b.model.TokenBytes(), Rows: rows, Micros: micros(t), Bytes: b.queue.total(),
 			GBs: float64(b.queue.total()) / float64(t.Nanoseconds()), ReadGBs: float64(b.swept) / float64(read.Nanoseconds()),
 			C: float64(t) / float64(one),
 		}
@@ -86,7 +89,7 @@ type bench struct {
 	reads  [][]time.Duration // by index into cpu.Aheads
 }
 
-func open(o *Options, threads int) (_ *bench, err error) {
+func open(o *Options, threads int, kv kernels.KV) (_ *bench, err error) {
 	b := &bench{Options: o, threads: threads, times: make([][]time.Duration, len(o.Rows)), reads: make([][]time.Duration, len(cpu.Aheads))}
 	defer func() {
 		if err != nil {
@@ -103,7 +106,7 @@ func open(o *Options, threads int) (_ *bench, err error) {
 		return nil, err
 	}
 	b.queue = &counted{Queue: q, moved: map[string]int64{}, position: o.Context}
-	if b.model, err = qwen.New(b.dev, o.Checkpoint, qwen.Options{Mode: o.Mode, Context: o.Context + maxRows, Rows: chunk}); err != nil {
+	if b.model, err = qwen.New(b.dev, o.Checkpoint, qwen.Options{Mode: o.Mode, KV: kv, Context: o.Context + maxRows, Rows: chunk}); err != nil {
 		return nil, err
 	}
 	if b.trunk, err = b.model.NewTrunk(b.queue); err != nil {

@@ -12,13 +12,14 @@ import (
 
 // benchForwardCmd times whole forwards of a checkpoint beside the read bandwidth.
 type benchForwardCmd struct {
-	Model   string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model (default: the embedded one)."`
-	Numeric string `default:"fast" help:"Numeric mode: fast, exact, float32."`
-	Tier    string `placeholder:"NAME" help:"Instruction set (default: the best this machine has)."`
-	Threads []int  `placeholder:"N" help:"Numbers of worker threads (default: 1 and all cores)."`
-	Rows    []int  `placeholder:"M" help:"Row counts, 1 to 9 (default: 1, 2, 3, 4, 8)."`
-	Context int    `default:"512" help:"Tokens before the rows."`
-	JSON    bool   `help:"Print JSON."`
+	Model   string   `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model (default: the embedded one)."`
+	Numeric string   `default:"fast" help:"Numeric mode: fast, exact, float32."`
+	KV      []string `name:"kv" default:"plain" placeholder:"WAY" help:"How keys and values are kept, to be compared: plain (as the numeric mode has them), q8, q8-v4, q8-v3."`
+	Tier    string   `placeholder:"NAME" help:"Instruction set (default: the best this machine has)."`
+	Threads []int    `placeholder:"N" help:"Numbers of worker threads (default: 1 and all cores)."`
+	Rows    []int    `placeholder:"M" help:"Row counts, 1 to 9 (default: 1, 2, 3, 4, 8)."`
+	Context int      `default:"512" help:"Tokens before the rows."`
+	JSON    bool     `help:"Print JSON."`
 }
 
 // Help is shown by --help.
@@ -26,7 +27,7 @@ func (c *benchForwardCmd) Help() string {
 	return `Times one forward of the whole model by rows, beside a read loop over as many bytes in the same process, and shows
 what each kind of operation takes of it.
 
---json prints {"model","tier","mode","context","forwards":[{"threads","rows","us","bytes","gbs","read_gbs","of_read",
+--json prints {"model","tier","mode","context","forwards":[{"threads","kv","kv_bytes_per_token","rows","us","bytes","gbs","read_gbs","of_read",
 "c","operations":[{"name","us","share","bytes","gbs"}]}]}. bytes are weights once, recurrent state read and written
 once, keys and values once; c is the time over that of one row; an operation's us is a worker's, on average.`
 }
@@ -42,7 +43,7 @@ func (c *benchForwardCmd) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer p.Release()
-	rep, err := runtime.BenchForward(ctx, p.Dir, p.Name, c.Numeric, forward.Options{
+	rep, err := runtime.BenchForward(ctx, p.Dir, p.Name, c.Numeric, c.KV, forward.Options{
 		Tier: c.Tier, Threads: c.Threads, Rows: c.Rows, Context: c.Context, Progress: progress,
 	})
 	if err != nil {

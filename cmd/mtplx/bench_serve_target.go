@@ -106,7 +106,7 @@ func (c *benchServeCmd) spawn(ctx context.Context, streams int) (*target, error)
 		"serve", "--port=0", "--log-level=error", "--no-log-file", "--idle-timeout=1h", "--sessions=" + strconv.Itoa(streams), "--queue=" + strconv.Itoa(streams),
 		"--max-connections=" + strconv.Itoa(c.Idle+2*streams+64), "--depth=" + c.Depth, "--profile=" + c.Profile, "--draft-vocab=" + c.DraftVocab,
 	}
-	for flag, value := range map[string]string{"model": c.Model, "numeric": c.Numeric, "draft-lm-head": c.DraftLMHead, "trace": c.Trace} {
+	for flag, value := range map[string]string{"model": c.Model, "numeric": c.Numeric, "kv": c.KV, "draft-lm-head": c.DraftLMHead, "trace": c.Trace} {
 		if value != "" {
 			args = append(args, "--"+flag+"="+value)
 		}

@@ -21,9 +21,10 @@ type qaNumericsCmd struct {
 
 // Help is shown by --help.
 func (c *qaNumericsCmd) Help() string {
-	return `Compares the modes fast, exact and float32 with a float64 forward of the same stored weights.
+	return `Compares the modes fast, exact and float32, and the ways of keeping keys and values, with a float64 forward of the
+same stored weights.
 
---json prints {"model","tokens","sequences","float64":{"perplexity","head":{"perplexity"}},"modes":[{"mode",
+--json prints {"model","tokens","sequences","float64":{"perplexity","head":{"perplexity"}},"modes":[{"mode","kv",
 "kl_mean","kl_max","top1","perplexity","max_rel_logit","head":{the same five}}]}. Divergences are
 KL(float64 || mode) of the next-token distributions at temperature 1, in nats; top1 is the share of rows with
 the same most likely token; max_rel_logit is the worst row's largest logit error over its largest logit. head
@@ -59,15 +60,16 @@ func printNumerics(s command.Streams, r *numerics.Report) {
 	if h := r.Float64.Head; h != nil {
 		fmt.Fprintf(s.Out, ", head %.5g", h.Perplexity)
 	}
-	fmt.Fprintf(s.Out, ")\n%-14s %10s %10s %8s %12s %14s\n", "", "KL mean", "KL max", "top-1", "perplexity", "logit error")
+	fmt.Fprintf(s.Out, ")\n%-20s %10s %10s %8s %12s %14s\n", "", "KL mean", "KL max", "top-1", "perplexity", "logit error")
 	line := func(name string, e *numerics.Error) {
-		fmt.Fprintf(s.Out, "%-14s %10.2g %10.2g %7.2f%% %12.5g %14.2g\n", name, e.KLMean, e.KLMax, 100*e.Top1, e.Perplexity, e.MaxRelLogit)
+		fmt.Fprintf(s.Out, "%-20s %10.2g %10.2g %7.2f%% %12.5g %14.2g\n", name, e.KLMean, e.KLMax, 100*e.Top1, e.Perplexity, e.MaxRelLogit)
 	}
 	for i := range r.Modes {
 		m := &r.Modes[i]
-		line(m.Mode, &m.Error)
+		name := m.Mode + " " + m.KV
+		line(name, &m.Error)
 		if m.Head != nil {
-			line(m.Mode+" head", m.Head)
+			line(name+" head", m.Head)
 		}
 	}
 }

@@ -262,7 +262,10 @@ func (c *serveCmd) model(r *runtime.Runtime, draft *sample.Sampler) api.Model {
 		NewDetok: func() commit.Detokenizer { return tokenizer.NewStream(r.Tokenizer, true) },
 		Load: func() api.Load {
 			s := r.Engine.Status()
-			l := api.Load{Pages: s.Pages, FreePages: s.FreePages, PageTokens: page.Tokens, Cycles: s.Cycles}
+			l := api.Load{
+				Pages: s.Pages, FreePages: s.FreePages, PageTokens: page.Tokens, Stored: r.Model.Stored(),
+				TokenBytes: r.Model.TokenBytes(), Cycles: s.Cycles,
+			}
 			if s.Bank.MaxBytes > 0 {
 				l.Bank = &s.Bank
 			}

@@ -21,7 +21,7 @@ var attnShapes = []kernels.AttnDims{
 
 // checkAttnPrep checks queries, and keys and values in the pool.
 func checkAttnPrep(t T, d kernels.Device) {
-	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
+	eachAttention(t, d, func(t T, dims kernels.AttnDims, seed uint64) {
 		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 5 {
@@ -47,7 +47,7 @@ func checkAttnPrep(t T, d kernels.Device) {
 // checkAttention checks rows at every length around the borders of pages and splits, in any company,
 // appended in any portions, on any pages, beside memory full of NaNs.
 func checkAttention(t T, d kernels.Device) {
-	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
+	eachAttention(t, d, func(t T, dims kernels.AttnDims, seed uint64) {
 		t.Run("lengths", func(t T) { attentionLengths(t, d, dims, seed) })
 		t.Run("portions", func(t T) { attentionPortions(t, d, dims, seed) })
 		t.Run("long", func(t T) { attentionLong(t, d, dims, seed) })
@@ -60,18 +60,30 @@ func checkAttention(t T, d kernels.Device) {
 	})
 }
 
-func eachAttention(t T, run func(t T, dims kernels.AttnDims, seed uint64)) {
+func eachAttention(t T, d kernels.Device, run func(t T, dims kernels.AttnDims, seed uint64)) {
 	for i, dims := range attnShapes {
 		if t.Short() && dims.HeadDim > 100 {
 			continue
 		}
-		for _, wide := range []bool{false, true} {
-			dims.Float32 = wide
-			t.Run(fmt.Sprintf("%d on %d heads of %d, float32 %v", dims.NQ, dims.NKV, dims.HeadDim, wide), func(t T) {
+		for _, way := range attnWays {
+			if !kernels.Keeps(d, way.kv) {
+				continue
+			}
+			dims.Float32, dims.KV = way.wide, way.kv
+			t.Run(fmt.Sprintf("%d on %d heads of %d, %s", dims.NQ, dims.NKV, dims.HeadDim, way.name), func(t T) {
 				run(t, dims, uint64(i+1))
 			})
 		}
 	}
+}
+
+// attnWays are the ways of keeping keys and values.
+var attnWays = []struct {
+	name string
+	wide bool
+	kv   kernels.KV
+}{
+	{name: "bfloat16"}, {name: "float32", wide: true}, {name: "q8", kv: kernels.KVQ8}, {name: "q8-v4", kv: kernels.KVQ8V4}, {name: "q8-v3", kv: kernels.KVQ8V3},
 }
 
 // attnLanes is the number of lanes of a world.
@@ -134,59 +146,6 @@ func newAttnWorld(r *Rig, d kernels.AttnDims, seed uint64, tokens int) *attnWorl
 func (w *attnWorld) layPages(order []int) {
 	for i := range w.s.Pages {
 		w.s.Pages[i] = int32(order[i])
-	}
-}
-
-// poison fills the pool with NaNs.
-func (w *attnWorld) poison() {
-	if w.d.Float32 {
-		f := kernels.Floats(w.pool)
-		for i := range f {
-			f[i] = nan
-		}
-		return
-	}
-	h := kernels.Halves(w.pool)
-	for i := range h {
-		h[i] = 0x7fc0
-	}
-}
-
-// poolWords is the pool, an element a word.
-func (w *attnWorld) poolWords() []uint32 {
-	if w.d.Float32 {
-		return words(kernels.Floats(w.pool))
-	}
-	var out []uint32
-	for _, h := range kernels.Halves(w.pool) {
-		if h&0x7fff > 0x7f80 {
-			h = 0x7fc0
-		}
-		out = append(out, uint32(h))
-	}
-	return out
-}
-
-// fill has the host write the lane's own keys and values for positions from..to-1.
-func (w *attnWorld) fill(lane, from, to int) {
-	kv := w.d.NKV * w.d.HeadDim
-	for pos := from; pos < to; pos++ {
-		page := int(w.s.Pages[lane*w.s.Dims.Pages+pos/kernels.PageTokens])
-		for i := range 2 * kv {
-			x := w.prefix[(lane*w.tokens+pos)*2*kv+i]
-			head, dim := i%kv/w.d.HeadDim, i%w.d.HeadDim
-			at := w.d.PageOffset(w.layer, page, head)
-			index := w.d.KeyIndex(pos%kernels.PageTokens, dim)
-			if i >= kv {
-				at += w.d.HalfBytes()
-				index = w.d.ValueIndex(pos%kernels.PageTokens, dim)
-			}
-			if w.d.Float32 {
-				kernels.Floats(w.pool)[at/4+index] = x
-			} else {
-				kernels.Halves(w.pool)[at/2+index] = kernels.BF16(x)
-			}
-		}
 	}
 }
 
@@ -313,27 +272,6 @@ func attentionPortions(t T, d kernels.Device, dims kernels.AttnDims, seed uint64
 			}
 			pos += count
 			w.movePages(rng)
-		}
-	}
-}
-
-// movePages copies every page of the lanes to another place, and poisons what is left over.
-func (w *attnWorld) movePages(rng *rand.Rand) {
-	w.r.T.Helper()
-	old := append([]int32(nil), w.s.Pages...)
-	was := w.r.Alloc(w.d.PoolBytes())
-	defer was.Release()
-	if err := w.r.D.Copy(was, 0, w.pool, 0, w.d.PoolBytes()); err != nil {
-		w.r.T.Fatal(err)
-	}
-	w.poison()
-	w.layPages(rng.Perm(w.d.Pages))
-	for layer := range w.d.Layers {
-		for i, from := range old {
-			src, dst := w.d.PageOffset(layer, int(from), 0), w.d.PageOffset(layer, int(w.s.Pages[i]), 0)
-			if err := w.r.D.Copy(w.pool, dst, was, src, w.d.PageBytes()); err != nil {
-				w.r.T.Fatal(err)
-			}
 		}
 	}
 }

@@ -224,7 +224,7 @@ func attentionVector(r *Rig) {
 			for i := range hd {
 				h := kernels.BF16(g.signed())
 				if values {
-					pool[at+d.HalfBytes()/2+d.ValueIndex(t%kernels.PageTokens, i)] = h
+					pool[at+d.KeyBytes()/2+d.ValueIndex(t%kernels.PageTokens, i)] = h
 				} else {
 					pool[at+d.KeyIndex(t%kernels.PageTokens, i)] = h
 				}

@@ -23,6 +23,7 @@ type attnPrep struct {
 	pool          []byte
 	scale         float32
 	lines         lines
+	coder         coder // of quantised keys and values
 }
 
 func compileAttnPrep(d *Device, op queue.Op) (step, error) {
@@ -31,6 +32,7 @@ func compileAttnPrep(d *Device, op queue.Op) (step, error) {
 	return &attnPrep{
 		AttnPrep: o, tier: d.tier.vectors(), in: floats(o.In), q: floats(o.QOut), qg: floats(o.QGain)[:hd], kg: floats(o.KGain)[:hd],
 		pool: o.Pool.Bytes(), scale: kernels.InvSqrt(float32(hd)), lines: newLines(d, hd),
+		coder: newCoder(d, &o.Dims),
 	}, nil
 }
 
@@ -53,18 +55,27 @@ func (s *attnPrep) run(t, n int) {
 		x := s.lines.of(t, d.HeadDim)
 		normRow(s.tier, x, in[s.K+h*d.HeadDim:][:d.HeadDim], s.kg, s.Eps)
 		ropeRow(s.tier, x, cos, sin)
+		if d.KV != kernels.KVPlain {
+			s.keepCodes(t, row, h, x)
+			continue
+		}
 		s.keep(row, h, x, in[s.V+h*d.HeadDim:][:d.HeadDim])
 	}
+}
+
+// head is a head's keys and values in the page of a row, and the row's token in it.
+func (s *attnPrep) head(row, h int) (keys, values []byte, tok int) {
+	d := &s.Dims
+	pos := s.S.Position(row)
+	page := s.S.Pages[int(s.S.Lane[row])*s.S.Dims.Pages+pos/kernels.PageTokens]
+	mem := s.pool[d.PageOffset(s.Layer, int(page), h):]
+	return mem[:d.KeyBytes()], mem[d.KeyBytes():][:d.ValueBytes()], pos % kernels.PageTokens
 }
 
 // keep writes a row's keys and values of one head into its page.
 func (s *attnPrep) keep(row, h int, k, v []float32) {
 	d := s.Dims
-	pos := s.S.Position(row)
-	page := s.S.Pages[int(s.S.Lane[row])*s.S.Dims.Pages+pos/kernels.PageTokens]
-	mem := s.pool[d.PageOffset(s.Layer, int(page), h):]
-	keys, values := mem[:d.HalfBytes()], mem[d.HalfBytes():][:d.HalfBytes()]
-	tok := pos % kernels.PageTokens
+	keys, values, tok := s.head(row, h)
 	if d.Float32 {
 		kf, vf := view[float32](keys)[tok/16*16*d.HeadDim+tok%16:], view[float32](values)[tok*16:]
 		for i, x := range k {
@@ -101,27 +112,24 @@ type mergeArgs struct {
 }
 
 // attendPlain is attend in plain Go.
-func attendPlain(a *attendArgs, float32s bool) {
+func attendPlain(a *attendArgs, d *kernels.AttnDims) {
+	if d.KV != kernels.KVPlain {
+		attendCodes(a, d)
+		return
+	}
+	float32s := d.Float32
 	for j := range a.queries {
 		q, o := slice(a.q[j], a.hd), slice(a.o[j], a.hd)
 		p := slice(past(a.p, j*kernels.SplitTokens), kernels.SplitTokens)
 		n := a.count[j]
-		top := float32(math.Inf(-1))
 		for t := range n {
 			s := float32(0)
 			for i, x := range q {
 				s = kernels.FMA(a.key(t, i, float32s), x, s)
 			}
 			p[t] = s
-			if s > top {
-				top = s
-			}
 		}
-		var l [8]float32
-		for t := range n {
-			p[t] = kernels.Exp(p[t] - top)
-			l[t&7] += p[t]
-		}
+		a.soften(j, p[:n])
 		for i := range o {
 			s := float32(0)
 			for t := range n {
@@ -129,9 +137,24 @@ func attendPlain(a *attendArgs, float32s bool) {
 			}
 			o[i] = s
 		}
-		set(a.ml, 2*j, top)
-		set(a.ml, 2*j+1, ((l[0]+l[1])+(l[2]+l[3]))+((l[4]+l[5])+(l[6]+l[7])))
 	}
+}
+
+// soften turns a query's scores into weights and finds m and l.
+func (a *attendArgs) soften(j int, p []float32) {
+	top := float32(math.Inf(-1))
+	for _, s := range p {
+		if s > top {
+			top = s
+		}
+	}
+	var l [8]float32
+	for t := range p {
+		p[t] = kernels.Exp(p[t] - top)
+		l[t&7] += p[t]
+	}
+	set(a.ml, 2*j, top)
+	set(a.ml, 2*j+1, ((l[0]+l[1])+(l[2]+l[3]))+((l[4]+l[5])+(l[6]+l[7])))
 }
 
 // element reads entry i of keys or values.
@@ -185,6 +208,7 @@ type attention struct {
 	o, ml   []float32 // [vectors][hd], [vectors][2]
 	work    []attnWork
 	lines   lines
+	signs   []float32 // of the rotation of quantised values
 }
 
 // attnWork is a worker's scratch.
@@ -201,6 +225,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 	s := &attention{
 		Attention: o, tier: d.tier.vectors(), group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
 		acts: bindActs(o.Acts), vectors: max(o.S.Dims.Rows*o.Dims.NQ, 4096), lines: newLines(d, o.Dims.NQ*hd),
+		signs: kernels.RotationSigns(hd),
 	}
 	s.o, s.ml = make([]float32, s.vectors*hd), make([]float32, s.vectors*2)
 	s.work = make([]attnWork, d.Threads())
@@ -301,9 +326,9 @@ func (s *attention) split(w *attnWork, l, block, split, stride int) {
 		}
 		at := d.PageOffset(s.Layer, int(pages[p]), head)
 		a.k[i] = unsafe.Pointer(&s.pool[at])
-		a.v[i] = unsafe.Pointer(&s.pool[at+d.HalfBytes()])
+		a.v[i] = unsafe.Pointer(&s.pool[at+d.KeyBytes()])
 	}
-	a.run(s.tier, d.Float32)
+	a.run(s.tier, &d)
 	for j := range a.queries {
 		ml := s.ml[2*vector[j]:][:2]
 		if stride > 1 || split == 0 {
@@ -342,6 +367,9 @@ func (s *attentionRows) run(t, n int) {
 			inv := 1 / s.ml[2*v+1]
 			x := y[h*d.HeadDim:][:d.HeadDim]
 			scaleRow(s.tier, x, o, inv)
+			if d.KV != kernels.KVPlain {
+				unrotateRow(s.tier, x, s.signs)
+			}
 			gateRow(s.tier, x, x, s.in[r*s.Stride+s.QCol+(2*h+1)*d.HeadDim:][:d.HeadDim])
 		}
 		s.acts.put(rows, r, y)

@@ -1,5 +1,7 @@
 package cpu
 
+import "mtplx/kernels"
+
 func normRow(t tier, y, x, gain []float32, eps float32) {
 	switch t {
 	case tierVNNI:
@@ -144,18 +146,20 @@ func (a *deltaArgs) run(t tier) {
 	}
 }
 
-func (a *attendArgs) run(t tier, float32s bool) {
+func (a *attendArgs) run(t tier, d *kernels.AttnDims) {
 	switch {
-	case t == tierVNNI && float32s:
+	case d.KV != kernels.KVPlain:
+		attendCodes(a, d)
+	case t == tierVNNI && d.Float32:
 		attendfloatVNNI(a)
 	case t == tierVNNI:
 		attendhalfVNNI(a)
-	case t == tierAVX2 && float32s:
+	case t == tierAVX2 && d.Float32:
 		attendfloatAVX2(a)
 	case t == tierAVX2:
 		attendhalfAVX2(a)
 	default:
-		attendPlain(a, float32s)
+		attendPlain(a, d)
 	}
 }
 
@@ -169,3 +173,9 @@ func (a *mergeArgs) run(t tier) {
 		mergePlain(a)
 	}
 }
+
+func (a *keepArgs) key(_ tier) { codeKey(a) }
+
+func (a *keepArgs) value(_ tier) { codeValue(a) }
+
+func (a *turnArgs) run(_ tier) { turnPlain(a) }

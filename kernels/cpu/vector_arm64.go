@@ -1,5 +1,7 @@
 package cpu
 
+import "mtplx/kernels"
+
 // All tiers of arm64 but the portable one share these: sums of float32 need no more than NEON.
 
 func normRow(t tier, y, x, gain []float32, eps float32) {
@@ -108,11 +110,13 @@ func (a *deltaArgs) run(t tier) {
 	deltaNEON(a)
 }
 
-func (a *attendArgs) run(t tier, float32s bool) {
+func (a *attendArgs) run(t tier, d *kernels.AttnDims) {
 	switch {
 	case t == tierPortable:
-		attendPlain(a, float32s)
-	case float32s:
+		attendPlain(a, d)
+	case d.KV != kernels.KVPlain:
+		attendCodes(a, d)
+	case d.Float32:
 		attendfloatNEON(a)
 	default:
 		attendhalfNEON(a)
@@ -126,3 +130,9 @@ func (a *mergeArgs) run(t tier) {
 	}
 	mergeNEON(a)
 }
+
+func (a *keepArgs) key(_ tier) { codeKey(a) }
+
+func (a *keepArgs) value(_ tier) { codeValue(a) }
+
+func (a *turnArgs) run(_ tier) { turnPlain(a) }

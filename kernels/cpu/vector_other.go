@@ -2,6 +2,8 @@
 
 package cpu
 
+import "mtplx/kernels"
+
 func normRow(_ tier, y, x, gain []float32, eps float32) { normPlain(y, x, gain, eps) }
 
 func l2normRow(_ tier, y, x []float32, scale float32) { l2normPlain(y, x, scale) }
@@ -28,6 +30,12 @@ func (a *chunkArgs) run(_ tier) { chunkPlain(a) }
 
 func (a *deltaArgs) run(_ tier) { deltaPlain(a) }
 
-func (a *attendArgs) run(_ tier, float32s bool) { attendPlain(a, float32s) }
+func (a *attendArgs) run(_ tier, d *kernels.AttnDims) { attendPlain(a, d) }
 
 func (a *mergeArgs) run(_ tier) { mergePlain(a) }
+
+func (a *keepArgs) key(_ tier) { codeKey(a) }
+
+func (a *keepArgs) value(_ tier) { codeValue(a) }
+
+func (a *turnArgs) run(_ tier) { turnPlain(a) }

@@ -44,6 +44,9 @@ func (d *Device) Name() string { return d.traits.Name }
 // Threads is the number of its processors.
 func (d *Device) Threads() int { return d.traits.Units }
 
+// Keeps tells whether the kernels keep keys and values in a way: plain ones only.
+func (d *Device) Keeps(kv kernels.KV) bool { return kv == kernels.KVPlain }
+
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
 

@@ -26,6 +26,8 @@ type pages struct {
 func (l *lowering) pages(d kernels.AttnDims, layer int, pool operand) (pages, error) {
 	s := l.slots
 	switch {
+	case !l.dev.Keeps(d.KV):
+		return pages{}, fmt.Errorf("this device does not keep keys and values as %v; give --kv plain, or --device cpu", d.KV)
 	case d.NQ < 1 || d.NKV < 1 || d.NQ%d.NKV != 0:
 		return pages{}, fmt.Errorf("%d query heads do not share %d key heads evenly", d.NQ, d.NKV)
 	case d.HeadDim < 16 || d.HeadDim%16 != 0 || d.HeadDim > attnHeadMost:
@@ -42,7 +44,7 @@ func (l *lowering) pages(d kernels.AttnDims, layer int, pool operand) (pages, er
 	if d.Float32 {
 		p.kind = "f32"
 	}
-	p.dims = words{}.u(d.NQ, d.NKV, d.HeadDim, d.Rotary, d.Pages, layer, d.PageBytes()/e, d.HalfBytes()/e, 0)
+	p.dims = words{}.u(d.NQ, d.NKV, d.HeadDim, d.Rotary, d.Pages, layer, d.PageBytes()/e, d.KeyBytes()/e, 0)
 	return p, nil
 }
 

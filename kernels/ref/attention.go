@@ -11,6 +11,7 @@ import (
 type pool struct {
 	d      kernels.AttnDims
 	layer  int
+	mem    []byte
 	floats []float32
 	halves []uint16
 }
@@ -25,14 +26,16 @@ func bindPool(s *kernels.Slots, d kernels.AttnDims, layer int, mem []byte, f []f
 		return nil, fmt.Errorf("%d rotary angles do not fit heads of %d and slots of %d", d.Rotary, d.HeadDim, s.Dims.Rotary)
 	case layer < 0 || layer >= d.Layers:
 		return nil, fmt.Errorf("layer %d is not among %d", layer, d.Layers)
+	case d.KV > kernels.KVQ8V3:
+		return nil, fmt.Errorf("way %d of keeping keys and values is not known", d.KV)
 	case len(mem) < d.PoolBytes():
 		return nil, fmt.Errorf("the page pool holds %d bytes, needs %d", len(mem), d.PoolBytes())
 	}
-	return &pool{d, layer, f, h}, nil
+	return &pool{d, layer, mem, f, h}, nil
 }
 
-// place is the element at which head h's keys (or values) of the page of a position begin.
-func (p *pool) place(s *kernels.Slots, lane, pos, h int, values bool) (at, t int, err error) {
+// place is the byte at which head h of the page of a position begins, and the position's token in it.
+func (p *pool) place(s *kernels.Slots, lane, pos, h int) (at, t int, err error) {
 	i := pos / kernels.PageTokens
 	if i < 0 || i >= s.Dims.Pages {
 		return 0, 0, fmt.Errorf("lane %d: position %d is beyond its %d pages", lane, pos, s.Dims.Pages)
@@ -41,11 +44,7 @@ func (p *pool) place(s *kernels.Slots, lane, pos, h int, values bool) (at, t int
 	if page < 0 || page >= p.d.Pages {
 		return 0, 0, fmt.Errorf("lane %d: page %d of position %d is not among the pool's %d", lane, page, pos, p.d.Pages)
 	}
-	at = p.d.PageOffset(p.layer, page, h)
-	if values {
-		at += p.d.HalfBytes()
-	}
-	return at / p.d.ElemBytes(), pos % kernels.PageTokens, nil
+	return p.d.PageOffset(p.layer, page, h), pos % kernels.PageTokens, nil
 }
 
 func (p *pool) get(i int) float32 {
@@ -63,34 +62,29 @@ func (p *pool) set(i int, v float32) {
 	}
 }
 
-// gather copies keys (or values) of head h at a position to dst.
-func (p *pool) gather(dst []float32, s *kernels.Slots, lane, pos, h int, values bool) error {
-	at, t, err := p.place(s, lane, pos, h, values)
+// gather copies the plain keys and values of head h at a position.
+func (p *pool) gather(key, value []float32, s *kernels.Slots, lane, pos, h int) error {
+	at, t, err := p.place(s, lane, pos, h)
 	if err != nil {
 		return err
 	}
-	for i := range dst {
-		if values {
-			dst[i] = p.get(at + p.d.ValueIndex(t, i))
-		} else {
-			dst[i] = p.get(at + p.d.KeyIndex(t, i))
-		}
+	k, v := at/p.d.ElemBytes(), (at+p.d.KeyBytes())/p.d.ElemBytes()
+	for i := range key {
+		key[i], value[i] = p.get(k+p.d.KeyIndex(t, i)), p.get(v+p.d.ValueIndex(t, i))
 	}
 	return nil
 }
 
-// scatter stores keys (or values).
-func (p *pool) scatter(src []float32, s *kernels.Slots, lane, pos, h int, values bool) error {
-	at, t, err := p.place(s, lane, pos, h, values)
+// scatter stores them.
+func (p *pool) scatter(key, value []float32, s *kernels.Slots, lane, pos, h int) error {
+	at, t, err := p.place(s, lane, pos, h)
 	if err != nil {
 		return err
 	}
-	for i, v := range src {
-		if values {
-			p.set(at+p.d.ValueIndex(t, i), v)
-		} else {
-			p.set(at+p.d.KeyIndex(t, i), v)
-		}
+	k, v := at/p.d.ElemBytes(), (at+p.d.KeyBytes())/p.d.ElemBytes()
+	for i := range key {
+		p.set(k+p.d.KeyIndex(t, i), key[i])
+		p.set(v+p.d.ValueIndex(t, i), value[i])
 	}
 	return nil
 }
@@ -102,26 +96,19 @@ type Split struct {
 	O    []float32
 }
 
-// Attend fills sp from a split's keys and values, [n][len(q)] each; p is room for n weights. q is
+// attend fills sp from a split's keys and values, [n][len(q)] each; p is room for n weights. q is
 // scaled already.
-func (sp *Split) Attend(q, keys, values, p []float32) {
+func (sp *Split) attend(q, keys, values, p []float32) {
 	hd := len(q)
 	n := len(keys) / hd
-	sp.M = float32(math.Inf(-1))
 	for t := range n {
 		var score float32
 		for i, k := range keys[t*hd : (t+1)*hd] {
 			score = kernels.FMA(k, q[i], score)
 		}
 		p[t] = score
-		sp.M = max(sp.M, score)
 	}
-	var l [8]float32
-	for t := range n {
-		p[t] = kernels.Exp(p[t] - sp.M)
-		l[t%8] += p[t]
-	}
-	sp.L = ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]))
+	sp.soften(p[:n])
 	for i := range sp.O {
 		var o float32
 		for t := range n {
@@ -129,6 +116,20 @@ func (sp *Split) Attend(q, keys, values, p []float32) {
 		}
 		sp.O[i] = o
 	}
+}
+
+// soften turns scores into weights, and finds M and L.
+func (sp *Split) soften(p []float32) {
+	sp.M = float32(math.Inf(-1))
+	for _, score := range p {
+		sp.M = max(sp.M, score)
+	}
+	var l [8]float32
+	for t := range p {
+		p[t] = kernels.Exp(p[t] - sp.M)
+		l[t%8] += p[t]
+	}
+	sp.L = ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]))
 }
 
 // Merge adds the split that follows (Milakov and Gimelshein 2018).
@@ -168,9 +169,7 @@ func bindAttention(o *kernels.Attention) (func() error, error) {
 		return nil, err
 	}
 	hd := d.HeadDim
-	keys := make([]float32, kernels.SplitTokens*hd)
-	values := make([]float32, kernels.SplitTokens*hd)
-	weights := make([]float32, kernels.SplitTokens)
+	mem := p.memory()
 	row := make([]float32, d.NQ*hd)
 	sum, one := Split{O: make([]float32, hd)}, Split{O: make([]float32, hd)}
 	return func() error {
@@ -179,27 +178,26 @@ func bindAttention(o *kernels.Attention) (func() error, error) {
 			for h := range d.NQ {
 				query := q[(r*d.NQ+h)*hd:][:hd]
 				for from := 0; from < end; from += kernels.SplitTokens {
-					n := min(kernels.SplitTokens, end-from)
-					for t := range n {
-						if err := p.gather(keys[t*hd:(t+1)*hd], s, lane, from+t, h/(d.NQ/d.NKV), false); err != nil {
-							return err
-						}
-						if err := p.gather(values[t*hd:(t+1)*hd], s, lane, from+t, h/(d.NQ/d.NKV), true); err != nil {
-							return err
-						}
-					}
+					sp := &one
 					if from == 0 {
-						sum.Attend(query, keys[:n*hd], values[:n*hd], weights)
-						continue
+						sp = &sum
 					}
-					one.Attend(query, keys[:n*hd], values[:n*hd], weights)
-					sum.Merge(&one)
+					if err := mem.attend(sp, query, s, lane, from, min(kernels.SplitTokens, end-from), h/(d.NQ/d.NKV)); err != nil {
+						return err
+					}
+					if from > 0 {
+						sum.Merge(&one)
+					}
 				}
 				inv := 1 / sum.L
-				gate := in[r*o.Stride+o.QCol+h*2*hd+hd:][:hd]
+				y := row[h*hd:][:hd]
 				for i, v := range sum.O {
-					y := float32(v * inv)
-					row[h*hd+i] = float32(y * kernels.Sigmoid(gate[i]))
+					y[i] = float32(v * inv)
+				}
+				mem.restore(y)
+				gate := in[r*o.Stride+o.QCol+h*2*hd+hd:][:hd]
+				for i, v := range y {
+					y[i] = float32(v * kernels.Sigmoid(gate[i]))
 				}
 			}
 			if err := a.put(r, row); err != nil {
@@ -209,3 +207,47 @@ func bindAttention(o *kernels.Attention) (func() error, error) {
 		return nil
 	}, nil
 }
+
+// memory is how a layer's keys and values are kept.
+type memory interface {
+	// keep writes a row's key and value of head h; it may overwrite both.
+	keep(key, value []float32, s *kernels.Slots, lane, pos, h int) error
+	// attend fills sp from the n positions of a split that begins at from. q is scaled already.
+	attend(sp *Split, q []float32, s *kernels.Slots, lane, from, n, h int) error
+	// restore turns what attention makes of values as they are kept into what it makes of the values themselves.
+	restore(y []float32)
+}
+
+func (p *pool) memory() memory {
+	hd := p.d.HeadDim
+	if p.d.KV != kernels.KVPlain {
+		return newCoded(p)
+	}
+	return &plain{
+		pool: p, keys: make([]float32, kernels.SplitTokens*hd), values: make([]float32, kernels.SplitTokens*hd),
+		weights: make([]float32, kernels.SplitTokens),
+	}
+}
+
+// plain is keys and values kept as floats.
+type plain struct {
+	*pool
+	keys, values, weights []float32
+}
+
+func (m *plain) keep(key, value []float32, s *kernels.Slots, lane, pos, h int) error {
+	return m.scatter(key, value, s, lane, pos, h)
+}
+
+func (m *plain) attend(sp *Split, q []float32, s *kernels.Slots, lane, from, n, h int) error {
+	hd := len(q)
+	for t := range n {
+		if err := m.gather(m.keys[t*hd:(t+1)*hd], m.values[t*hd:(t+1)*hd], s, lane, from+t, h); err != nil {
+			return err
+		}
+	}
+	sp.attend(q, m.keys[:n*hd], m.values[:n*hd], m.weights)
+	return nil
+}
+
+func (m *plain) restore([]float32) {}

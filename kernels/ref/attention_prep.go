@@ -52,7 +52,8 @@ func bindAttnPrep(o *kernels.AttnPrep) (func() error, error) {
 		return nil, err
 	}
 	scale := kernels.InvSqrt(float32(hd))
-	key := make([]float32, hd)
+	mem := p.memory()
+	key, value := make([]float32, hd), make([]float32, hd)
 	return func() error {
 		for r := range s.Rows() {
 			row := in[r*o.Stride : (r+1)*o.Stride]
@@ -68,10 +69,8 @@ func bindAttnPrep(o *kernels.AttnPrep) (func() error, error) {
 			for h := range d.NKV {
 				Norm(key, row[o.K+h*hd:][:hd], kGain[:hd], o.Eps)
 				Rotate(key, cos, sin)
-				if err := p.scatter(key, s, lane, pos, h, false); err != nil {
-					return err
-				}
-				if err := p.scatter(row[o.V+h*hd:][:hd], s, lane, pos, h, true); err != nil {
+				copy(value, row[o.V+h*hd:])
+				if err := mem.keep(key, value, s, lane, pos, h); err != nil {
 					return err
 				}
 			}

@@ -106,11 +106,13 @@ type Compatibility struct {
 
 // Footprint estimates what running takes: the weights, and one session of a context.
 type Footprint struct {
-	Weights    int64 `json:"weights_bytes"`
-	PerToken   int64 `json:"kv_bytes_per_token"`
-	PerSession int64 `json:"state_bytes_per_session"`
-	Context    int   `json:"context"`
-	Estimate   int64 `json:"estimate_bytes"`
+	Weights  int64 `json:"weights_bytes"`
+	PerToken int64 `json:"kv_bytes_per_token"` // of the widest numeric mode
+	// ByKV is the same by the type that keys and values are kept in.
+	ByKV       map[string]int64 `json:"kv_bytes_per_token_by_type,omitempty"`
+	PerSession int64            `json:"state_bytes_per_session"`
+	Context    int              `json:"context"`
+	Estimate   int64            `json:"estimate_bytes"`
 }
 
 // Disk is what the files take.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mtplx/kernels"
 	"mtplx/model/qwen"
 	"mtplx/model/weights"
 )
@@ -180,8 +181,16 @@ func (in *inspection) weigh() {
 	if in.r.MTP.Exists {
 		full++ // the head has a layer of its own
 	}
-	const word = 4 // of the widest numeric mode; fast takes half for keys and values
-	m.PerToken = int64(full) * 2 * int64(cfg.KVHeads) * int64(cfg.HeadDim) * word
+	const word = 4 // of recurrent states, and of keys and values in the widest numeric mode
+	d := kernels.AttnDims{Layers: full, NKV: cfg.KVHeads, HeadDim: cfg.HeadDim}
+	m.ByKV = map[string]int64{}
+	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact} {
+		for kv := kernels.KVPlain; kv <= kernels.KVQ8V3; kv++ {
+			d.Float32, d.KV = mode.KVFloat32(), kv
+			m.ByKV[kv.Stored(mode)] = int64(d.Layers) * int64(d.PageBytes()) / kernels.PageTokens
+		}
+	}
+	m.PerToken = m.ByKV[kernels.KVPlain.Stored(kernels.Exact)]
 	m.PerSession = int64(linear) * word * int64(cfg.LinearValueHeads*cfg.LinearKeyDim*cfg.LinearValueDim+3*cfg.ConvWidth())
 	m.Context = min(cfg.MaxPositions, verdictContext)
 	m.Estimate += m.PerToken*int64(m.Context) + m.PerSession

@@ -153,15 +153,18 @@ func TestLogitsDoNotDependOnTheSchedule(t *testing.T) {
 	for i := range texts {
 		texts[i] = randomText(rng, length, ck.VocabSize)
 	}
-	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact} {
-		opt := qwen.Options{Mode: mode, Rows: 64, Lanes: sessions, Sessions: 2 * sessions, Logits: 64, Context: 256, Pages: 64}
+	for _, way := range []struct {
+		mode kernels.Mode
+		kv   kernels.KV
+	}{{mode: kernels.Fast}, {mode: kernels.Exact}, {kv: kernels.KVQ8}, {kv: kernels.KVQ8V4}, {kv: kernels.KVQ8V3}} {
+		opt := qwen.Options{Mode: way.mode, KV: way.kv, Rows: 64, Lanes: sessions, Sessions: 2 * sessions, Logits: 64, Context: 256, Pages: 64}
 		single := newRig(t, ck, 1, opt)
 		var want [sessions][][]float32
 		for i := range texts {
 			want[i] = single.alone(t, texts[i])
 		}
 		many := newRig(t, ck, 2, opt)
-		t.Run(mode.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v, %v", way.mode, way.kv), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				playSchedule(t, rt, many, texts[:], want[:], ck.VocabSize)
 			})

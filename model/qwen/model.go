@@ -12,6 +12,8 @@ import (
 // Options bound what a model on a device can carry and choose its arithmetic.
 type Options struct {
 	Mode kernels.Mode
+	// KV is how keys and values are kept.
+	KV kernels.KV
 	// Rows is the most rows of one forward (default 256): the largest prompt chunk.
 	Rows int
 	// Lanes is the most lanes of one forward, Sessions the most states alive (both default 1).
@@ -216,7 +218,7 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 	}
 	m.attnDims = kernels.AttnDims{
 		Layers: attn, NQ: c.Heads, NKV: c.KVHeads, HeadDim: c.HeadDim, Rotary: c.RotaryDims / 2,
-		Pages: m.opt.Pages, Float32: m.opt.Mode.KVFloat32(),
+		Pages: m.opt.Pages, Float32: m.opt.Mode.KVFloat32(), KV: m.opt.KV,
 	}
 	m.deltaDims = kernels.DeltaDims{
 		Layers: deltas, HK: c.LinearKeyHeads, HV: c.LinearValueHeads,
@@ -307,6 +309,12 @@ func (m *Model) HasHead() bool { return m.head != nil }
 
 // WeightBytes is the device memory that weights take.
 func (m *Model) WeightBytes() int64 { return m.up.bytes }
+
+// Stored names the type that keys and values are kept in.
+func (m *Model) Stored() string { return m.opt.KV.Stored(m.opt.Mode) }
+
+// TokenBytes is the device memory that a token's keys and values take.
+func (m *Model) TokenBytes() int { return m.attnDims.Layers * m.attnDims.PageBytes() / page.Tokens }
 
 // Pool is the memory of the model's sessions.
 func (m *Model) Pool() *page.Pool { return m.pool }

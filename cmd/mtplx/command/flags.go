@@ -21,6 +21,7 @@ type ModelFlags struct {
 	Model                 string `placeholder:"MODEL" help:"Checkpoint directory, or OWNER/NAME of a pulled model; without it the embedded one runs." group:"Model"`
 	Profile               string `placeholder:"NAME" default:"performance-cold" help:"Named settings: performance-cold, stable, exact, tuned." group:"Model"`
 	Numeric               string `placeholder:"MODE" help:"Numeric mode instead of the profile's: fast, exact, float32." group:"Model"`
+	KV                    string `name:"kv" placeholder:"WAY" help:"How keys and values are kept: plain (as the numeric mode has them), q8, q8-v4, q8-v3." group:"Model"`
 	DraftLMHead           string `name:"draft-lm-head" placeholder:"W" help:"Draft head width instead of the profile's: off, 4 or 3." group:"Model"`
 	DraftVocab            string `name:"draft-vocab" placeholder:"N" default:"auto" help:"Tokens the head proposes from besides the text's own: auto, all, or a number." group:"Model"`
 	Device                string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
@@ -55,7 +56,7 @@ func (f *ModelFlags) Options() (runtime.Options, error) {
 		}
 	}
 	return runtime.Options{
-		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, Device: f.Device, Threads: f.Threads, Context: f.Context, Lookup: f.Lookup != "off", Overlap: overlap,
+		Model: f.Model, Profile: p, DraftHead: f.DraftLMHead, DraftVocab: f.DraftVocab, Mode: f.Numeric, KV: f.KV, Device: f.Device, Threads: f.Threads, Context: f.Context, Lookup: f.Lookup != "off", Overlap: overlap,
 	}, nil
 }
 

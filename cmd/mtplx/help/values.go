@@ -30,6 +30,7 @@ var named = map[string]struct {
 }{
 	"profile":         {profiles(), false}, // there are aliases, too
 	"numeric":         {[]string{"fast", "exact", "float32"}, true},
+	"kv":              {[]string{"plain", "q8", "q8-v4", "q8-v3"}, true},
 	"draft-lm-head":   {[]string{"off", "4", "3"}, true},
 	"generation-mode": {[]string{"mtp", "ar"}, true},
 	"acceptance":      {[]string{"auto", "ratio", "coupled"}, true},

@@ -1,12 +1,15 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"mtplx/cmd/mtplx/command"
@@ -142,6 +145,17 @@ func describe(w io.Writer, r *inspect.Report) error {
 	out.Add("disk", "%s in %d files", sheet.Bytes(r.Disk.Total), r.Disk.Files)
 	if r.Memory.Context > 0 {
 		out.Add("memory", "about %s with a context of %d tokens", sheet.Bytes(r.Memory.Estimate), r.Memory.Context)
+		out.Add("keys and values", "%s", kept(r.Memory.ByKV))
 	}
 	return out.Print(w)
+}
+
+// kept says what a token's keys and values take by the type they are kept in, the widest first.
+func kept(by map[string]int64) string {
+	types := slices.Collect(maps.Keys(by))
+	slices.SortFunc(types, func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) })
+	for i, t := range types {
+		types[i] = fmt.Sprintf("%s %s", sheet.Bytes(by[t]), t)
+	}
+	return strings.Join(types, ", ") + " a token"
 }

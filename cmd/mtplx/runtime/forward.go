@@ -11,10 +11,17 @@ import (
 
 // BenchForward times whole forwards of the model in a directory, or of the embedded one. called, when set, is its name in the
 // report.
-func BenchForward(ctx context.Context, model, called, numeric string, o forward.Options) (*forward.Report, error) {
+func BenchForward(ctx context.Context, model, called, numeric string, kv []string, o forward.Options) (*forward.Report, error) {
 	mode, err := kernels.ParseMode(numeric)
 	if err != nil {
 		return nil, Fail(UsageProblem, err, "")
+	}
+	for _, s := range kv {
+		way, err := kernels.ParseKV(s)
+		if err != nil {
+			return nil, Fail(UsageProblem, err, "")
+		}
+		o.KV = append(o.KV, way)
 	}
 	set, name, err := OpenSet(model)
 	if err != nil {

@@ -65,9 +65,12 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 		return nil, Fail(BadModel, err, "")
 	}
 	rep := &numerics.Report{Model: cmp.Or(o.Name, name), Tokens: ref.Tokens(), Sequences: len(texts), Float64: ref.Float64()}
-	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact, kernels.Float32} {
-		o.Progress("mode " + mode.String())
-		m, err := compare(ctx, ref, set, &o, mode, ck, vocab)
+	for _, a := range arithmetics {
+		o.Progress(fmt.Sprintf("mode %v, keys and values %s", a.mode, a.kv.Stored(a.mode)))
+		m, err := compare(ctx, ref, set, &o, a, ck, vocab)
+		if errors.Is(err, errKept) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -76,8 +79,28 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	return rep, nil
 }
 
-func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *NumericsOptions, mode kernels.Mode, ck *qwen.Checkpoint, vocab int) (none numerics.Mode, _ error) {
-	l, err := LoadModel(set, o.Device, o.Threads, numerics.Options(mode, &ck.Config))
+// arithmetic is a numeric mode, and how keys and values are kept in it.
+type arithmetic struct {
+	mode kernels.Mode
+	kv   kernels.KV
+}
+
+// arithmetics are what is measured: the modes, each way of keeping keys and values as people would use it, and what the
+// ways cost by themselves.
+var arithmetics = []arithmetic{
+	{mode: kernels.Fast},
+	{mode: kernels.Exact},
+	{mode: kernels.Float32},
+	{kernels.Fast, kernels.KVQ8},
+	{kernels.Fast, kernels.KVQ8V4},
+	{kernels.Fast, kernels.KVQ8V3},
+	{kernels.Float32, kernels.KVQ8},
+	{kernels.Float32, kernels.KVQ8V4},
+	{kernels.Float32, kernels.KVQ8V3},
+}
+
+func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *NumericsOptions, a arithmetic, ck *qwen.Checkpoint, vocab int) (none numerics.Mode, _ error) {
+	l, err := LoadModel(set, o.Device, o.Threads, numerics.Options(a.mode, a.kv, &ck.Config))
 	if err != nil {
 		return none, err
 	}
@@ -88,7 +111,8 @@ func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *
 		return none, Fail(NoResource, err, "")
 	}
 	defer e.Close()
-	out, err := ref.Compare(ctx, mode.String(), e.Run)
+	out, err := ref.Compare(ctx, a.mode.String(), e.Run)
+	out.KV = a.kv.Stored(a.mode)
 	if err != nil && ctx.Err() == nil {
 		return none, Fail(Inexact, err, "")
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	// or a number.
 	DraftVocab string
 	Mode       string // overrides the profile's numeric mode when set
+	KV         string // how keys and values are kept; "" is plain
 	Device     string // as OpenDevice takes it; "" is auto
 	Threads    int    // of the CPU, 0: as many as the machine offers
 	Context    int    // 0: the checkpoint's own limit
@@ -124,6 +125,9 @@ type Loaded struct {
 	Model      *qwen.Model
 }
 
+// errKept is wrapped by the error of opening a model on a device that does not keep keys and values as asked.
+var errKept = errors.New("the device does not keep keys and values in that way")
+
 // Close releases the model and ends the device.
 func (l *Loaded) Close() {
 	l.Model.Close()
@@ -143,6 +147,10 @@ func loadOn(set *weights.Set, opt qwen.Options, open func() (kernels.Device, Cho
 	l := &Loaded{Checkpoint: ck}
 	if l.Device, l.Choice, err = open(); err != nil {
 		return nil, err
+	}
+	if !kernels.Keeps(l.Device, opt.KV) {
+		_ = l.Device.Close()
+		return nil, Fail(Unsupported, fmt.Errorf("open model with --kv %v on %s: %w", opt.KV, l.Choice.Name, errKept), "give --kv plain, or --device cpu")
 	}
 	if l.Model, err = qwen.New(l.Device, ck, opt); err != nil {
 		_ = l.Device.Close()
@@ -232,7 +240,7 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 			return nil, Fail(BadModel, err, "")
 		}
 		m := r.Model.Options()
-		opt.Fingerprint = fmt.Sprintf("%s %v %s head %d of %d", of, m.Mode, r.Choice.Kind, m.DraftHeadBits, m.DraftVocabulary)
+		opt.Fingerprint = fmt.Sprintf("%s %v %v %s head %d of %d", of, m.Mode, m.KV, r.Choice.Kind, m.DraftHeadBits, m.DraftVocabulary)
 		if opt.Disk, err = bank.OpenDisk(o.Bank.Dir, o.Bank.DiskBytes, o.Bank.Log); err != nil {
 			return nil, Fail(Environment, err, "give --bank-dir a directory that can be written, and --bank-disk a budget")
 		}
@@ -262,6 +270,11 @@ func modelOptions(o *Options) (qwen.Options, error) {
 		}
 		opt.Mode = m
 	}
+	kv, err := kernels.ParseKV(o.KV)
+	if err != nil {
+		return opt, Fail(UsageProblem, err, "")
+	}
+	opt.KV = kv
 	switch o.DraftHead {
 	case "":
 	case "off":
@@ -271,7 +284,6 @@ func modelOptions(o *Options) (qwen.Options, error) {
 	default:
 		return opt, Fail(UsageProblem, fmt.Errorf("unknown draft head %q", o.DraftHead), "--draft-lm-head takes off, 4 or 3")
 	}
-	var err error
 	if opt.DraftVocabulary, err = DraftVocabulary(o.DraftVocab); err != nil {
 		return opt, err
 	}

@@ -13,6 +13,7 @@ import (
 	"mtplx/bench/tuning"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/kernels"
 )
 
 // Cmd measures and keeps settings.
@@ -115,6 +116,9 @@ func (c *runCmd) engines() (*engines, error) {
 	if base, _ := runtime.FindProfile(runtime.Tuned); p.Mode != base.Mode {
 		return nil, command.Usage(fmt.Errorf("--profile is %s, which computes in mode %s", p.Name, p.Mode),
 			fmt.Sprintf("profile %s computes in mode %s: give --profile %s", base.Name, base.Mode, runtime.Profiles[0].Name))
+	}
+	if kv, err := kernels.ParseKV(c.KV); err != nil || kv != kernels.KVPlain {
+		return nil, command.Usage(fmt.Errorf("--kv is %s", c.KV), fmt.Sprintf("profile %s is measured with plain keys and values: leave --kv out", runtime.Tuned))
 	}
 	e := &engines{flags: c.ModelFlags, tokens: c.Tokens, most: 8}
 	if err := c.Request(&e.base); err != nil {

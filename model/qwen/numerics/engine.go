@@ -17,8 +17,8 @@ const chunk = 64
 
 // Options are the bounds that a model must be opened with. The head keeps the target's own projection, so
 // that what is measured is the mode and not a draft head's requantisation.
-func Options(mode kernels.Mode, c *qwen.Config) qwen.Options {
-	return qwen.Options{Mode: mode, Rows: chunk, Logits: chunk, Sessions: 1, Lanes: 1, Depth: 1, Context: min(Longest, c.MaxPositions)}
+func Options(mode kernels.Mode, kv kernels.KV, c *qwen.Config) qwen.Options {
+	return qwen.Options{Mode: mode, KV: kv, Rows: chunk, Logits: chunk, Sessions: 1, Lanes: 1, Depth: 1, Context: min(Longest, c.MaxPositions)}
 }
 
 // Engine is the arithmetic of a model on a device. It belongs to one goroutine.

@@ -77,14 +77,14 @@ func fixture(t *testing.T) (*qwen.Checkpoint, *numerics.Reference, int) {
 	return f.ck, f.ref, f.vocab
 }
 
-func engine(t *testing.T, ck *qwen.Checkpoint, mode kernels.Mode, vocab int) *numerics.Engine {
+func engine(t *testing.T, ck *qwen.Checkpoint, mode kernels.Mode, kv kernels.KV, vocab int) *numerics.Engine {
 	t.Helper()
 	dev, err := cpu.New(cpu.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dev.Close() })
-	m, err := qwen.New(dev, ck, numerics.Options(mode, &ck.Config))
+	m, err := qwen.New(dev, ck, numerics.Options(mode, kv, &ck.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestModesAreAsFarFromFloat64AsTheyPromise(t *testing.T) {
 		kernels.Float32: {2e-10, 2e-5, 1},
 	}
 	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Exact, kernels.Float32} {
-		m, err := ref.Compare(t.Context(), mode.String(), engine(t, ck, mode, vocab).Run)
+		m, err := ref.Compare(t.Context(), mode.String(), engine(t, ck, mode, kernels.KVPlain, vocab).Run)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestModesAreAsFarFromFloat64AsTheyPromise(t *testing.T) {
 // A measurement that cannot show a wrong arithmetic measures nothing.
 func TestPerturbationsShowInEveryFigure(t *testing.T) {
 	ck, ref, vocab := fixture(t)
-	run := engine(t, ck, kernels.Float32, vocab).Run
+	run := engine(t, ck, kernels.Float32, kernels.KVPlain, vocab).Run
 	before, err := ref.Compare(t.Context(), "float32", run)
 	if err != nil {
 		t.Fatal(err)

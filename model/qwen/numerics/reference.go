@@ -27,6 +27,8 @@ type Float64 struct {
 // Mode is one arithmetic's error; Head is nil for a model without one.
 type Mode struct {
 	Mode string `json:"mode"`
+	// KV is the type that keys and values are kept in.
+	KV string `json:"kv"`
 	Error
 	Head *Error `json:"head,omitempty"`
 }
