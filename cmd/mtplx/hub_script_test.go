@@ -12,6 +12,7 @@ import (
 
 	"mtplx/model/demo"
 	"mtplx/model/hub/hubtest"
+	"mtplx/model/inspect/gguftest"
 )
 
 // Every script in testdata/hub is a conversation about models of a hub, which is on this machine and new to each script, as is the
@@ -48,7 +49,7 @@ func TestHubScripts(t *testing.T) {
 	})
 }
 
-// modelHub has acme/demo, which runs; acme/slow, the same, whose first large file stalls once; acme/other of another architecture;
+// modelHub has acme/ggufs; acme/demo, which runs; acme/slow, the same, whose first large file stalls once; acme/other of another architecture;
 // acme/doubtful, whose contract is for another one; and answers 401, 403 and 429 for names that say so.
 func modelHub(t *testing.T, stalled chan struct{}) *hubtest.Server {
 	t.Helper()
@@ -61,6 +62,12 @@ func modelHub(t *testing.T, stalled chan struct{}) *hubtest.Server {
 	doubtful := demo.Files()
 	doubtful["mtplx_runtime.json"] = bytes.Replace(doubtful["mtplx_runtime.json"], []byte("qwen3-next-mtp"), []byte("mimo-mtp"), 1)
 	s.Add("acme/doubtful", doubtful)
+	wide := gguftest.File("qwen35", 60_000, 4<<20, "blk.4.nextn.eh_proj.weight") // a header of more than one piece
+	s.Add("acme/ggufs", map[string][]byte{
+		"model-Q8_0.gguf": wide, "model-Q4_0.gguf": gguftest.File("qwen35", 100, 1<<20, "blk.0.attn_q.weight"),
+		"split/big-00001-of-00002.gguf": gguftest.File("qwen35", 10, 2<<20, "a"), "split/big-00002-of-00002.gguf": gguftest.File("qwen35", 10, 64, "b"),
+		"mmproj-f16.gguf": gguftest.File("clip", 1, 64, "v"), "README.md": []byte("text"),
+	})
 	var once sync.Once
 	s.Fail(func(r hubtest.Request) http.HandlerFunc {
 		for name, status := range map[string]int{"acme/secret": 401, "acme/gated": 403, "acme/busy": 429} {

@@ -18,9 +18,14 @@ type Remote struct {
 	read     map[string][]byte // small files that were read
 }
 
+// Files reads parts of any file of a revision, also of one that holds no checkpoint; it lists none as needed.
+func (c *Client) Files(s *Snapshot) *Remote {
+	return &Remote{Snapshot: s, client: c, read: map[string][]byte{}}
+}
+
 // Open reads a revision's index, if it has one, and chooses the files that are needed.
 func (c *Client) Open(ctx context.Context, s *Snapshot) (*Remote, error) {
-	r := &Remote{Snapshot: s, client: c, read: map[string][]byte{}}
+	r := c.Files(s)
 	index, err := r.Read(ctx, indexName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 
 // InspectCmd judges a checkpoint.
 type InspectCmd struct {
-	Model         string `arg:"" optional:"" placeholder:"MODEL" help:"A directory, OWNER/NAME on the hub, or a .gguf file; without it the embedded model."`
+	Model         string `arg:"" optional:"" placeholder:"MODEL" help:"A directory, OWNER/NAME on the hub, OWNER/NAME/FILE.gguf of one there, or a .gguf file; without it the embedded model."`
 	RequireMTP    bool   `name:"require-mtp" help:"End with 2 unless the MTP tensors are whole."`
 	NoStrictExits bool   `name:"no-strict-exit-code" help:"End with 0 whatever the verdict is."`
 	JSON          bool   `name:"json" help:"Print one JSON object."`
@@ -34,7 +34,8 @@ func (c *InspectCmd) Help() string {
 MTP head, 3 it runs only when forced, 4 there is no code for it.
 
 mtplx inspect ~/models/qwen3.5-4b
-mtplx inspect Qwen/Qwen3.5-4B --json`
+mtplx inspect Qwen/Qwen3.5-4B --json
+mtplx inspect OWNER/NAME/model-Q4_K_M.gguf`
 }
 
 // Run implements the command.
@@ -84,20 +85,21 @@ func (c *InspectCmd) inspect(ctx context.Context) (*inspect.Report, error) {
 		r, err := inspect.InspectGGUF(c.Model, f, info.Size())
 		return r, command.Usage(err, "name a directory that holds config.json, or a .gguf file")
 	}
-	ref, bad := hub.ParseRef(c.Model)
-	if bad != nil || strings.HasSuffix(c.Model, ".gguf") {
+	name, file := splitFile(c.Model)
+	ref, bad := hub.ParseRef(name)
+	if bad != nil || file == "" && strings.HasSuffix(c.Model, ".gguf") {
 		return nil, command.Usage(fmt.Errorf("inspect %q: there is no such directory or file", c.Model), "name a directory, a .gguf file, or a model of the hub as OWNER/NAME")
 	}
-	return c.named(ctx, ref)
+	return c.named(ctx, ref, file)
 }
 
-// named judges a model by name: what is on this machine, else what the hub has.
-func (c *InspectCmd) named(ctx context.Context, ref hub.Ref) (*inspect.Report, error) {
+// named judges a model by name: what is on this machine, else what the hub has. A file of it is on the hub only.
+func (c *InspectCmd) named(ctx context.Context, ref hub.Ref, file string) (*inspect.Report, error) {
 	store, cache, err := open()
 	if err != nil {
 		return nil, err
 	}
-	if m, err := hub.Find(store, cache, ref); err == nil {
+	if m, err := hub.Find(store, cache, ref); err == nil && file == "" {
 		r, err := inspect.Inspect(ctx, inspect.Dir(m.Dir))
 		if err == nil {
 			r.Revision = m.Commit
@@ -111,6 +113,9 @@ func (c *InspectCmd) named(ctx context.Context, ref hub.Ref) (*inspect.Report, e
 	snapshot, err := client.List(ctx, ref)
 	if err != nil {
 		return nil, err
+	}
+	if file != "" || onlyGGUF(snapshot) {
+		return gguf(ctx, client, snapshot, file)
 	}
 	src, err := client.Open(ctx, snapshot)
 	if err != nil {

@@ -89,7 +89,9 @@ func (s *Server) Requests() []Request {
 }
 
 // Large tells whether the hub keeps a file apart.
-func Large(name string) bool { return path.Ext(name) == ".safetensors" || path.Ext(name) == ".bin" }
+func Large(name string) bool {
+	return slices.Contains([]string{".safetensors", ".bin", ".gguf"}, path.Ext(name))
+}
 
 // SHA256 is the hash of a large file.
 func SHA256(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
