@@ -19,10 +19,8 @@ type backend struct {
 
 	mu        sync.Mutex
 	pipelines map[pipelineKey]objc.ID
-	idle      []*timeline // of closed streams, for new ones
 	lost      error
 
-	order  sync.Mutex // of submissions, and of memories' uses
 	placed sync.Mutex // the residency set
 }
 
@@ -81,10 +79,6 @@ func (b *backend) Close() error {
 			c.release(p)
 		}
 		clear(b.pipelines)
-		for _, t := range b.idle {
-			c.release(t.event)
-		}
-		b.idle = nil
 		for _, o := range []*objc.ID{&b.residency, &b.library, &b.device} {
 			c.release(*o)
 			*o = 0

@@ -157,11 +157,6 @@ func TestMistakesAreCaught(t *testing.T) {
 		}},
 		{"an encoder is not ended", "while an encoder is not ended", without("endEncoding", 1)},
 		{"an encoder is used after its end", "after endEncoding", with("endEncoding", func(b *bent, m *objc.Message) { b.also(m.To, "endEncoding") })},
-		{"a smaller value is signalled", "values only grow", with("encodeSignalEvent:value:", func(_ *bent, m *objc.Message) { m.Args[1]-- })},
-		{"a value is signalled twice", "values only grow", with("encodeSignalEvent:value:", func(_ *bent, m *objc.Message) { m.Args[1] = 1 })},
-		{"a signal inside the encoder", "while an encoder is not ended", with("endEncoding", func(b *bent, m *objc.Message) {
-			b.also(b.commands, "encodeSignalEvent:value:", uintptr(b.commands), 9)
-		})},
 		{"two commits", "after its commit", with("commit", func(b *bent, m *objc.Message) {
 			if m.To == b.commands {
 				b.Runtime.Send(m)
@@ -186,9 +181,9 @@ func TestMistakesAreCaught(t *testing.T) {
 		{"approximate functions", "compiles with fast math", without("setMathFloatingPointFunctions:", 0)},
 		{"private memory", "storage mode 2", with("newBufferWithLength:options:", func(_ *bent, m *objc.Message) { m.Args[1] |= 0x20 })},
 		{"a buffer stays in the residency set", "while a residency set holds it", without("removeAllocation:", 1)},
-		{"an object of the wrong class", "not of class MTLSharedEvent", with("encodeSignalEvent:value:", func(_ *bent, m *objc.Message) { m.Args[0] = uintptr(m.To) })},
+		{"an object of the wrong class", "not of class NSString", with("setLabel:", func(_ *bent, m *objc.Message) { m.Args[0] = uintptr(m.To) })},
 		{"a method that is not there", "has no method contents", with("endEncoding", func(b *bent, m *objc.Message) { b.also(m.To, "contents") })},
-		{"an argument too few", "with 1 arguments", with("encodeSignalEvent:value:", func(b *bent, m *objc.Message) { b.also(m.To, "encodeSignalEvent:value:", 1) })},
+		{"an argument too few", "with 0 arguments", with("addCompletedHandler:", func(b *bent, m *objc.Message) { b.also(m.To, "addCompletedHandler:") })},
 		{"a message to nil", "is sent to nil", with("endEncoding", func(b *bent, _ *objc.Message) { b.also(0, "endEncoding") })},
 	} {
 		t.Run(c.name, func(t *testing.T) {

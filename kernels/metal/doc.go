@@ -8,15 +8,15 @@
 //
 // Guarantees, beyond package gpu's:
 //
-//  1. Every queue is a command queue with a shared event that its command buffers count up. Commands of
-//     one queue that use memory which another's, still under way, write wait for that event on the GPU.
+//  1. Every queue is a command queue of its own. What a program waits for has ended before its commands are
+//     committed; beyond that, commands of two queues run beside each other, whatever memory they share.
 //  2. A run takes one command buffer in one autorelease pool and ends when the completion handler has put
 //     a word into the queue's channel, which has room for one. It allocates nothing here; purego's
 //     callback into the handler allocates a few words.
 //  3. A graph keeps the buffers that it names, and a run its graph: releasing either early is safe.
 //  4. No Metal, a GPU too old, kernels that do not compile, too little memory (by the system's
 //     recommended working set), failed commands and a lost GPU are errors with the system's words.
-//     After a failure the event is counted up by the host, so that no other queue waits for ever.
+//     Other queues go on after a failure.
 //
 // gpu.Device.Wrap uses whole pages of a mapped file in place. Weights do not come that way: the kernels
 // read a layout of their own, into which they are packed.

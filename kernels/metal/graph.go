@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -22,7 +23,6 @@ type graph struct {
 	sizes     []size // that dispatches name by address
 	constants []byte
 	named     []*memory
-	written   []bool // by place in named
 
 	mu       sync.Mutex
 	running  int
@@ -111,7 +111,7 @@ func (p *planner) launch(c *caller, l gpu.Launch) error {
 			continue
 		}
 		m := a.Mem.(*memory)
-		if err := p.g.name(c, m, a.Write); err != nil {
+		if err := p.g.name(c, m); err != nil {
 			return fmt.Errorf("argument %d: %w", i, err)
 		}
 		p.fresh[m] = p.fresh[m] || a.Write
@@ -157,17 +157,14 @@ func (p *planner) conflicts(l gpu.Launch) bool {
 }
 
 // name keeps a memory for the graph.
-func (g *graph) name(c *caller, m *memory, write bool) error {
-	for i, have := range g.named {
-		if have == m {
-			g.written[i] = g.written[i] || write
-			return nil
-		}
+func (g *graph) name(c *caller, m *memory) error {
+	if slices.Contains(g.named, m) {
+		return nil
 	}
 	if err := m.hold(c); err != nil {
 		return err
 	}
-	g.named, g.written = append(g.named, m), append(g.written, write)
+	g.named = append(g.named, m)
 	return nil
 }
 

@@ -18,14 +18,6 @@ type memory struct {
 
 	mu       sync.Mutex
 	released bool
-
-	uses []use // by timeline, under b.order
-}
-
-// use is the last time that a timeline's commands named a memory, and the last that they wrote it.
-type use struct {
-	t           *timeline
-	read, wrote uint64
 }
 
 var (

@@ -28,7 +28,6 @@ const (
 	verbNewBuffer
 	verbNewBufferNoCopy
 	verbNewQueue
-	verbNewEvent
 	verbNewResidencySet
 	// Compiling.
 	verbSetMathMode
@@ -40,18 +39,14 @@ const (
 	verbSetWholeWidths
 	verbExecutionWidth
 	verbMaxThreads
-	// Memory and events.
+	// Memory.
 	verbContents
-	verbSignaledValue
-	verbSetSignaledValue
 	verbAddAllocation
 	verbRemoveAllocation
 	verbRequestResidency
 	verbAddResidencySet
 	// Command buffers.
 	verbCommandBuffer
-	verbEncodeWait
-	verbEncodeSignal
 	verbEncoder
 	verbAddCompleted
 	verbCommit
@@ -85,7 +80,7 @@ var selectorNames = [verbs]string{
 	verbNewLibrary:  "newLibraryWithSource:options:error:",
 	verbNewPipeline: "newComputePipelineStateWithDescriptor:options:reflection:error:",
 	verbNewBuffer:   "newBufferWithLength:options:", verbNewBufferNoCopy: "newBufferWithBytesNoCopy:length:options:deallocator:",
-	verbNewQueue: "newCommandQueue", verbNewEvent: "newSharedEvent", verbNewResidencySet: "newResidencySetWithDescriptor:error:",
+	verbNewQueue: "newCommandQueue", verbNewResidencySet: "newResidencySetWithDescriptor:error:",
 
 	verbSetMathMode: "setMathMode:", verbSetMathFunctions: "setMathFloatingPointFunctions:", verbSetFastMath: "setFastMathEnabled:",
 	verbNewFunction: "newFunctionWithName:", verbSetFunction: "setComputeFunction:",
@@ -93,13 +88,12 @@ var selectorNames = [verbs]string{
 	verbSetWholeWidths: "setThreadGroupSizeIsMultipleOfThreadExecutionWidth:",
 	verbExecutionWidth: "threadExecutionWidth", verbMaxThreads: "maxTotalThreadsPerThreadgroup",
 
-	verbContents: "contents", verbSignaledValue: "signaledValue", verbSetSignaledValue: "setSignaledValue:",
+	verbContents:      "contents",
 	verbAddAllocation: "addAllocation:", verbRemoveAllocation: "removeAllocation:",
 	verbRequestResidency: "requestResidency", verbAddResidencySet: "addResidencySet:",
 
 	verbCommandBuffer: "commandBufferWithUnretainedReferences",
-	verbEncodeWait:    "encodeWaitForEvent:value:", verbEncodeSignal: "encodeSignalEvent:value:",
-	verbEncoder: "computeCommandEncoderWithDispatchType:", verbAddCompleted: "addCompletedHandler:",
+	verbEncoder:       "computeCommandEncoderWithDispatchType:", verbAddCompleted: "addCompletedHandler:",
 	verbCommit: "commit", verbStatus: "status", verbError: "error",
 	verbGPUStart: "GPUStartTime", verbGPUEnd: "GPUEndTime",
 	verbProcessInfo: "processInfo", verbUptime: "systemUptime",

@@ -26,31 +26,6 @@ var queueMethods = map[string]method{
 	},
 }
 
-// event is an MTLSharedEvent.
-type event struct {
-	value    uint64
-	promised uint64 // the greatest value that encoded signals give it
-}
-
-// raise sets the value.
-func (r *Runtime) raise(o *object, v uint64) {
-	e := o.thing.(*event)
-	if v <= e.value {
-		r.fault("%v goes from %d to %d; values only grow", o, e.value, v)
-		return
-	}
-	e.value = v
-	r.signal.Broadcast()
-}
-
-var eventMethods = map[string]method{
-	"signaledValue": func(_ *Runtime, o *object, _ []uintptr) uintptr { return uintptr(o.thing.(*event).value) },
-	"setSignaledValue:": func(r *Runtime, o *object, a []uintptr) uintptr {
-		r.raise(o, uint64(a[0]))
-		return 0
-	},
-}
-
 // Status of a command buffer, MTLCommandBufferStatus.
 const (
 	notEnqueued = 0
@@ -81,12 +56,10 @@ func (c *commands) free(r *Runtime, _ *object) {
 	}
 }
 
-// item is one of: a wait for an event, a signal, a launch.
+// item is a launch.
 type item struct {
-	wait, signal *object
-	value        uint64
-	launch       *gpu.Launch
-	buffers      []*object // of the launch, by place; nil where bytes are passed
+	launch  *gpu.Launch
+	buffers []*object // by place; nil where bytes are passed
 }
 
 // recording tells whether the command buffer can be encoded to outside of encoders.
@@ -104,30 +77,6 @@ func (r *Runtime) recording(o *object, what string) (*commands, bool) {
 }
 
 var commandMethods = map[string]method{
-	"encodeWaitForEvent:value:": func(r *Runtime, o *object, a []uintptr) uintptr {
-		c, ok := r.recording(o, "a wait")
-		if e := r.find(a[0], "MTLSharedEvent", "the event"); ok && e != nil {
-			c.needs[e] = true
-			c.items = append(c.items, item{wait: e, value: uint64(a[1])})
-		}
-		return 0
-	},
-	"encodeSignalEvent:value:": func(r *Runtime, o *object, a []uintptr) uintptr {
-		c, ok := r.recording(o, "a signal")
-		e := r.find(a[0], "MTLSharedEvent", "the event")
-		if !ok || e == nil {
-			return 0
-		}
-		v := e.thing.(*event)
-		if uint64(a[1]) <= max(v.promised, v.value) {
-			r.fault("%v signals %d on %v, which is or will be at %d; values only grow", o, a[1], e, max(v.promised, v.value))
-			return 0
-		}
-		v.promised = uint64(a[1])
-		c.needs[e] = true
-		c.items = append(c.items, item{signal: e, value: uint64(a[1])})
-		return 0
-	},
 	"computeCommandEncoderWithDispatchType:": func(r *Runtime, o *object, a []uintptr) uintptr {
 		c, ok := r.recording(o, "an encoder")
 		if !ok {
@@ -214,49 +163,21 @@ func (r *Runtime) run(o *object, c *commands, label string, n int) {
 	if r.o.Before != nil {
 		f = r.o.Before(label, n)
 	}
-	if f == nil {
-		for i := 0; i < len(c.items); {
-			i += r.execute(c.items[i:])
-		}
+	var err error
+	if f == nil && r.o.GPU != nil && len(c.items) > 0 {
+		err = r.launch(c.items)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil {
+		r.fault("%v", err)
+	}
 	c.from, c.to = from, r.uptime()
 	c.status = completed
 	if f != nil {
 		c.status, c.failure = failed, r.failure(f.Code, f.Text)
 	}
 	delete(r.underWay, o)
-}
-
-// execute runs the first item, or all launches up to the next item of another kind, and tells how many.
-func (r *Runtime) execute(items []item) int {
-	switch it := items[0]; {
-	case it.wait != nil:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for it.wait.thing.(*event).value < it.value {
-			r.signal.Wait()
-		}
-		return 1
-	case it.signal != nil:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.raise(it.signal, it.value)
-		return 1
-	}
-	n := 0
-	for n < len(items) && items[n].launch != nil {
-		n++
-	}
-	if r.o.GPU != nil {
-		if err := r.launch(items[:n]); err != nil {
-			r.mu.Lock()
-			r.fault("%v", err)
-			r.mu.Unlock()
-		}
-	}
-	return n
 }
 
 // launch has the GPU run launches. Memory of the process is copied there and back.

@@ -27,9 +27,6 @@ var deviceMethods = map[string]method{
 	"newCommandQueue": func(r *Runtime, _ *object, _ []uintptr) uintptr {
 		return uintptr(r.make("MTLCommandQueue", &queue{}).id)
 	},
-	"newSharedEvent": func(r *Runtime, _ *object, _ []uintptr) uintptr {
-		return uintptr(r.make("MTLSharedEvent", &event{}).id)
-	},
 	"newLibraryWithSource:options:error:":                             newLibrary,
 	"newComputePipelineStateWithDescriptor:options:reflection:error:": newPipeline,
 	"newBufferWithLength:options:":                                    newBuffer,

@@ -7,10 +7,9 @@
 //   - no message to nil, to a released object, of the wrong argument count, or to the wrong class;
 //   - ownership: every object is released as often as it is owned, temporary objects fall into a pool
 //     of their own thread, pools are drained by it, innermost first, and nothing is left at the end;
-//   - no buffer, event or pipeline goes while a committed command buffer may still use it, and none is
+//   - no buffer or pipeline goes while a committed command buffer may still use it, and none is
 //     used by a command buffer after its release (the command buffers retain nothing);
-//   - command buffers: encoders ended before commit, one commit, handlers before it, values of
-//     events that only grow, waits and signals outside of encoders;
+//   - command buffers: encoders ended before commit, one commit, handlers before it;
 //   - dispatches: every parameter of the kernel bound, as its signature wants it; threadgroups within
 //     the pipeline's limit and of whole simdgroups; a barrier between dispatches that depend;
 //   - compiling with fast math is a fault, as are pipelines, sizes and constants outside Metal's limits.

@@ -89,7 +89,6 @@ func init() {
 			"maxTotalThreadsPerThreadgroup": func(_ *Runtime, o *object, _ []uintptr) uintptr { return uintptr(o.thing.(*pipeline).threads) },
 		},
 		"MTLBuffer":                {"contents": contents},
-		"MTLSharedEvent":           eventMethods,
 		"MTLResidencySet":          residencyMethods,
 		"MTLCommandQueue":          queueMethods,
 		"MTLCommandBuffer":         commandMethods,

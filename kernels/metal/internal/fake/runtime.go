@@ -54,7 +54,6 @@ type Runtime struct {
 	o Options
 
 	mu        sync.Mutex
-	signal    *sync.Cond // an event's value changed
 	next      objc.ID
 	objects   map[objc.ID]*object
 	gone      map[objc.ID]string
@@ -111,7 +110,6 @@ func New(o Options) *Runtime {
 		o: o, started: time.Now(), next: 0x1000, objects: map[objc.ID]*object{}, gone: map[objc.ID]string{}, classes: map[string]objc.ID{},
 		selectors: map[string]objc.Selector{}, names: []string{""}, pools: map[int][]*object{}, underWay: map[*object]bool{}, counts: map[string]int{},
 	}
-	r.signal = sync.NewCond(&r.mu)
 	return r
 }
 
