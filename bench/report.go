@@ -21,6 +21,9 @@ type Mode struct {
 	Verify     float64 `json:"verify_time_s"`
 	Accept     float64 `json:"accept_time_s"`
 	Commit     float64 `json:"commit_time_s"`
+	// PerToken is the energy of the processors over the tokens written, prompts and whatever else ran included; 0 where the
+	// machine does not show it.
+	PerToken float64 `json:"joules_per_token,omitempty"`
 }
 
 // Lookup sets drafts beside copies from the text itself against drafts alone.
@@ -94,6 +97,9 @@ func (g *group) mode() Mode {
 	if len(g.rates) > 0 {
 		m.TokSMin, m.TokSMax = slices.Min(g.rates), slices.Max(g.rates)
 	}
+	if g.tokens > 0 {
+		m.PerToken = g.joules / float64(g.tokens)
+	}
 	if g.cycles > 0 {
 		m.PerCycle = float64(g.tokens) / float64(g.cycles)
 	}
@@ -146,6 +152,9 @@ func (r *Report) Print(w io.Writer) {
 	if p := r.Proposals; p != nil {
 		fmt.Fprintf(w, "  the head alone %.1f tok/s, %.2f tokens a cycle, accepted by depth%s: other proposals make %.2fx median; %d of %d stood\n",
 			p.Without.TokS, p.Without.PerCycle, listed(p.Acceptance), p.MedianSpeedup, p.Accepted, p.Proposed)
+	}
+	if r.Plain.PerToken > 0 && r.MTP.PerToken > 0 {
+		fmt.Fprintf(w, "  energy %.2f J a token plain, %.2f with drafts\n", r.Plain.PerToken, r.MTP.PerToken)
 	}
 	t := r.MTP.Draft + r.MTP.Verify + r.MTP.Accept + r.MTP.Commit
 	if t > 0 {

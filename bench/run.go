@@ -23,6 +23,8 @@ type Sample struct {
 	Copied, CopiedAccepted int
 	// Others is how many drafts were proposed by others than the head's own draw, OthersAccepted how many stood.
 	Others, OthersAccepted int
+	// Joules is the energy that the processors used meanwhile; 0 where the machine does not show it.
+	Joules float64
 }
 
 // rate is decoded tokens per second.
@@ -151,6 +153,7 @@ type group struct {
 	others, othersStood           int
 	drafted, accepted             []int
 	draft, verify, accept, commit float64
+	joules                        float64
 }
 
 func (g *group) add(s *Sample) {
@@ -172,6 +175,7 @@ func (g *group) add(s *Sample) {
 	g.verify += s.Verify
 	g.accept += s.Accept
 	g.commit += s.Commit
+	g.joules += s.Joules
 }
 
 func sum(a, b []int) []int {

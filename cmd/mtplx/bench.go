@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 
 	"mtplx/bench"
+	"mtplx/bench/preflight"
 	"mtplx/bench/suites"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
@@ -52,7 +54,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "bench run", Wait: true})
+	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "bench run", Wait: true})
 	if err != nil {
 		return err
 	}
@@ -112,10 +114,14 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 			return nil, err
 		}
 		req.MaxTokens, req.Seed, req.Depth, req.Speculate = p.MaxTokens, &seed, depth, depth != 0
+		root := os.DirFS(cooling.Root())
+		before, _ := preflight.ReadEnergy(root) // where it is not shown there is none of it in the report
 		res, err := r.Generate(ctx, req, nil)
 		if err != nil {
 			return nil, err
 		}
+		after, _ := preflight.ReadEnergy(root)
+		joules, _ := preflight.Since(before, after)
 		e := &res.Engine
 		return &bench.Sample{
 			Tokens: len(res.Tokens), DecodeS: (res.Elapsed - res.FirstToken).Seconds(), FirstS: res.FirstToken.Seconds(),
@@ -123,6 +129,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 			Copied: e.Copied, CopiedAccepted: e.CopiedAccepted,
 			Others: e.BySource.Others(false), OthersAccepted: e.BySource.Others(true),
 			Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(), Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(),
+			Joules: joules,
 		}, nil
 	}
 }

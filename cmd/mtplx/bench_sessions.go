@@ -56,7 +56,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 	if err := c.Put(&o); err != nil {
 		return err
 	}
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "bench sessions", Wait: true})
+	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "bench sessions", Wait: true})
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "run"})
+	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "run"})
 	if err != nil {
 		return err
 	}
@@ -91,11 +91,12 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	req.MaxTokens, req.Stops, req.Seed = c.MaxTokens, c.Stop, c.Seed
 	req.Speculate, req.Depth = c.GenerationMode == "mtp" && depth != 0, depth
 	if c.JSON {
+		taken := cool.Measure(os.DirFS(cooling.Root()))
 		res, err := r.Generate(ctx, req, nil)
 		if err != nil {
 			return err
 		}
-		return printJSON(s.Out, r, res, occ)
+		return printJSON(s.Out, r, res, occ, taken(len(res.Tokens)))
 	}
 	out := bufio.NewWriter(s.Out)
 	res, err := r.Generate(ctx, req, func(text []byte) {
@@ -177,7 +178,7 @@ type loaded struct {
 }
 
 // printJSON prints the documented object of `run --json`.
-func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result, occ *trace.Occupancy) error {
+func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result, occ *trace.Occupancy, taken cooling.Taken) error {
 	occupied, _ := occ.Summary()
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -190,5 +191,6 @@ func printJSON(w io.Writer, r *runtime.Runtime, res *runtime.Result, occ *trace.
 		Queues  trace.Occupied `json:"queues"`
 		Load    loaded         `json:"load"`
 		Device  runtime.Choice `json:"device"`
-	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), occupied, loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}, r.Choice})
+		Thermal cooling.Taken  `json:"thermal"`
+	}{res.Text, r.Name, r.Profile.Name, res.Finish, res.Stats(), occupied, loaded{r.LoadTime.Seconds(), r.Model.WeightBytes()}, r.Choice, taken})
 }

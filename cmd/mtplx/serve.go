@@ -104,7 +104,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	log, file := c.loggers(s.Err)
 	defer func() { file.end(err) }()
 	cfg.Log = log
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "serve", Idle: time.Duration(c.MaxIdleMin) * time.Minute})
+	cool, err := c.Begin(ctx, func(text string) { log.Warn(text) }, cooling.Use{For: "serve", Idle: time.Duration(c.MaxIdleMin) * time.Minute})
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,9 @@ func (c *serveCmd) openSessions(log *slog.Logger, cool *cooling.Session) (_ *run
 	if err := c.Put(&o); err != nil {
 		return nil, nil, err
 	}
-	o.Observe = func(*stages.Cycle) { cool.Work() }
+	if cool != nil {
+		o.Observe = func(*stages.Cycle) { cool.Work() }
+	}
 	o.Sessions, o.Waiting, o.Calibrate = c.Sessions, c.Queue+c.Sessions, 4*command.Calibration
 	if c.Bank {
 		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Idle: c.BankIdle, Log: log}

@@ -44,7 +44,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "ask"})
+	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "ask"})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 		flags.Model = directory
 		return conversation.Open(&flags)
 	}
-	cool, err := c.Begin(ctx, s.Err, cooling.Use{For: "chat"})
+	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "chat"})
 	if err != nil {
 		return err
 	}

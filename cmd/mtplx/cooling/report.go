@@ -108,7 +108,6 @@ func (r *report) sheet(action string) *sheet.Sheet {
 	switch {
 	case !r.Available:
 		p.Head("max mode is not available: %s", r.Problem)
-		p.Add("Fix", "%s", r.Fix)
 	case r.State == "on":
 		p.Head("max mode is on")
 	case r.State == "off":
@@ -117,8 +116,11 @@ func (r *report) sheet(action string) *sheet.Sheet {
 		p.Head("max mode is off, though something else has set the fans or the governor")
 	default:
 		p.Head("it is not known whether max mode is on: %s", r.Problem)
-		p.Add("Fix", "%s", r.Fix)
 	}
+	if r.Available && r.State != "unknown" {
+		p.Add("Problem", "%s", r.Problem)
+	}
+	p.Add("Fix", "%s", r.Fix)
 	if r.Control != nil {
 		p.Add("Control", "%s", map[string]string{"fans": "the fan helper " + r.Control.Path, "governor": "the frequency governor"}[r.Control.Kind])
 		p.Add("Version", "%s", r.Version)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mtplx/cmd/mtplx/command"
 )
 
 // Flags are those of commands that compute.
@@ -39,8 +41,11 @@ type Session struct {
 }
 
 // Begin turns down what an earlier mtplx has left up, which every command with the flag does; and with it, turns up. What goes
-// on beside the command is told on errs. The caller calls End.
-func (f *Flags) Begin(ctx context.Context, errs io.Writer, use Use) (*Session, error) {
+// on beside the command is told to tell, by any goroutine. The caller calls End.
+func (f *Flags) Begin(ctx context.Context, tell func(text string), use Use) (*Session, error) {
+	if !f.Max && !noted() {
+		return nil, nil //nolint:nilnil // no session
+	}
 	sw, err := New()
 	if err != nil {
 		if !f.Max {
@@ -48,7 +53,7 @@ func (f *Flags) Begin(ctx context.Context, errs io.Writer, use Use) (*Session, e
 		}
 		return nil, err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(errs, "mtplx: "+format+"\n", args...) }
+	say := func(format string, args ...any) { tell(fmt.Sprintf(format, args...)) }
 	found, err := sw.Recover(ctx)
 	for i := range found.Left {
 		if err == nil {
@@ -77,6 +82,21 @@ func (f *Flags) Begin(ctx context.Context, errs io.Writer, use Use) (*Session, e
 		return nil, err
 	}
 	return s, nil
+}
+
+// On tells a person on a stream.
+func On(errs io.Writer) func(text string) {
+	return func(text string) { fmt.Fprintln(errs, "mtplx:", text) }
+}
+
+// noted tells whether there is a record, which is all that most commands need to know.
+func noted() bool {
+	home, err := command.Home()
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(file{home}.path())
+	return err == nil
 }
 
 // begin turns up for this process and watches over it.
