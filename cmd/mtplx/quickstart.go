@@ -19,7 +19,7 @@ import (
 // quickstartCmd serves as serveCmd does and says how to connect. Where mtplx serves already it says how to connect to
 // that one.
 type quickstartCmd struct {
-	JSON  bool     `name:"json" help:"Say how to connect as a JSON object."`
+	JSON  bool     `name:"json" help:"Say how to connect as a JSON object." group:"Network"`
 	Serve serveCmd `embed:""`
 }
 
