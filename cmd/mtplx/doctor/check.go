@@ -68,6 +68,7 @@ var checks = []entry{
 	{"hub", true, hubAccess{}},
 	{"model", false, model{}},
 	{"models", false, models{}},
+	{"tune", false, tuned{}},
 	{"exactness", false, exactness{}},
 	{"exactness.depths", true, exactness{deep: true}},
 	{"kernels", true, products{}},

@@ -11,9 +11,12 @@ import (
 	"testing"
 
 	"mtplx/bench/preflight"
+	"mtplx/bench/tuning"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
+	"mtplx/cmd/mtplx/machine"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/tune"
 	"mtplx/model/demo"
 )
 
@@ -78,6 +81,11 @@ func leftUp(err error, held bool) func(*testing.T, *Machine, string) {
 			return cooling.Recovery{Left: who}, err
 		}
 	}
+}
+
+func kept(n tune.Near) func(*testing.T, *Machine, string) {
+	n.Name, n.Remedy = "m", "mtplx tune"
+	return func(_ *testing.T, m *Machine, _ string) { m.Tuned = func() (*tune.Near, error) { return &n, nil } }
 }
 
 var bads = []bad{
@@ -186,6 +194,19 @@ var bads = []bad{
 		t.Helper()
 		write(t, dir+"/models/a--b/config.json", "{", 0o600)
 	}, Warn, 0, "a--b"},
+	{"tuned in noise", "tune", kept(tune.Near{Here: &tune.Entry{Version: "7"}}), Warn, 0, "while the machine was not quiet"},
+	{"tuned", "tune", kept(tune.Near{Here: &tune.Entry{Version: "7", Trusted: true, Changed: true, Gain: 0.1, Settings: tuning.Settings{Depth: "3", DraftHead: "4", DraftVocab: "auto", Device: "auto"}}}), OK, 0,
+		"profile tuned is depth 3, 4-bit head: 10.0 % faster"},
+	{"tuned by another version", "tune", kept(tune.Near{Versions: []tune.Entry{{Version: "7"}}}), Warn, 0, "version 7"},
+	{"tuned on another machine", "tune", kept(tune.Near{Machine: "this", Machines: []tune.Entry{{MachineIs: machine.Description{Processor: "P"}}}}), Warn, 0, "another machine (P, "},
+	{"damaged tune.json", "tune", func(_ *testing.T, m *Machine, _ string) {
+		m.Tuned = func() (*tune.Near, error) {
+			return nil, runtime.Fail(runtime.Environment, errors.New("it is damaged"), "mend it")
+		}
+	}, Warn, 0, "it is damaged"},
+	{"nothing to tune", "tune", func(_ *testing.T, m *Machine, _ string) {
+		m.Tuned = func() (*tune.Near, error) { return nil, runtime.Fail(runtime.BadModel, errors.New("no model"), "") }
+	}, Skip, 0, "no model"},
 	{"inexact drafts", "exactness", func(_ *testing.T, m *Machine, _ string) {
 		m.Open = func(int) (Writer, error) { return &writer{odd: 3}, nil }
 	}, Fail, runtime.Inexact, "at depth 3 on 4 threads differs from that without drafts on 4 threads, from token 5 on"},

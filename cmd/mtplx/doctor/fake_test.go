@@ -13,6 +13,7 @@ import (
 	"mtplx/bench/preflight"
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/tune"
 	"mtplx/model/demo"
 )
 
@@ -62,6 +63,7 @@ func healthy(t *testing.T) *Machine {
 		Read:     func(context.Context) (float64, error) { return 20, nil },
 		Products: func(context.Context) (Speed, error) { return Speed{Product: 18, Read: 20}, nil },
 		Fans:     func(context.Context) (cooling.Recovery, error) { return cooling.Recovery{}, nil },
+		Tuned:    func() (*tune.Near, error) { return &tune.Near{Name: "m"}, nil },
 		Hub:      func(context.Context) (string, error) { return "https://hub.example", nil },
 	}
 }

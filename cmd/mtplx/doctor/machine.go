@@ -15,6 +15,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/tune"
 	"mtplx/kernels/cpu"
 	"mtplx/model/demo"
 )
@@ -58,6 +59,8 @@ type Machine struct {
 	Products func(ctx context.Context) (Speed, error)
 	// Fans turns down what an mtplx that has ended left up, and tells whose that was.
 	Fans func(ctx context.Context) (cooling.Recovery, error)
+	// Tuned is what mtplx tune has kept for the model.
+	Tuned func() (*tune.Near, error)
 	// Hub asks the model hub whether it answers, and returns its address.
 	Hub func(ctx context.Context) (string, error)
 }
@@ -104,6 +107,7 @@ func ThisMachine(model string, port int) *Machine {
 		},
 		Embedded: demo.Files,
 		Read:     once(readSpeed), Products: productSpeed, Hub: askHub, Fans: recoverFans,
+		Tuned: func() (*tune.Near, error) { return tune.Nearest(model) },
 	}
 }
 

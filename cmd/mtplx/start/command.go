@@ -13,6 +13,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/terminal"
+	"mtplx/cmd/mtplx/tune"
 )
 
 // defaultPort is that of mtplx serve.
@@ -57,7 +58,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
 			fmt.Fprintln(s.Err, "mtplx:", err)
 		}
 	}
-	w := &wizard{models: filepath.Join(home, "models"), last: last, given: given, fixed: fixed}
+	w := &wizard{models: filepath.Join(home, "models"), last: last, given: given, fixed: fixed, tuned: isTuned}
 	if fixed || given.Profile != "" || given.Target != "" {
 		w.last = nil // part of it is to be another
 	}
@@ -78,6 +79,12 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams, launch Launch) error {
 	}
 	fmt.Fprintln(s.Err, "Running: "+line(args))
 	return c.launch(ctx, s, choice, args, launch)
+}
+
+// isTuned tells whether profile tuned can be taken for a model.
+func isTuned(model string) bool {
+	n, err := tune.Nearest(model)
+	return err == nil && n.Here != nil
 }
 
 // given is what the command line says beforehand; fixed, whether that includes the model.

@@ -13,9 +13,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mtplx/bench/tuning"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/internal/emulator"
+	"mtplx/cmd/mtplx/machine"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/tune"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -116,6 +119,45 @@ func TestThreeEntersStartAChat(t *testing.T) {
 	r.See("> In the terminal")
 	r.Type("3")
 	r.launched("serve")
+}
+
+// What mtplx tune has kept is offered where it is for the model, and not elsewhere.
+func TestTunedIsOfferedWhereItIs(t *testing.T) {
+	keep := func(home string) {
+		set, _, err := runtime.OpenSet("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = set.Close() }()
+		of, err := set.Fingerprint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		here := machine.This()
+		e := tune.Entry{
+			Machine: here.Fingerprint(), Model: of, Version: command.Version,
+			Settings: tuning.Settings{Depth: "3", DraftHead: "4", DraftVocab: "auto", Device: "auto"},
+		}
+		if _, err := tune.Keep(t.Context(), filepath.Join(home, "tune.json"), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := begin(t, &Cmd{Port: 8000}, keep)
+	r.Type("\r")
+	r.See("  tuned ")
+	r.Type("4")
+	r.See("Profile: tuned")
+	r.Type("\r")
+	r.launched("chat", "--profile", "tuned")
+
+	dir := checkpoint(t)
+	r = begin(t, &Cmd{Port: 8000, Model: &dir}, keep)
+	r.See("> performance-cold")
+	if strings.Contains(r.Screen(), "tuned") {
+		t.Errorf("tuned is offered for another model:\n%s", r.Screen())
+	}
+	r.Type("\r\r")
+	r.launched("chat", "--model", dir)
 }
 
 func TestKeysTypedAheadAreNotLost(t *testing.T) {

@@ -36,8 +36,9 @@ type wizard struct {
 	ask    asker
 	models string // the folder of the user's models
 	last   *Choice
-	given  Choice // by flags; empty fields are asked for
-	fixed  bool   // the model was given
+	given  Choice                  // by flags; empty fields are asked for
+	fixed  bool                    // the model was given
+	tuned  func(model string) bool // whether mtplx tune has kept something for a model here; nil is for none
 }
 
 // run returns what was chosen.
@@ -156,17 +157,20 @@ func expand(path string) string {
 func (w *wizard) profile(ctx context.Context, c *Choice) error {
 	options := make([]option, 0, len(runtime.Profiles))
 	at := 0
-	for i, p := range runtime.Profiles {
-		options = append(options, option{p.Name, p.Summary})
-		if p.Name == c.Profile {
-			at = i
+	for _, p := range runtime.Profiles {
+		if p.Name == runtime.Tuned && (w.tuned == nil || !w.tuned(w.with(*c).Model)) {
+			continue
 		}
+		if p.Name == c.Profile {
+			at = len(options)
+		}
+		options = append(options, option{p.Name, p.Summary})
 	}
 	i, err := w.ask.choose(ctx, "How shall it compute?", options, at)
 	if err != nil {
 		return err
 	}
-	c.Profile = runtime.Profiles[i].Name
+	c.Profile = options[i].label
 	w.ask.tell("Profile: " + c.Profile)
 	return nil
 }

@@ -85,14 +85,32 @@ func identify(model string) (*identity, error) {
 
 // Near is what is kept for a model, as near as there is to this machine and version.
 type Near struct {
-	Here     *Entry // for this machine and version
-	Versions []Entry
-	Machines []Entry // others, with this model
+	Name     string  // of the model
+	Machine  string  // this one, in words
+	Here     *Entry  // for this machine and version
+	Versions []Entry // of this machine and other versions
+	Machines []Entry // of other machines
+	Remedy   string  // the command that measures
+}
+
+// Nearest is what is kept for the model that --model names.
+func Nearest(model string) (*Near, error) {
+	_, all, err := readable()
+	if err != nil {
+		return nil, err
+	}
+	id, err := identify(model)
+	if err != nil {
+		return nil, err
+	}
+	n := id.look(all)
+	return &n, nil
 }
 
 // look sorts what is kept.
 func (id *identity) look(all []Entry) (n Near) {
 	here := id.machine.Fingerprint()
+	n.Name, n.Machine, n.Remedy = id.name, id.machine.String(), id.remedy()
 	for i := range all {
 		switch e := &all[i]; {
 		case e.Model != id.model:
