@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,6 +83,24 @@ func TestFirstMinuteInTheTerminal(t *testing.T) {
 		t.Errorf("exit code %d after a signal", c)
 	}
 	e.Restored()
+}
+
+// Ctrl-C ends a measurement and keeps nothing of it, which is said; the line of progress is gone.
+func TestTuneIsInterrupted(t *testing.T) {
+	e, home := emulator.New(t, 60, 30), t.TempDir()
+	cmd := onTerminal(t, e, home, "tune", "--budget", "10m", "--tokens", "256", "--unsafe-force-untrusted", "--yes")
+	e.See("% screening: ")
+	e.Type("\x03")
+	if c := code(t, cmd); c != 130 {
+		t.Errorf("exit code %d", c)
+	}
+	e.See("mtplx: interrupted: nothing of this run was kept")
+	if screen := e.Screen(); strings.Contains(screen, "screening:") || strings.Contains(screen, "Outcome") {
+		t.Errorf("the screen shows\n%s", screen)
+	}
+	if left, err := filepath.Glob(home + "/.mtplx/*"); err != nil || len(left) > 0 {
+		t.Errorf("kept %v, %v", left, err)
+	}
 }
 
 func TestAskOnATerminal(t *testing.T) {

@@ -161,6 +161,58 @@ func TestCheckReadsAsCommandsDo(t *testing.T) {
 	}
 }
 
+// What is below the file gives what nobody else has set, sees what they have set, and is asked once.
+func TestBelow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte("heat = 2\n[go]\nlevel = \"debug\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(Variable, path)
+	t.Setenv("MTPLX_SEED", "5")
+	parse := func(below Below, args ...string) (*sampleCLI, *Settings, *kong.Context, error) {
+		var c sampleCLI
+		s := New("other")
+		s.Under(below)
+		k, err := kong.New(&c, kong.Resolvers(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, err := k.Parse(args)
+		return &c, s, ctx, err
+	}
+	asked := 0
+	below := func(node *kong.Node, value func(string) string) (map[string]string, Origin, error) {
+		asked++
+		for flag, want := range map[string]string{"threads": "1", "seed": "5", "heat": "2", "level": "debug", "name": "x", "sizes": "", "nothing": ""} {
+			if got := value(flag); got != want {
+				t.Errorf("%s has %s = %q, want %q", node.Name, flag, got, want)
+			}
+		}
+		return map[string]string{"threads": "7", "seed": "8", "heat": "9", "name": "y", "wait": "3s"}, Origin{"tune", "there"}, nil
+	}
+	c, s, ctx, err := parse(below, "go", "--name", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := c.Go; asked != 1 || g.Threads != 7 || *g.Seed != 5 || g.Heat != 2 || g.Name != "x" || g.Wait != 3*time.Second {
+		t.Errorf("asked %d times: %+v", asked, g)
+	}
+	for flag, want := range map[string]string{"threads": "tune", "wait": "tune", "seed": "environment", "heat": "file", "name": "flag", "bank": "default"} {
+		for _, f := range ctx.Selected().Flags {
+			if o := s.Origin(ctx, f); f.Name == flag && (o.Kind != want || want == "tune" && o.Source != "there") {
+				t.Errorf("%s is from %+v, want %s", flag, o, want)
+			}
+		}
+	}
+	if _, _, _, err := parse(below, "other"); err != nil || asked != 1 {
+		t.Errorf("a command that goes without asked, %v", err)
+	}
+	broken := errors.New("broken")
+	if _, _, _, err := parse(func(*kong.Node, func(string) string) (map[string]string, Origin, error) { return nil, Origin{}, broken }, "go"); !errors.Is(err, broken) {
+		t.Errorf("its error is %v", err)
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	const file = "threads = 2\n[go]\nthreads = 3\n"
 	for _, c := range []struct {

@@ -141,6 +141,9 @@ func has(commands []string) string {
 }
 
 func unexpected(node *kong.Node, word string) error {
+	if above := node.Parent; above != nil && above.DefaultCmd == node && len(node.Positional) == 0 {
+		node = above // the command that runs without being named: the word was to name another one
+	}
 	where := Name(node)
 	below := children(node)
 	if len(below) == 0 {

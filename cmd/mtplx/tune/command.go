@@ -48,7 +48,7 @@ type runCmd struct {
 func (c *runCmd) Help() string {
 	return "Candidates are measured between two runs of the default with the same prompts and seeds, so that a machine that drifts favours " +
 		"nobody; the best one is measured anew, and wins when the median of its rounds is beyond the noise that they show. What --threads, " +
-		"--device, --draft-lm-head and --draft-vocab say, here or in the configuration, is not varied. Ctrl-C keeps nothing.\n\n" +
+		"--device, --draft-lm-head and --draft-vocab say other than auto, here or in the configuration, is not varied. Ctrl-C keeps nothing.\n\n" +
 		"The machine is watched for two seconds first, as by mtplx bench preflight. Exit codes: 3 when settings change a text, 5 when figures could not " +
 		"be trusted or the outcome could not be kept, 6 when the budget was too small to decide.\n\n" +
 		"--json prints {\"schema\":1,\"model\",\"model_fingerprint\",\"machine\",\"machine_fingerprint\",\"version\",\"trusted\",\"preflight\",\"suite\",\"prompts\",\"tokens\"," +

@@ -165,7 +165,7 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 }
 
 func (r *report) prompts() string {
-	return fmt.Sprintf("%d prompts of %s, %d tokens each", r.Prompts, r.Suite, r.Tokens)
+	return fmt.Sprintf("%s of %s, %d tokens each", plural(r.Prompts, "prompt"), r.Suite, r.Tokens)
 }
 
 // candidates lists the first so many.
@@ -204,7 +204,11 @@ func (o *outcome) says(needs time.Duration) string {
 	case o.Champion == o.Winner:
 		return "the default stays: there was nothing to set against it"
 	default:
-		return fmt.Sprintf("the default stays: the best other, %s, is %s, which is within %s", o.Champion, faster(o.Gain), noise)
+		said := fmt.Sprintf("the default stays: the best other, %s, is %s", o.Champion, faster(o.Gain))
+		if o.Gain > 0 {
+			said += ", which is within " + noise
+		}
+		return said
 	}
 }
 
