@@ -167,6 +167,49 @@ func TestNobodyWinsWhereNobodyIsFaster(t *testing.T) {
 	}
 }
 
+// A machine that slows down steadily shows no gain where there is none, even where a block of answers is a hundredth slower
+// than the one before it.
+func TestSteadyDriftCancels(t *testing.T) {
+	out, err := run(t, 1, time.Minute, func(m *machine, o *Options) {
+		o.Apart, o.Prompts = true, 6
+		m.drift = func(d time.Duration) float64 { return math.Exp(-d.Seconds() / 60) }
+	})
+	if err != nil || !out.Verdict.Enough {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if math.Abs(out.Verdict.Gain) > 1e-3 {
+		t.Errorf("the gain is %g", out.Verdict.Gain)
+	}
+	for _, s := range out.Scores {
+		if s.Laps > 0 && math.Abs(s.Gain) > 1e-3 {
+			t.Errorf("%v gains %g", s.Settings, s.Gain)
+		}
+	}
+}
+
+// Where there is no time for all combinations, those of what did well alone are looked at.
+func TestPromisingCombinationsComeFirst(t *testing.T) {
+	out, err := run(t, 1, 40*time.Second, func(m *machine, _ *Options) { m.gain = best })
+	if err != nil {
+		t.Fatal(err)
+	}
+	missed := 0
+	for _, s := range out.Scores {
+		switch {
+		case s.Laps == 0:
+			missed++
+			if s.Settings.Threads == 0 && s.Settings.Depth == "2" {
+				t.Errorf("%v was not looked at", s.Settings)
+			}
+		case s.Settings.Threads == 1 && len(changes(s.Settings, out.Default)) > 1:
+			t.Errorf("%v was looked at", s.Settings)
+		}
+	}
+	if missed == 0 || missed == len(out.Scores) {
+		t.Errorf("%d of %d were not looked at", missed, len(out.Scores))
+	}
+}
+
 // A gain within the band of the noise is no gain; one beyond it is.
 func TestDecide(t *testing.T) {
 	at := func(mid, spread float64, n int) (x []float64) {
@@ -234,7 +277,8 @@ func TestBudget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.Elapsed > time.Minute {
+		// A round that would not end in time is not begun, once it is known what rounds take.
+		if out.Elapsed > time.Minute || out.Verdict.Rounds > 0 && out.Elapsed == time.Minute {
 			t.Errorf("%v an answer: %v in all", slow, out.Elapsed)
 		}
 		if out.Verdict.Enough != (slow < time.Second) || out.Verdict.Wins && !out.Verdict.Enough {
