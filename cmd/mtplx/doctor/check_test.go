@@ -195,8 +195,10 @@ var bads = []bad{
 		write(t, dir+"/models/a--b/config.json", "{", 0o600)
 	}, Warn, 0, "a--b"},
 	{"tuned in noise", "tune", kept(tune.Near{Here: &tune.Entry{Version: "7"}}), Warn, 0, "while the machine was not quiet"},
-	{"tuned", "tune", kept(tune.Near{Here: &tune.Entry{Version: "7", Trusted: true, Changed: true, Gain: 0.1, Settings: tuning.Settings{Depth: "3", DraftHead: "4", DraftVocab: "auto", Device: "auto"}}}), OK, 0,
-		"profile tuned is depth 3, 4-bit head: 10.0 % faster"},
+	{
+		"tuned", "tune", kept(tune.Near{Here: &tune.Entry{Version: "7", Trusted: true, Changed: true, Gain: 0.1, Settings: tuning.Settings{Depth: "3", DraftHead: "4", DraftVocab: "auto", Device: "auto"}}}), OK, 0,
+		"profile tuned is depth 3, 4-bit head: 10.0 % faster",
+	},
 	{"tuned by another version", "tune", kept(tune.Near{Versions: []tune.Entry{{Version: "7"}}}), Warn, 0, "version 7"},
 	{"tuned on another machine", "tune", kept(tune.Near{Machine: "this", Machines: []tune.Entry{{MachineIs: machine.Description{Processor: "P"}}}}), Warn, 0, "another machine (P, "},
 	{"damaged tune.json", "tune", func(_ *testing.T, m *Machine, _ string) {

@@ -36,38 +36,37 @@ func someEngines(t *testing.T, sampler sample.Sampler) *engines {
 // Greedy and seeded texts are the same with all settings that tune chooses from: every depth, draft head, draft vocabulary and
 // number of threads. That is what lets profile tuned change none of them.
 func TestEveryCandidateWritesTheSameText(t *testing.T) {
-	for prompt, sampler := range []sample.Sampler{{TopP: 1}, {Temperature: 0.8, TopP: 0.95, TopK: 20}} {
-		t.Run([]string{"greedy code", "seeded prose"}[prompt], func(t *testing.T) {
-			e := someEngines(t, sampler)
-			if !e.compares() {
-				t.Fatal("texts are not compared")
+	e := someEngines(t, sample.Sampler{})
+	sp := tuning.Space{
+		Depths: []string{"auto", "0", "1", "3", "8"}, DraftHeads: []string{"4", "off", "3"}, DraftVocabs: []string{"auto", "512"},
+		Threads: []int{0, 1}, Devices: []string{"cpu"}, Threaded: []string{"cpu"},
+	}
+	all := append(sp.Candidates(), sp.Default())
+	slices.SortStableFunc(all, func(a, b tuning.Settings) int { return cmp.Compare(a.Engine().String(), b.Engine().String()) })
+	samplers := []sample.Sampler{{TopP: 1}, {Temperature: 0.8, TopP: 0.95, TopK: 20}} // of greedy code, and of seeded prose
+	texts := make([][]int32, len(samplers))
+	for _, s := range all {
+		for prompt, sampler := range samplers {
+			if e.base.Sampler = sampler; !e.compares() {
+				t.Fatalf("texts of %+v are not compared", sampler)
 			}
-			sp := tuning.Space{
-				Depths: []string{"auto", "0", "1", "3", "8"}, DraftHeads: []string{"4", "off", "3"}, DraftVocabs: []string{"auto", "512"},
-				Threads: []int{0, 1}, Devices: []string{"cpu"}, Threaded: []string{"cpu"},
+			got, err := e.measure(t.Context(), s, prompt, 7)
+			if err != nil {
+				t.Fatal(err)
 			}
-			all := append(sp.Candidates(), sp.Default())
-			slices.SortStableFunc(all, func(a, b tuning.Settings) int { return cmp.Compare(a.Engine().String(), b.Engine().String()) })
-			var want []int32
-			for _, s := range all {
-				got, err := e.measure(t.Context(), s, prompt, 7)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if want == nil {
-					want = got.Text
-				}
-				if len(got.Text) != e.tokens || !slices.Equal(got.Text, want) {
-					t.Errorf("%v writes %v, want %v", s, got.Text, want)
-				}
-				if got.Rate <= 0 || got.Place != "cpu" {
-					t.Errorf("%v: %+v", s, got)
-				}
+			if texts[prompt] == nil {
+				texts[prompt] = got.Text
 			}
-			if len(e.open) > 3 || len(all) != 50 {
-				t.Errorf("%d models are open after %d settings", len(e.open), len(all))
+			if len(got.Text) != e.tokens || !slices.Equal(got.Text, texts[prompt]) {
+				t.Errorf("%v with %+v writes %v, want %v", s, sampler, got.Text, texts[prompt])
 			}
-		})
+			if got.Rate <= 0 || got.Place != "cpu" {
+				t.Errorf("%v: %+v", s, got)
+			}
+		}
+	}
+	if len(e.open) > 3 || len(all) != 50 {
+		t.Errorf("%d models are open after %d settings", len(e.open), len(all))
 	}
 }
 
