@@ -164,15 +164,10 @@ func (e *Engine) chunk(b *board, most int) int {
 	} else {
 		quiet += c.First.At(lanes) + float64(deepest-1)*c.Chain.At(lanes)
 	}
-	history := func(n int) float64 { // of the head, in the cycle after
-		if c.Prompt.Known() || !c.Verify.Known() {
-			return c.Prompt.At(n)
-		}
-		return c.Bare.At(1) * float64(e.env.behind()) * (1 + c.Chunk.At(n)/c.Verify.At(1, 1))
-	}
 	allowed := (e.env.Stretch - 1) * quiet * max(1, float64(len(b.prompts))/float64(lanes))
 	n := most
-	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+history(n) > allowed) {
+	// The head reads them in the cycle after.
+	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+c.Read.At(n) > allowed) {
 		n = max(n*7/8, leastChunk)
 	}
 	return n

@@ -37,7 +37,8 @@ type Env struct {
 	Pool     *page.Pool
 	NewState func() (*page.State, error) // default: the pool's
 	// NewTrunk and NewHead record forwards for a queue. NewHead is nil for a model without a head.
-	NewTrunk, NewHead func(queue.Queue) (stages.Forward, error)
+	// NewReader, which may be nil, records a forward of the head that only fills in its history; see draft.Stage.
+	NewTrunk, NewHead, NewReader func(queue.Queue) (stages.Forward, error)
 	// DraftQueue and VerifyQueue are two queues of one device; NewEvent makes its events. The
 	// engine closes none of them.
 	DraftQueue, VerifyQueue queue.Queue
@@ -123,13 +124,18 @@ func Open(env Env) (*Engine, error) {
 	if err := env.defaults(); err != nil {
 		return nil, err
 	}
-	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind()}
+	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1}
 	if env.NewHead != nil {
 		head, err := env.NewHead(env.DraftQueue)
 		if err != nil {
 			return nil, fmt.Errorf("open engine: %w", err)
 		}
 		d.Head = head
+		if env.NewReader != nil {
+			if d.Reader, err = env.NewReader(env.DraftQueue); err != nil {
+				return nil, fmt.Errorf("open engine: %w", err)
+			}
+		}
 	}
 	idle := make([]*stages.Cycle, env.Cycles)
 	for i := range idle {
@@ -147,7 +153,7 @@ func Open(env Env) (*Engine, error) {
 	}
 	b := &board{idle: idle, travelling: map[*stages.Lane]*Session{}, planner: depth.NewPlanner(env.Acceptance, env.Depth)}
 	b.hidden, _ = idle[0].Trunk.(hiddens)
-	if err := e.calibrate(b, idle[0].Trunk, d.Head); err != nil {
+	if err := e.calibrate(b, idle[0].Trunk, d.Head, d.Reader); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -240,6 +246,7 @@ type board struct {
 	deadline   time.Time
 	planner    *depth.Planner
 	overlap    overlap
+	debts      debts
 	hidden     hiddens
 
 	picked, streams, prompts []*Session // scratch of form
@@ -341,6 +348,7 @@ func (e *Engine) leave(b *board, s *Session) {
 		s.pending = nil
 	}
 	if s.lane.State != nil {
+		b.debts.drop(&s.lane)
 		s.lane.State.Release()
 		s.lane.State = nil
 	}

@@ -80,7 +80,7 @@ func newHost(b testing.TB, lanes int, row time.Duration) *host {
 	l := newLoopless(b, lanes)
 	rows, dev := instants(), fake.Device{}
 	h := &host{loopless: l, row: row}
-	h.draft = draft.Stage{Head: &instant{rows: rows}, Queue: noFaults{}, Done: dev.NewEvent(), Behind: l.env.behind()}
+	h.draft = draft.Stage{Head: &instant{rows: rows}, Queue: noFaults{}, Done: dev.NewEvent(), Behind: l.env.behind(), Late: l.env.Depth + 1}
 	h.verify = verify.Stage{Queue: noFaults{}, Done: dev.NewEvent()}
 	h.accept = accept.Stage{Queue: noFaults{}}
 	for _, c := range l.idle {

@@ -15,7 +15,7 @@ import (
 // measure feeds the planner with what a cycle cost and what became of its drafts.
 func (e *Engine) measure(b *board, c *stages.Cycle) {
 	t := &c.Times
-	streams, rows, tokens, prompts, drafting, deepest, steps, read, most := 0, 0, 0, 0, 0, 0, 0, 0, 0
+	streams, rows, tokens, prompts, drafting, deepest, steps := 0, 0, 0, 0, 0, 0, 0
 	late, foreseen := false, false
 	for _, l := range c.Lanes {
 		if l.Err != nil {
@@ -29,9 +29,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 			tokens += 1 + l.Accepted
 		}
 		s := b.travelling[l]
-		n := l.State.HeadLen() - s.head // rows that the head has read
-		read, most = read+n, max(most, n)
-		late = s.caughtUp(l, n) || late
+		late = s.caughtUp(l, l.State.HeadLen()-s.head) || late
 		foreseen = foreseen || l.Foreseen
 		compare(b.planner, s)
 		if n := len(l.Drafts); n > 0 && !l.Copying {
@@ -49,18 +47,22 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 	}
 	costs := &b.planner.Costs
 	observeForward(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
-	switch {
-	case read == 0, foreseen: // some of the drafting was done before
-	case most > max(e.env.Depth+1, e.env.behind()): // more than a cycle commits: rows of a prompt
-		costs.Prompt.Observe(read, t.History.Seconds())
-	case late && drafting > 0:
-	case drafting > 0:
+	together := c.Read > 0 && t.Read == 0 // without a forward of its own
+	if together && drafting == 0 {
+		t.Read, t.History = t.History, 0
+	}
+	if t.Read > 0 {
+		costs.Read.Observe(c.Read, t.Read.Seconds())
+		if prompts == 0 {
+			b.debts.pay(c.Read)
+			costs.Bare.Observe(streams, b.debts.share()*t.Read.Seconds()/float64(c.Read)*float64(streams))
+		}
+	}
+	if drafting > 0 && !late && !together && !foreseen { // else some of the drafting was done before, or more than that
 		costs.First.Observe(drafting, t.History.Seconds())
-	default:
-		costs.Bare.Observe(len(c.Lanes), t.History.Seconds()/float64(e.env.behind()))
 	}
 	if deepest > 1 && !foreseen {
-		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.History).Seconds()/float64(deepest-1))
+		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.Read-t.History).Seconds()/float64(deepest-1))
 	}
 	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
 }
@@ -114,7 +116,7 @@ func beside(env *Env, trunk, head stages.Forward, a, b *page.Span) (float64, err
 }
 
 // calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.
-func (e *Engine) calibrate(b *board, trunk, head stages.Forward) error {
+func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 	costs := &b.planner.Costs
 	if e.env.Calibrate <= 0 {
 		return nil
@@ -126,6 +128,9 @@ func (e *Engine) calibrate(b *board, trunk, head stages.Forward) error {
 	defer st.Release()
 	if err := st.Extend(min(e.env.Rows, e.env.Context)); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
+	}
+	if reader == nil {
+		reader = head
 	}
 	// What a forward takes once it is warm is counted: on a GPU the first of each size makes a graph, which must not
 	// keep the larger sizes from being measured.
@@ -175,6 +180,13 @@ func (e *Engine) calibrate(b *board, trunk, head stages.Forward) error {
 		} else {
 			observeForward(costs, 0, 0, n, took)
 		}
+		if n > e.env.Depth+1 && reader != nil {
+			span.Logits, span.Certain = 0, 0
+			if took, err = timed(reader, e.env.DraftQueue, span); err != nil {
+				return err
+			}
+			costs.Read.Observe(n, took)
+		}
 		if n > 1 || head == nil {
 			continue
 		}
@@ -188,7 +200,6 @@ func (e *Engine) calibrate(b *board, trunk, head stages.Forward) error {
 			return err
 		}
 		b.overlap.hopeless = costs.Verify.At(1, 1)+took-both < leastBeside*min(costs.Verify.At(1, 1), took)
-		costs.Bare.Observe(1, costs.Chain.At(1)/float64(e.env.behind()))
 		costs.First.Observe(1, costs.Chain.At(1))
 	}
 	return nil

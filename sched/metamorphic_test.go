@@ -81,6 +81,9 @@ func (h *history) open() {
 	if rng.IntN(6) == 0 {
 		env.NewHead = nil
 	}
+	if rng.IntN(3) > 0 {
+		env.NewReader = m.Head
+	}
 	if env.Bank, err = bank.New(o); err != nil {
 		h.t.Fatal(err)
 	}

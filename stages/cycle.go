@@ -19,19 +19,22 @@ type Cycle struct {
 	// Foresight is the draft stage's work on the cycle after this one. Accept ends it, so that nothing touches the lanes'
 	// memory when they are committed.
 	Foresight Foresight
+	// Read is how many rows of history the head has read that nobody drafted from.
+	Read int
 
 	Times Times
 }
 
 // Times is when the cycle was formed and entered stages, and what it spent there. History is the part of Draft
-// in which the head read committed rows; the rest of it is further draft steps.
+// in which the head read committed rows and gave first drafts, and Read the part before it in which it read what nobody
+// drafts from; the rest of it is further draft steps.
 type Times struct {
 	Formed, Start, Submitted      time.Time
 	Draft, Verify, Accept, Commit time.Duration
-	History                       time.Duration
+	Read, History                 time.Duration
 }
 
 // Reset empties a cycle for reuse.
 func (c *Cycle) Reset(id uint64) {
-	c.ID, c.Lanes, c.Busy, c.Times = id, c.Lanes[:0], false, Times{}
+	c.ID, c.Lanes, c.Busy, c.Read, c.Times = id, c.Lanes[:0], false, 0, Times{}
 }

@@ -17,6 +17,7 @@ import (
 type Forward struct {
 	m      *Model
 	head   bool
+	reader bool // of the head: its history is filled in, and nothing comes out
 	vocab  int
 	slots  *kernels.Slots
 	rows   int
@@ -61,6 +62,8 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane: all %d lanes are taken", d.Lanes)
 	case span.Logits > n || f.wanted+span.Logits > d.Logits:
 		return fmt.Errorf("add lane with logits of %d rows: %d are taken of %d", span.Logits, f.wanted, d.Logits)
+	case f.reader && (span.Logits > 0 || span.Chain):
+		return fmt.Errorf("add lane of %d rows, %d with logits, chain %t: a forward that reads history gives none and goes on from none", n, span.Logits, span.Chain)
 	case !f.head && (span.Hidden < 0 || span.Hidden+n > f.m.opt.Rows):
 		return fmt.Errorf("add lane of %d rows: hidden rows from %d on exceed the %d that are kept", n, span.Hidden, f.m.opt.Rows)
 	case len(span.State.Pages())*page.Tokens < span.Base+n:

@@ -31,23 +31,31 @@ type actKey struct {
 }
 
 // NewTrunk records a forward of the trunk: rows of spans in; hidden rows, logits and support out.
-func (m *Model) NewTrunk(q queue.Queue) (*Forward, error) { return m.record(q, false, m.lmHead) }
+func (m *Model) NewTrunk(q queue.Queue) (*Forward, error) {
+	return m.record(q, &Forward{}, "trunk", m.lmHead)
+}
 
 // NewHead records a forward of the MTP head with the draft vocabulary projection.
 func (m *Model) NewHead(q queue.Queue) (*Forward, error) {
 	if m.head == nil {
 		return nil, errors.New("record MTP head: the checkpoint has no MTP tensors")
 	}
-	return m.record(q, true, m.draft)
+	return m.record(q, &Forward{head: true}, "head", m.draft)
 }
 
-func (m *Model) record(q queue.Queue, head bool, vocab kernels.Weight) (*Forward, error) {
-	f := &Forward{m: m, head: head, vocab: m.vocab}
-	r := &recorder{m: m, f: f, bufs: map[string]queue.Buffer{}, acts: map[actKey]queue.Buffer{}}
-	label := "trunk"
-	if head {
-		label = "head"
+// NewReader records a forward of the MTP head that only fills in its history: rows of spans without logits in, keys and
+// values of theirs out, with the bits that NewHead's forward gives them. What the head would make of these rows nobody
+// asks for, and it is most of the work.
+func (m *Model) NewReader(q queue.Queue) (*Forward, error) {
+	if m.head == nil {
+		return nil, errors.New("record reader of the MTP head: the checkpoint has no MTP tensors")
 	}
+	return m.record(q, &Forward{head: true, reader: true}, "reader", nil)
+}
+
+func (m *Model) record(q queue.Queue, f *Forward, label string, vocab kernels.Weight) (*Forward, error) {
+	f.m, f.vocab = m, m.vocab
+	r := &recorder{m: m, f: f, bufs: map[string]queue.Buffer{}, acts: map[actKey]queue.Buffer{}}
 	var err error
 	f.slots, err = kernels.NewSlots(m.dev, kernels.SlotDims{
 		Rows: m.opt.Rows, Lanes: m.opt.Lanes, Logits: m.opt.Logits,
@@ -58,7 +66,11 @@ func (m *Model) record(q queue.Queue, head bool, vocab kernels.Weight) (*Forward
 	}
 	f.held = append(f.held, f.slots.Buf)
 	r.cb = q.NewCommandBuffer(label)
-	r.forward(vocab)
+	if f.reader {
+		r.reader()
+	} else {
+		r.forward(vocab)
+	}
 	if r.err == nil {
 		f.program, r.err = r.cb.Finish()
 	}
@@ -74,12 +86,44 @@ func (m *Model) pages() int {
 	return (m.opt.Context+m.opt.Depth)/kernels.PageTokens + 1
 }
 
+// stream makes the memory that all of a forward's layers work on.
+func (r *recorder) stream() {
+	r.x = r.buffer("residual", r.m.opt.Rows*r.m.cfg.HiddenSize)
+	r.width = r.projWidth()
+	r.proj = r.buffer("projections", r.m.opt.Rows*r.width)
+}
+
+// headInput records x = FC(EmbNorm(embedding) | HidNorm(hidden)).
+func (r *recorder) headInput() {
+	m, s, h := r.m, r.f.slots, r.m.cfg.HiddenSize
+	emb := r.buffer("embedding", m.opt.Rows*h)
+	in := r.activations("head", 1, m.head.fc)
+	r.do(&kernels.Embed{S: s, Table: m.embed, Out: emb})
+	r.do(&kernels.HeadInput{S: s, Width: h, Eps: m.cfg.RMSEps, EmbGain: m.head.embGain, HidGain: m.head.hidGain, Emb: emb, Pool: m.hidden, Acts: in})
+	r.do(&kernels.Product{S: s, X: in, Parts: []kernels.Part{{W: m.head.fc}}, Out: r.x, Stride: h})
+}
+
+// reader records what a row leaves in the head's history. The columns of queries hold nothing.
+func (r *recorder) reader() {
+	r.stream()
+	r.headInput()
+	m, s, l, d := r.m, r.f.slots, &r.m.head.layer, r.m.attnDims
+	a := l.attn
+	in := r.activations("hidden", 1, a.k, a.v)
+	r.norm(l.inGain, in)
+	k := a.q.Rows()
+	v := k + a.k.Rows()
+	r.do(&kernels.Product{S: s, X: in, Out: r.proj, Stride: r.width, Parts: []kernels.Part{{W: a.k, Col: k}, {W: a.v, Col: v}}})
+	r.do(&kernels.AttnPrep{
+		S: s, Dims: d, Layer: a.index, Eps: m.cfg.RMSEps, In: r.proj, Stride: r.width,
+		K: k, V: v, QGain: a.qGain, KGain: a.kGain, Pool: m.pool.KV, QOut: r.buffer("queries", m.opt.Rows*d.NQ*d.HeadDim),
+	})
+}
+
 func (r *recorder) forward(vocab kernels.Weight) {
 	m, f := r.m, r.f
 	h, eps := m.cfg.HiddenSize, m.cfg.RMSEps
-	r.x = r.buffer("residual", m.opt.Rows*h)
-	r.width = r.projWidth()
-	r.proj = r.buffer("projections", m.opt.Rows*r.width)
+	r.stream()
 	if f.head && m.opt.DraftVocabulary > 0 {
 		// A tokenizer may name fewer ids than that part of the projection has.
 		f.first = min(m.opt.DraftVocabulary, m.vocab/kernels.BlockOutputs*kernels.BlockOutputs)
@@ -98,11 +142,7 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	s := f.slots
 	gain := m.finalGain
 	if f.head {
-		emb := r.buffer("embedding", m.opt.Rows*h)
-		in := r.activations("head", 1, m.head.fc)
-		r.do(&kernels.Embed{S: s, Table: m.embed, Out: emb})
-		r.do(&kernels.HeadInput{S: s, Width: h, Eps: eps, EmbGain: m.head.embGain, HidGain: m.head.hidGain, Emb: emb, Pool: m.hidden, Acts: in})
-		r.do(&kernels.Product{S: s, X: in, Parts: []kernels.Part{{W: m.head.fc}}, Out: r.x, Stride: h})
+		r.headInput()
 		r.layer(&m.head.layer)
 		gain = m.head.gain
 	} else {

@@ -209,11 +209,11 @@ type Costs struct {
 	Verify Surface
 	// Chunk is what rows of prompts in the same forward add, by those rows.
 	Chunk Curve
-	// First is the head's forward over the committed rows when lanes draft from it, by those lanes; Bare is
-	// a cycle's share of the same forward when none does, by all lanes.
-	First, Bare Curve
-	// Prompt is the same forward when prompts are among the lanes, by their rows.
-	Prompt Curve
+	// First is the head's forward over the committed rows when lanes draft from it, by those lanes.
+	First Curve
+	// Read is the head's reading of rows that nobody drafts from, by those rows; Bare is what a cycle without drafts
+	// comes to owe of it, by all lanes, as far as it is paid in the end.
+	Read, Bare Curve
 	// Chain is one further step of drafts, by lanes.
 	Chain Curve
 	// Rest is everything else, by lanes.
@@ -222,7 +222,7 @@ type Costs struct {
 
 // Clone copies costs, so that another way of running cycles can start from them.
 func (c *Costs) Clone() Costs {
-	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Bare.clone(), c.Prompt.clone(), c.Chain.clone(), c.Rest.clone()}
+	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone()}
 }
 
 func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known} }

@@ -59,7 +59,7 @@ func (s *Stage) Onward(ctx context.Context, c *stages.Cycle) error {
 		for _, l := range s.ahead {
 			s.tokens = append(s.tokens, l.Guess.Next())
 		}
-		s.begin()
+		s.begin(s.Head)
 		for i, l := range s.ahead {
 			g := &l.Guess
 			if g.Text == 0 || step > g.Want {

@@ -75,7 +75,7 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	run := func() {
 		l.Seed++
 		l.Depth, l.Drafts, l.By = 4, l.Drafts[:0], l.By[:0]
-		s.begin()
+		s.begin(s.Head)
 		s.lanes, s.wants = append(s.lanes, l), append(s.wants, true)
 		if err := s.flush(t.Context()); err != nil {
 			t.Fatal(err)

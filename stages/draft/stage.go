@@ -14,18 +14,24 @@ import (
 
 // Stage drafts with one head forward on one queue. A nil Head makes every cycle plain decoding.
 type Stage struct {
-	Head  stages.Forward
-	Queue queue.Queue
-	Done  queue.Event
+	Head stages.Forward
+	// Reader is a forward of the same head that fills in its history and gives nothing: what rows cost that nobody
+	// drafts from. nil: Head reads them.
+	Reader stages.Forward
+	Queue  queue.Queue
+	Done   queue.Event
 	// Behind is how many rows the head's history may lack while a lane decodes without drafts: a batch of them
 	// costs little more than one. 0 keeps it level.
 	Behind int
+	// Late is how many rows a lane that drafts may have to read before all but the last are left to Reader.
+	Late int
 
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
 	asked  bool
 	ticket uint64
-	lanes  []*stages.Lane // lanes of the forward at hand, in the order of Add
+	at     stages.Forward // the forward at hand
+	lanes  []*stages.Lane // its lanes, in the order of Add
 	wants  []bool         // whether each of them wants a draft
 	tokens []int32        // one a lane: the draft that a chain step feeds
 	span   page.Span      // the one being added: an interface takes it, and so it would be allocated each time
@@ -63,7 +69,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 		if err := s.history(ctx, c); err != nil {
 			return err
 		}
-		c.Times.History = time.Since(start)
+		c.Times.History = time.Since(start) - c.Times.Read
 		for step := 1; step < depth; step++ {
 			if err := s.chain(ctx, c, step); err != nil {
 				return err
@@ -80,19 +86,23 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 
 // history forwards the rows committed since the head last ran; lanes that want drafts get their first.
 func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
-	s.begin()
+	if s.Reader != nil {
+		if err := s.read(ctx, c); err != nil {
+			return err
+		}
+	}
+	s.begin(s.Head)
 	for _, l := range c.Lanes {
-		from, to := l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
-		if l.Err != nil || !l.Speculate || to <= from || s.waits(l) {
+		from, to := s.unread(l)
+		if to <= from || s.waits(l) {
 			continue
 		}
-		span := page.Span{
-			State: l.State, Tokens: l.Text[from+1 : to+1], Base: from,
-			Hidden: from - l.HiddenBase, Temperature: l.Draft.Temperature,
-		}
+		span := s.stretch(l, from, to)
 		if drafts(l) {
 			span.Logits = 1
 			span.Blocks = s.blocks(l)
+		} else {
+			c.Read += to - from
 		}
 		if err := s.add(ctx, l, span); err != nil {
 			return err
@@ -102,6 +112,52 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		}
 	}
 	return s.flush(ctx)
+}
+
+// read forwards the rows that nobody drafts from: those of lanes that want no drafts, and what lanes have put off.
+func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
+	start := time.Now()
+	s.begin(s.Reader)
+	for _, l := range c.Lanes {
+		from, to := s.unread(l)
+		if drafts(l) {
+			if to-from <= max(s.Late, 1) {
+				continue
+			}
+			to--
+		}
+		if to <= from || s.waits(l) {
+			continue
+		}
+		if err := s.add(ctx, l, s.stretch(l, from, to)); err != nil {
+			return err
+		}
+		if l.Err == nil {
+			l.State.SetHeadLen(to)
+			c.Read += to - from
+		}
+	}
+	if c.Read == 0 {
+		return nil
+	}
+	err := s.flush(ctx)
+	c.Times.Read = time.Since(start)
+	return err
+}
+
+// unread is the rows of a lane that the head could read and has not.
+func (s *Stage) unread(l *stages.Lane) (from, to int) {
+	if l.Err != nil || !l.Speculate {
+		return 0, 0
+	}
+	return l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
+}
+
+func (s *Stage) stretch(l *stages.Lane, from, to int) page.Span {
+	return page.Span{
+		State: l.State, Tokens: l.Text[from+1 : to+1], Base: from,
+		Hidden: from - l.HiddenBase, Temperature: l.Draft.Temperature,
+	}
 }
 
 // duplicate proposes what the lane has found in its own text. The head is not asked, but its history goes on as for
@@ -142,7 +198,7 @@ const stride = 73
 
 // chain draws draft step+1 of every lane that wants one, from the draft before it.
 func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
-	s.begin()
+	s.begin(s.Head)
 	s.tokens = s.tokens[:0]
 	for _, l := range c.Lanes {
 		if l.Err != nil || l.Copying || l.Depth <= step || len(l.Drafts) != step {
@@ -175,8 +231,9 @@ func (s *Stage) blocks(l *stages.Lane) []int32 {
 	return l.Recent(s.first, s.most)
 }
 
-func (s *Stage) begin() {
-	s.Head.Begin()
+func (s *Stage) begin(f stages.Forward) {
+	s.at = f
+	f.Begin()
 	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
 }
 
@@ -193,13 +250,13 @@ func (s *Stage) add(ctx context.Context, l *stages.Lane, span page.Span) error {
 // does not fit even then.
 func (s *Stage) fit(ctx context.Context, l *stages.Lane, span page.Span) (unfit, err error) {
 	s.span = span
-	unfit = s.Head.Add(&s.span)
+	unfit = s.at.Add(&s.span)
 	if unfit != nil && len(s.lanes) > 0 {
 		if err := s.flush(ctx); err != nil {
 			return nil, err
 		}
-		s.begin()
-		unfit = s.Head.Add(&s.span)
+		s.begin(s.at)
+		unfit = s.at.Add(&s.span)
 	}
 	if unfit != nil {
 		return unfit, nil
@@ -216,7 +273,7 @@ func (s *Stage) flush(ctx context.Context) error {
 	}
 	s.ticket++
 	done := queue.Point{Event: s.Done, Value: s.ticket}
-	if err := s.Head.Submit(s.Queue, queue.Point{}, done); err != nil {
+	if err := s.at.Submit(s.Queue, queue.Point{}, done); err != nil {
 		return err
 	}
 	if err := s.Done.Wait(ctx, s.ticket); err != nil {

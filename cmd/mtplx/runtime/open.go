@@ -350,6 +350,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	}
 	if r.Model.HasHead() {
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
+		env.NewReader = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewReader(q) }
 	}
 	if r.Engine, err = sched.Open(env); err != nil {
 		return Fail(NoResource, err, "")
