@@ -17,6 +17,19 @@ type loopless struct {
 	*board
 	in   chan *stages.Cycle
 	rows []int32
+
+	ready, every uint64 // cycles in which the device made a graph, which takes long; one in `every` does, 0: none
+	played       uint64
+}
+
+// readies tells whether the device makes a graph in this cycle.
+func (l *loopless) readies() bool {
+	l.played++
+	if l.every == 0 || l.played%l.every != 0 {
+		return false
+	}
+	l.ready++
+	return true
 }
 
 func newLoopless(t testing.TB, lanes int) *loopless {
@@ -68,6 +81,9 @@ func (l *loopless) cycle() {
 	}
 	c.Times.Draft, c.Times.History = 30*time.Microsecond, 20*time.Microsecond
 	c.Times.Verify, c.Times.Accept = time.Millisecond, 10*time.Microsecond
+	if l.readies() {
+		c.Times.Verify = 50 * time.Millisecond
+	}
 	l.land(l.board, c)
 }
 

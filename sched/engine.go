@@ -47,6 +47,9 @@ type Env struct {
 	// Calibrate is how long Open may time forwards, so that the first plans know what rows cost (0: not
 	// at all; what cycles take is measured in any case).
 	Calibrate time.Duration
+	// Recorded, when set, counts what the device has made ready for shapes that it met for the first time. A cycle during
+	// which it did so says nothing of what cycles cost.
+	Recorded func() uint64
 	// Lookup lets sessions whose depth is chosen by cost, and all of a model without a head, copy from their own text
 	// what followed its end where that occurred before.
 	Lookup bool
@@ -245,6 +248,7 @@ type board struct {
 	reserved   int // pages that admitted sessions may come to hold
 	deadline   time.Time
 	planner    *depth.Planner
+	recorded   uint64 // Env.Recorded at the last cycle that came back
 	overlap    overlap
 	debts      debts
 	hidden     hiddens
@@ -311,8 +315,9 @@ func (e *Engine) loop(ctx context.Context, b *board, in chan<- *stages.Cycle, ou
 
 // land takes a cycle's lanes back.
 func (e *Engine) land(b *board, c *stages.Cycle) {
-	e.measure(b, c)
-	e.score(b, c)
+	usual := b.usual(e.env.Recorded)
+	e.measure(b, c, usual)
+	e.score(b, c, usual)
 	if e.env.Observe != nil {
 		e.env.Observe(c)
 	}

@@ -12,8 +12,20 @@ import (
 	"mtplx/stages/depth"
 )
 
-// measure feeds the planner with what a cycle cost and what became of its drafts.
-func (e *Engine) measure(b *board, c *stages.Cycle) {
+// usual tells whether the cycle that has come back took what cycles of its kind take: the device made nothing ready
+// meanwhile, which may last longer than the cycle itself and happens once for each shape.
+func (b *board) usual(recorded func() uint64) bool {
+	if recorded == nil {
+		return true
+	}
+	n := recorded()
+	before := b.recorded
+	b.recorded = n
+	return n == before
+}
+
+// measure feeds the planner with what a cycle cost, where that is usual, and what became of its drafts.
+func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	t := &c.Times
 	streams, rows, tokens, prompts, drafting, deepest, steps := 0, 0, 0, 0, 0, 0, 0
 	late, foreseen := false, false
@@ -39,7 +51,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle) {
 			b.planner.Observe(s.plan, n, l.Accepted)
 		}
 	}
-	if len(c.Lanes) == 0 || !c.Busy || t.Formed.Before(b.overlap.switched) {
+	if len(c.Lanes) == 0 || !c.Busy || !usual || t.Formed.Before(b.overlap.switched) {
 		return
 	}
 	if prompts == 0 {

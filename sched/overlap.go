@@ -127,7 +127,7 @@ func (k *overlap) contestGuesses(lanes int) *depth.Contest {
 
 // score tells the contests what a cycle yielded in the time since the one before it. Cycles with prompts say
 // nothing.
-func (e *Engine) score(b *board, c *stages.Cycle) {
+func (e *Engine) score(b *board, c *stages.Cycle, usual bool) {
 	k, now := &b.overlap, time.Now()
 	before := k.landed
 	k.landed = now
@@ -137,7 +137,7 @@ func (e *Engine) score(b *board, c *stages.Cycle) {
 		prompts = prompts || l.Chunk > 0
 	}
 	n, seconds := len(b.travelling)+len(b.ready), now.Sub(before).Seconds()
-	if prompts || before.IsZero() || n == 0 || n > e.env.Lanes {
+	if prompts || !usual || before.IsZero() || n == 0 || n > e.env.Lanes {
 		return
 	}
 	if e.env.Cycles > 1 && n > 1 {

@@ -16,6 +16,7 @@ type Device struct {
 	backend Backend
 	dummy   operand // bound where a kernel's argument is not used
 	queues  atomic.Int32
+	graphs  atomic.Uint64 // recorded so far
 	closed  atomic.Bool
 
 	mu      sync.Mutex
@@ -49,6 +50,9 @@ func (d *Device) Keeps(kv kernels.KV) bool { return kv == kernels.KVPlain }
 
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
+
+// Recorded is how many graphs were recorded so far: each takes longer than it runs.
+func (d *Device) Recorded() uint64 { return d.graphs.Load() }
 
 // Memory is what the backend says of its memory; 0 in all when it has no bound of its own.
 func (d *Device) Memory() (free, total int64, err error) {

@@ -152,6 +152,7 @@ func (p *program) graph(key shapes) (Graph, error) {
 		return nil, fmt.Errorf("record %d launches: %w", len(launches), err)
 	}
 	p.graphs[key] = g
+	p.dev.graphs.Add(1)
 	return g, nil
 }
 

@@ -348,6 +348,9 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },
 	}
+	if d, ok := r.Device.(interface{ Recorded() uint64 }); ok {
+		env.Recorded = d.Recorded
+	}
 	if r.Model.HasHead() {
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
 		env.NewReader = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewReader(q) }
