@@ -78,6 +78,7 @@ func TestDraftingAheadAllocatesNothing(t *testing.T) {
 		if err := s.Run(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
+		c.Foresight.Submitted()
 		if err := s.Onward(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func TestDraftingAheadAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(500, cycle); n > 0 {
 		t.Errorf("a cycle allocates %v times", n)
 	}
-	if l.Stats.Foreseen < 500 {
-		t.Errorf("%d guesses of about 700 were used", l.Stats.Foreseen)
+	if l.Stats.Foreseen < 300 { // every other cycle
+		t.Errorf("%d guesses of about 350 were used", l.Stats.Foreseen)
 	}
 }

@@ -73,16 +73,34 @@ func (g *Guess) True(text []int32) bool {
 type Foresight struct {
 	armed   bool
 	stopped atomic.Bool
+	begun   chan struct{} // room for one
 	ended   chan struct{} // room for one
 }
 
 // Arm says, before the cycle is handed on, that End will be called.
 func (f *Foresight) Arm() {
 	if f.ended == nil {
-		f.ended = make(chan struct{}, 1)
+		f.begun, f.ended = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	f.stopped.Store(false)
 	f.armed = true
+}
+
+// Submitted says that the cycle's verify is with its queue.
+func (f *Foresight) Submitted() {
+	if f.armed {
+		f.begun <- struct{}{}
+	}
+}
+
+// Await waits for Submitted: a forward that is handed over before the verify would hold it up.
+func (f *Foresight) Await(ctx context.Context) error {
+	select {
+	case <-f.begun:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Stopped tells whoever was armed whether to end now.

@@ -26,15 +26,15 @@ func (s *Stage) take(l *stages.Lane) {
 	}
 }
 
-// foresee chooses the lanes that Onward goes on with. Where a lane was cut short, the head's last output is not that of
-// its last draft.
+// foresee chooses the lanes that Onward goes on with. A lane whose drafts were guessed is not guessed for again: its head
+// goes by its own outputs since longer than a cycle, and what it drafts on falls more often than the time is worth.
+// Where a lane was cut short, the head's last output is not that of its last draft.
 func (s *Stage) foresee(c *stages.Cycle) {
 	s.ahead = s.ahead[:0]
 	for _, l := range c.Lanes {
 		g := &l.Guess
-		cut := l.Foreseen && len(g.Drafts) > l.Depth
 		g.Drop()
-		if cut || l.Err != nil || l.Ahead == 0 || !drafts(l) || len(l.Drafts) != l.Depth || !l.Foreseeable() {
+		if l.Foreseen || l.Err != nil || l.Ahead == 0 || !drafts(l) || len(l.Drafts) != l.Depth || !l.Foreseeable() {
 			continue
 		}
 		g.Begin(l, s.blocks(l))
@@ -52,6 +52,9 @@ func (s *Stage) Onward(ctx context.Context, c *stages.Cycle) error {
 		return nil
 	}
 	defer c.Foresight.End()
+	if err := c.Foresight.Await(ctx); err != nil {
+		return err
+	}
 	s.guessing = true
 	defer func() { s.guessing = false }()
 	for step := 0; !c.Foresight.Stopped(); step++ {

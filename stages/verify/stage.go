@@ -21,8 +21,9 @@ type Stage struct {
 // Name is the stage's name in errors and traces.
 func (*Stage) Name() string { return "verify" }
 
-// Run fills and submits the cycle's trunk forward.
+// Run fills and submits the cycle's trunk forward, and lets the draft stage go on.
 func (s *Stage) Run(_ context.Context, c *stages.Cycle) error {
+	defer c.Foresight.Submitted()
 	c.Trunk.Begin()
 	row := 0
 	for _, l := range c.Lanes {

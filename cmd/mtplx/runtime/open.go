@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"mtplx/kernels"
@@ -96,6 +97,7 @@ type Runtime struct {
 	stop   []int32
 	queues []queue.Queue
 	watch  func(which int, run queue.Run) // Options.Watch
+	opened atomic.Bool                    // the engine is: its queues run nothing but cycles
 }
 
 // OpenSet opens a checkpoint's files: a directory, or the embedded default for "".
@@ -355,11 +357,12 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
 		env.NewReader = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewReader(q) }
 	}
+	r.watch = opt.Watch
+	r.Watch(nil) // before anything runs, so that a device makes ready what timing takes when it does the rest
 	if r.Engine, err = sched.Open(env); err != nil {
 		return Fail(NoResource, err, "")
 	}
-	r.watch = opt.Watch
-	r.Watch(nil)
+	r.opened.Store(true)
 	return nil
 }
 
@@ -375,6 +378,9 @@ func (r *Runtime) Watch(f func(which int, run queue.Run)) {
 			t.Watch(nil)
 		default:
 			t.Watch(func(run queue.Run) {
+				if !r.opened.Load() {
+					return
+				}
 				for _, told := range []func(int, queue.Run){r.watch, f} {
 					if told != nil {
 						told(i, run)
