@@ -7,8 +7,9 @@
 // first new draft; each further draft is one row a lane, fed with the head's own output.
 //
 // While a cycle is verified, the head may go on from its drafts to those of the next cycle (ahead.go): as if all stood,
-// and the token after them were the head's own choice. When that comes true they are there already; else nothing
-// but time is lost, since whatever the head wrote meanwhile lies behind its history and is written over.
+// and the token after them were the head's own choice. When that comes true they are there already, and the cycle after
+// reads the history that was put off; else nothing but time is lost, since whatever the head wrote meanwhile lies behind
+// its history and is written over.
 //
 // Every draft's distribution q is kept with the lane: acceptance is exact because q is what the
 // token was really drawn from. The stage blocks on its own queue only; the trunk's queue may be busy
