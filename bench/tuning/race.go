@@ -18,6 +18,10 @@ type Sample struct {
 	Place string
 }
 
+// ErrUnable is what the error of a Measure wraps when settings cannot be had here, such as a device without room for the
+// model. A candidate like that is left out; the default must be had.
+var ErrUnable = errors.New("these settings cannot be had here")
+
 // Measure answers a prompt, given by its number, with settings.
 type Measure func(ctx context.Context, s Settings, prompt int, seed uint64) (Sample, error)
 
@@ -48,8 +52,9 @@ const mostRounds = 24
 // Score is what is known of a candidate from the screening.
 type Score struct {
 	Settings Settings  `json:"settings"`
-	Laps     int       `json:"laps"` // 0: the budget did not reach it
+	Laps     int       `json:"laps"` // 0: the budget did not reach it, or Problem
 	Gain     float64   `json:"gain"` // over the default; 0.1 is a tenth faster
+	Problem  string    `json:"problem,omitempty"`
 	laps     []float64 // logarithms
 }
 
@@ -227,6 +232,10 @@ func (r *race) lap(ctx context.Context, cands []*Score, lap int, until time.Time
 			return nil
 		}
 		v, err := r.block(ctx, c.Settings, prompts, seed)
+		if errors.Is(err, ErrUnable) {
+			c.Problem = err.Error()
+			continue
+		}
 		if err != nil {
 			return err
 		}

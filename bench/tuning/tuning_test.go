@@ -3,6 +3,7 @@ package tuning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -347,6 +348,33 @@ func TestATextThatChangesEndsTheRun(t *testing.T) {
 	})
 	if err != nil || out.Compared == 0 {
 		t.Errorf("%v, %+v", err, out)
+	}
+}
+
+// Settings that cannot be had are left out, and are not what wins; a default that cannot be had ends the run.
+func TestUnable(t *testing.T) {
+	unable := func(which func(Settings) bool) (*Outcome, error) {
+		return run(t, 1, time.Minute, func(m *machine, o *Options) {
+			m.gain = func(s Settings, p int) float64 { return best(s, p) }
+			o.Measure = func(ctx context.Context, s Settings, prompt int, seed uint64) (Sample, error) {
+				if which(s) {
+					return Sample{}, fmt.Errorf("no room: %w", ErrUnable)
+				}
+				return m.measure(ctx, s, prompt, seed)
+			}
+		})
+	}
+	out, err := unable(func(s Settings) bool { return s.DraftHead == "3" })
+	if err != nil || !out.Verdict.Wins || out.Winner.Depth != "2" || out.Winner.DraftHead == "3" {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	for _, s := range out.Scores {
+		if s.Problem != "" && (s.Laps > 0 || s.Settings.DraftHead != "3") || s.Laps > 0 && s.Settings.DraftHead == "3" {
+			t.Errorf("%+v", s)
+		}
+	}
+	if out, err := unable(func(s Settings) bool { return s == out.Default }); !errors.Is(err, ErrUnable) {
+		t.Errorf("without a default: %+v, %v", out, err)
 	}
 }
 

@@ -150,7 +150,10 @@ func FlagGroups(node *kong.Node) (groups []FlagGroup) {
 // Synopsis is a command line of a command in general.
 func Synopsis(node *kong.Node) string {
 	words := []string{"mtplx", Path(node)}
-	if len(Commands(node)) > 0 {
+	switch {
+	case node.DefaultCmd != nil: // that runs, with its flags, where none is named
+		words = append(words, "[COMMAND]", "[FLAGS]")
+	case len(Commands(node)) > 0:
 		words = append(words, "COMMAND")
 	}
 	for _, p := range node.Positional {

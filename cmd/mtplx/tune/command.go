@@ -26,7 +26,7 @@ type Cmd struct {
 // Help is what mtplx tune --help says above the commands.
 func (c *Cmd) Help() string {
 	return "Measures depth, draft head, draft vocabulary, threads and device for a model on this machine, beside the default and plain " +
-		"decoding, and keeps what wins for --profile tuned. The text of a model does not depend on any of them."
+		"decoding, and keeps what wins for --profile tuned. The text of a model does not depend on any of them. mtplx help tune run lists the flags."
 }
 
 // runCmd measures.
@@ -53,7 +53,7 @@ func (c *runCmd) Help() string {
 		"be trusted or the outcome could not be kept, 6 when the budget was too small to decide.\n\n" +
 		"--json prints {\"schema\":1,\"model\",\"model_fingerprint\",\"machine\",\"machine_fingerprint\",\"version\",\"trusted\",\"preflight\",\"suite\",\"prompts\",\"tokens\"," +
 		"\"budget_s\",\"default\",\"candidates\",\"outcome\",\"kept\",\"path\",\"set_aside\",\"not_kept\"}; settings are {\"depth\",\"draft_lm_head\",\"draft_vocab\",\"threads\"," +
-		"\"device\"}, candidates [{\"settings\",\"laps\",\"gain\"}], and outcome, which --dry-run leaves null, {\"decided\",\"changed\",\"winner\",\"champion\",\"gain\",\"band\",\"rounds\"," +
+		"\"device\"}, candidates [{\"settings\",\"laps\",\"gain\",\"problem\"}], problem being why this machine cannot have those, and outcome, which --dry-run leaves null, {\"decided\",\"changed\",\"winner\",\"champion\",\"gain\",\"band\",\"rounds\"," +
 		"\"plain_tok_s\",\"default_tok_s\",\"winner_tok_s\",\"answers\",\"texts_compared\",\"elapsed_s\"}. Gains are relative: 0.1 is a tenth faster."
 }
 
@@ -92,6 +92,9 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) error {
 	rep.judge(out)
 	if out.Verdict.Enough {
 		rep.keep(ctx, id)
+		if errors.Is(rep.keepFailure, context.Canceled) {
+			return interrupted(ctx, rep.keepFailure)
+		}
 	}
 	if err := rep.print(s.Out, c.JSON); err != nil {
 		return err
@@ -120,7 +123,7 @@ func (c *runCmd) engines() (*engines, error) {
 	if kv, err := kernels.ParseKV(c.KV); err != nil || kv != kernels.KVPlain {
 		return nil, command.Usage(fmt.Errorf("--kv is %s", c.KV), fmt.Sprintf("profile %s is measured with plain keys and values: leave --kv out", runtime.Tuned))
 	}
-	e := &engines{flags: c.ModelFlags, tokens: c.Tokens, most: 8}
+	e := &engines{flags: c.ModelFlags, tokens: c.Tokens, most: 8, loading: func(int, int) {}}
 	if err := c.Request(&e.base); err != nil {
 		return nil, err
 	}
@@ -174,18 +177,20 @@ func (c *runCmd) preflight(ctx context.Context, s command.Streams, rep *report) 
 // race measures.
 func (c *runCmd) race(ctx context.Context, s command.Streams, e *engines, o tuning.Options) (*tuning.Outcome, error) {
 	defer e.Close()
+	line := progressLine(s.Err)
+	defer line.clear()
+	e.loading = line.loading
 	first, err := e.with(ctx, o.Space.Default().Engine())
 	if err != nil {
 		return nil, err
 	}
 	if !c.JSON {
+		line.clear()
 		for _, n := range first.r.Notices {
 			fmt.Fprintln(s.Err, "mtplx:", n)
 		}
 	}
 	o.Apart = e.most < 2
-	line := progressLine(s.Err)
-	defer line.clear()
 	o.Progress = line.show
 	out, err := tuning.Run(ctx, o)
 	if _, ok := errors.AsType[*tuning.InexactError](err); ok {

@@ -22,6 +22,7 @@ type engines struct {
 	prompts []suites.Prompt
 	tokens  int
 	most    int // that stay open; at least 1
+	loading func(done, parts int)
 
 	open    []*engine // the one used last at the end
 	encoded [][]int32
@@ -92,7 +93,7 @@ func (e *engines) with(ctx context.Context, s tuning.Settings) (*engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	opt.Calibrate, opt.Progress = command.Calibration, func(int, int) {} // the progress of the whole is shown instead
+	opt.Calibrate, opt.Progress = command.Calibration, e.loading
 	r, shut, err := f.OpenWith(opt)
 	for failure, ok := errors.AsType[*runtime.Failure](err); ok && failure.Kind == runtime.NoResource && len(e.open) > 0; failure, ok = errors.AsType[*runtime.Failure](err) {
 		e.closeOldest() // there was less room than it seemed
@@ -100,6 +101,9 @@ func (e *engines) with(ctx context.Context, s tuning.Settings) (*engine, error) 
 		r, shut, err = f.OpenWith(opt)
 	}
 	if err != nil {
+		if failure, ok := errors.AsType[*runtime.Failure](err); ok && (failure.Kind == runtime.NoResource || failure.Kind == runtime.Environment) {
+			err = &unable{failure}
+		}
 		return nil, err
 	}
 	o := &engine{s, r, shut}
@@ -114,6 +118,15 @@ func (e *engines) with(ctx context.Context, s tuning.Settings) (*engine, error) 
 	_, err = e.answer(ctx, r, 0, 3, seed)
 	return o, err
 }
+
+// unable is the failure to open a model with settings that another machine could have. It keeps its exit code.
+type unable struct{ *runtime.Failure } //nolint:errname // it says what it is
+
+// Is makes it a tuning.ErrUnable, too.
+func (u *unable) Is(target error) bool { return target == tuning.ErrUnable } //nolint:errorlint // what errors.Is asks
+
+// Unwrap returns the failure itself.
+func (u *unable) Unwrap() error { return u.Failure }
 
 func (e *engines) closeOldest() {
 	e.open[0].shut()

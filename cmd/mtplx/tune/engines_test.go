@@ -15,6 +15,7 @@ import (
 	"mtplx/bench/tuning"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/machine"
+	"mtplx/cmd/mtplx/runtime"
 	"mtplx/model/qwen"
 	"mtplx/stages/sample"
 )
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func someEngines(t *testing.T, sampler sample.Sampler) *engines {
 	t.Helper()
-	e := &engines{flags: command.ModelFlags{Profile: "performance-cold", DraftVocab: "auto", Device: "auto", Context: 512}, tokens: 16, most: 3}
+	e := &engines{flags: command.ModelFlags{Profile: "performance-cold", DraftVocab: "auto", Device: "auto", Context: 512}, tokens: 16, most: 3, loading: func(int, int) {}}
 	e.base.Sampler = sampler
 	e.prompts = []suites.Prompt{
 		{ID: "code", Prompt: "Write a Python function that checks if a number is prime.", MaxTokens: 100},
@@ -89,6 +90,25 @@ func TestOneModelAtATime(t *testing.T) {
 		if _, err := e.measure(t.Context(), s, 0, 1); err != nil || len(e.open) != 1 || e.open[0].settings != s.Engine() {
 			t.Errorf("%v: %d open, %v", s, len(e.open), err)
 		}
+	}
+}
+
+// A device that is not here is no fault of the run, only of those settings; the error keeps its exit code.
+func TestADeviceThatIsNotHere(t *testing.T) {
+	e := someEngines(t, sample.Sampler{TopP: 1})
+	for _, device := range []string{"cuda", "metal"} {
+		if slices.Contains(runtime.Usable(), device) {
+			continue
+		}
+		_, err := e.measure(t.Context(), tuning.Settings{Depth: "1", DraftHead: "4", DraftVocab: "auto", Device: device}, 0, 1)
+		f, ok := errors.AsType[*runtime.Failure](err)
+		if !errors.Is(err, tuning.ErrUnable) || !ok || f.Kind != runtime.Environment {
+			t.Errorf("%s: %v", device, err)
+		}
+	}
+	_, err := e.measure(t.Context(), tuning.Settings{Depth: "1", DraftHead: "5", DraftVocab: "auto", Device: "cpu"}, 0, 1)
+	if err == nil || errors.Is(err, tuning.ErrUnable) {
+		t.Errorf("a draft head that there is not: %v", err)
 	}
 }
 

@@ -29,14 +29,19 @@ func progressLine(out io.Writer) *line {
 
 const blank = "\r\x1b[K"
 
-// show rewrites the line, at most ten times a second.
-func (l *line) show(p tuning.Progress) {
+// show says what is measured.
+func (l *line) show(p tuning.Progress) { l.write("%3.0f %% %s: %s", 100*p.Done, p.Stage, p.Settings) }
+
+// loading says how much of a model is loaded.
+func (l *line) loading(done, parts int) { l.write("loading the model %d %%", 100*done/max(parts, 1)) }
+
+// write rewrites the line, at most ten times a second.
+func (l *line) write(format string, args ...any) {
 	if l.out == nil || time.Since(l.last) < 100*time.Millisecond {
 		return
 	}
 	l.last = time.Now()
-	text := fmt.Sprintf("%3.0f %% %s: %s", 100*p.Done, p.Stage, p.Settings)
-	fmt.Fprint(l.out, blank+ansi.Truncate(text, l.width-1, "…"))
+	fmt.Fprint(l.out, blank+ansi.Truncate(fmt.Sprintf(format, args...), l.width-1, "…"))
 }
 
 func (l *line) clear() {

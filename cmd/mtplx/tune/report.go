@@ -170,11 +170,13 @@ func (r *report) prompts() string {
 
 // candidates lists the first so many.
 func (r *report) candidates(s *sheet.Sheet, n int) {
-	label := "Candidates"
-	reached := 0
-	for _, c := range r.Candidates {
-		if c.Laps > 0 {
+	label := "Screening"
+	reached, unable := 0, 0
+	for i := range r.Candidates {
+		if c := &r.Candidates[i]; c.Laps > 0 {
 			reached++
+		} else if c.Problem != "" {
+			unable++
 		}
 	}
 	for i, c := range r.Candidates {
@@ -187,7 +189,10 @@ func (r *report) candidates(s *sheet.Sheet, n int) {
 	if more := reached - n; more > 0 {
 		s.Add("", "and %d that fell behind", more)
 	}
-	if missed := len(r.Candidates) - reached; missed > 0 {
+	if unable > 0 {
+		s.Add("", "and %d that this machine cannot have", unable)
+	}
+	if missed := len(r.Candidates) - reached - unable; missed > 0 {
 		s.Add("", "and %d that the budget did not reach", missed)
 	}
 }
