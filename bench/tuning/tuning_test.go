@@ -355,7 +355,7 @@ func TestATextThatChangesEndsTheRun(t *testing.T) {
 func TestUnable(t *testing.T) {
 	unable := func(which func(Settings) bool) (*Outcome, error) {
 		return run(t, 1, time.Minute, func(m *machine, o *Options) {
-			m.gain = func(s Settings, p int) float64 { return best(s, p) }
+			m.gain = best
 			o.Measure = func(ctx context.Context, s Settings, prompt int, seed uint64) (Sample, error) {
 				if which(s) {
 					return Sample{}, fmt.Errorf("no room: %w", ErrUnable)

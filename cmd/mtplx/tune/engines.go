@@ -120,10 +120,10 @@ func (e *engines) with(ctx context.Context, s tuning.Settings) (*engine, error) 
 }
 
 // unable is the failure to open a model with settings that another machine could have. It keeps its exit code.
-type unable struct{ *runtime.Failure } //nolint:errname // it says what it is
+type unable struct{ *runtime.Failure }
 
 // Is makes it a tuning.ErrUnable, too.
-func (u *unable) Is(target error) bool { return target == tuning.ErrUnable } //nolint:errorlint // what errors.Is asks
+func (u *unable) Is(target error) bool { return target == tuning.ErrUnable }
 
 // Unwrap returns the failure itself.
 func (u *unable) Unwrap() error { return u.Failure }

@@ -61,9 +61,9 @@ func TestWidths(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Outcome     depth 3, the model's own head, vocabulary all, 8 threads, cpu is 12.3 % faster than the default, beyond the noise of 3.1 % in 12 rounds\n",
-		"Speed       plain 100.0 tok/s, default 150.0 (1.50 times plain), winner 168.4 (1.68 times plain)\n",
-		"Texts       250 were held", "            and 2 that the budget did not reach\n", "            and 4 that fell behind\n", "Trust       the machine was not quiet",
+		"Outcome    depth 3, the model's own head, vocabulary all, 8 threads, cpu is 12.3 % faster than the default, beyond the noise of 3.1 % in 12 rounds\n",
+		"Speed      plain 100.0 tok/s, default 150.0 (1.50 times plain), winner 168.4 (1.68 times plain)\n",
+		"Texts      250 were held", "           and 2 that the budget did not reach\n", "           and 4 that fell behind\n", "Trust      the machine was not quiet",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it lacks %q:\n%s", want, out.String())
