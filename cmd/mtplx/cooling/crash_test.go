@@ -89,11 +89,12 @@ func (w *world) live(t *testing.T, control Control, dies int, do func(*Switch) e
 	return m, false
 }
 
-// Whatever the step at which a process dies, and at which the one that cleans up after it dies, what is up is noted, and the next
-// one turns down and leaves nothing behind.
+// Whatever the step at which a process dies, and at which the one after it dies (which cleans up, or turns up for itself), what is
+// up is noted, and the next one turns down to what there was before the first, and leaves nothing behind.
 func TestDeathAtEveryStep(t *testing.T) {
-	for _, kind := range []string{"fans", "governor"} {
-		t.Run(kind, func(t *testing.T) {
+	for _, c := range []struct{ kind, next string }{{"fans", "recovers"}, {"fans", "turns up"}, {"governor", "recovers"}, {"governor", "turns up"}} {
+		kind := c.kind
+		t.Run(kind+" and the next "+c.next, func(t *testing.T) {
 			deaths, points := 0, map[string]bool{}
 			for first := 0; ; first++ {
 				over := false
@@ -106,19 +107,24 @@ func TestDeathAtEveryStep(t *testing.T) {
 						if kind == "governor" {
 							control, isUp = governors(t)
 						}
-						h := w.born(7, "a")
-						use := func(s *Switch) error {
-							if err := s.Raise(t.Context(), h); err != nil {
-								return err
+						use := func(h Holder) func(s *Switch) error {
+							return func(s *Switch) error {
+								if err := s.Raise(t.Context(), h); err != nil {
+									return err
+								}
+								return s.Release(t.Context(), h)
 							}
-							return s.Release(t.Context(), h)
+						}
+						next := func(s *Switch) error { _, err := s.Recover(t.Context()); return err }
+						if c.next == "turns up" {
+							next = use(w.born(8, "b"))
 						}
 						check := func(who string, m *mortal) {
 							if isUp() && !w.noted(t) {
 								t.Errorf("%s died at step %d, after %v: it is up, and not noted", who, m.dies, m.seen)
 							}
 						}
-						m, died := w.live(t, control, first, use)
+						m, died := w.live(t, control, first, use(w.born(7, "a")))
 						if over = !died; over {
 							return
 						}
@@ -126,7 +132,8 @@ func TestDeathAtEveryStep(t *testing.T) {
 						points[m.seen[len(m.seen)-1]] = true
 						check("the first", m)
 						w.dies(7)
-						m, died = w.live(t, control, second, func(s *Switch) error { _, err := s.Recover(t.Context()); return err })
+						m, died = w.live(t, control, second, next)
+						w.dies(8)
 						over2 = !died
 						check("the second", m)
 						if _, err := (&Switch{Control: control, ledger: file{w.home}, procs: w.people, open: func(Description) (Control, error) { return control, nil }}).Recover(t.Context()); err != nil {
