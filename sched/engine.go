@@ -55,6 +55,8 @@ type Env struct {
 	Lookup bool
 	// Proposals are those of requests that name none.
 	Proposals Proposals
+	// Hidden is the size of the head's output where it can be moved before it is fed back, 0 where it cannot.
+	Hidden int
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
 	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt

@@ -78,6 +78,7 @@ func (h *history) open() {
 		env.Calibrate = time.Second
 	}
 	env.Lookup = rng.IntN(4) > 0
+	env.Hidden = fake.HiddenSize * rng.IntN(2)
 	if rng.IntN(6) == 0 {
 		env.NewHead = nil
 	}
@@ -119,11 +120,11 @@ func (h *history) start() {
 	if rng.IntN(3) == 0 {
 		q.Shape = sample.Shape{Frequency: rng.Float64(), Presence: rng.Float64(), Repetition: 1 + rng.Float64(), Biases: []sample.Bias{{ID: int32(rng.IntN(fake.Vocab)), Value: 3}}}
 	}
-	if rng.IntN(4) == 0 { // it writes little else, and so repeats itself
+	if rng.IntN(3) == 0 { // it writes little else, and so repeats itself
 		q.Shape.Biases = favoured[:1+rng.IntN(len(favoured))]
 	}
 	q.NoLookup = rng.IntN(8) == 0
-	if rng.IntN(2) == 0 {
+	if rng.IntN(3) == 0 {
 		q.Proposals = anyProposals(rng, h.r.env.Depth)
 	}
 	if rng.IntN(4) == 0 {

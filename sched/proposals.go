@@ -5,6 +5,7 @@ import (
 
 	"mtplx/stages"
 	"mtplx/stages/correction"
+	"mtplx/stages/drift"
 	"mtplx/stages/rerank"
 )
 
@@ -13,14 +14,21 @@ import (
 type Proposals struct {
 	Correction correction.Options
 	Rerank     rerank.Options
+	// Drift needs a head that can be moved; see Env.Hidden.
+	Drift drift.Options
 }
 
 // Active tells whether anything besides the head proposes.
-func (p *Proposals) Active() bool { return p.Correction.Active() || p.Rerank.Active() }
+func (p *Proposals) Active() bool {
+	return p.Correction.Active() || p.Rerank.Active() || p.Drift.Active()
+}
 
 // Validate names the first value that makes no sense for drafts up to `deepest` deep of a model of `vocabulary` tokens.
 func (p *Proposals) Validate(deepest, vocabulary int) error {
 	if err := p.Correction.Validate(deepest); err != nil {
+		return err
+	}
+	if err := p.Drift.Validate(); err != nil {
 		return err
 	}
 	return p.Rerank.Validate(vocabulary)
@@ -39,6 +47,12 @@ func (e *Engine) equip(l *stages.Lane, r *Request) {
 		c := correction.New(p.Correction, cap(l.Text), e.env.Depth)
 		c.Read(l.Text)
 		l.Memory = c
+	}
+	switch {
+	case r.Drift != nil:
+		l.Drift = r.Drift
+	case p.Drift.Active() && e.env.Hidden > 0:
+		l.Drift = drift.New(p.Drift, e.env.Hidden, e.env.Depth)
 	}
 	switch {
 	case r.Reranker != nil:

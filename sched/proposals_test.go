@@ -11,6 +11,7 @@ import (
 	"mtplx/sched/internal/fake"
 	"mtplx/stages"
 	"mtplx/stages/correction"
+	"mtplx/stages/drift"
 	"mtplx/stages/rerank"
 	"mtplx/stages/sample"
 )
@@ -49,6 +50,9 @@ func proposals() map[string]Proposals {
 		all["online cache by "+k.String()] = Proposals{Correction: correction.Options{Key: k, Online: true, Least: 1}}
 		all["prompt cache by "+k.String()] = Proposals{Correction: correction.Options{Key: k, Prompt: true, PromptLeast: 1}}
 	}
+	for k := drift.Global; k <= drift.Token; k++ {
+		all["hidden corrector by "+k.String()] = Proposals{Drift: drift.Options{Alpha: 0.5, Decay: 0.8, Warmup: 1, Key: k}}
+	}
 	return all
 }
 
@@ -69,6 +73,9 @@ func anyProposals(rng *rand.Rand, depth int) *Proposals {
 			}
 		}
 	}
+	if rng.IntN(2) == 0 {
+		p.Drift = drift.Options{Alpha: rng.Float64(), Decay: rng.Float64(), Warmup: rng.IntN(4), Key: drift.Key(rng.IntN(2)), MaxFeed: rng.IntN(6)}
+	}
 	return p
 }
 
@@ -77,7 +84,7 @@ func TestProposalsChangeNoText(t *testing.T) {
 	for name, p := range proposals() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, func(e *Env) { e.Proposals = p })
+				r := newRig(t, func(e *Env) { e.Proposals, e.Hidden = p, fake.HiddenSize })
 				defer r.close(t)
 				var sum stages.Stats
 				for i := range 24 {
@@ -110,7 +117,11 @@ func TestProposalsChangeNoText(t *testing.T) {
 						sum.BySource.Accepted[from] += st.BySource.Accepted[from]
 					}
 				}
-				if p, a := sum.BySource.Others(false), sum.BySource.Others(true); a < 50 || p-a < 50 {
+				if p.Drift.Active() {
+					if r.model.Moved() < 50 {
+						t.Errorf("the head's output was moved %d times: that says too little", r.model.Moved())
+					}
+				} else if p, a := sum.BySource.Others(false), sum.BySource.Others(true); a < 50 || p-a < 50 {
 					t.Errorf("%d of %d drafts that others proposed stood: that says too little", a, p)
 				}
 			})
@@ -130,9 +141,9 @@ func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
 			base.Draft.Temperature = 1
 			want := chances(t, &base, favoured)
 			counts := map[string]int{}
-			stood, fell := 0, 0
+			stood, fell, moved := 0, 0, 0
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, func(e *Env) { e.Proposals = p })
+				r := newRig(t, func(e *Env) { e.Proposals, e.Hidden = p, fake.HiddenSize })
 				defer r.close(t)
 				r.model.Agreement = 0 // so that there is much to learn
 				r.draft.Time, r.verify.Time = time.Microsecond, time.Microsecond
@@ -152,8 +163,13 @@ func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
 					stood += st.BySource.Others(true)
 					fell += st.BySource.Others(false) - st.BySource.Others(true)
 				}
+				moved = r.model.Moved()
 			})
-			if stood < n/10 || fell < n/10 {
+			if p.Drift.Active() {
+				if moved < n/10 {
+					t.Fatalf("the head's output was moved %d times in %d texts: that says too little", moved, n)
+				}
+			} else if stood < n/10 || fell < n/10 {
 				t.Fatalf("%d drafts of others stood and %d fell in %d texts: that says too little", stood, fell, n)
 			}
 			plausible(t, counts, want, n)

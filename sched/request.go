@@ -62,10 +62,11 @@ type Request struct {
 	Policy    string
 	// NoLookup keeps the session from copying from its own text; see Env.Lookup.
 	NoLookup bool
-	// Proposals are instead of the engine's; nil are the engine's. Reranker, where there is one, is instead of theirs and
-	// belongs to the session from Start on.
+	// Proposals are instead of the engine's; nil are the engine's. Reranker and Drift, where there are any, are instead of
+	// theirs and belong to the session from Start on.
 	Proposals *Proposals
 	Reranker  stages.Reranker
+	Drift     stages.Drift
 
 	// Priority moves the request forward in the admission queue and between cycles; 0 is usual.
 	Priority int

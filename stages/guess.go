@@ -32,10 +32,10 @@ type Guess struct {
 	verified int // drafts
 }
 
-// Foreseeable tells whether the lane's drafts are the head's logits' alone: what shapes, allows, recalls or reranks them
-// belongs to whoever holds the lane.
+// Foreseeable tells whether the lane's drafts are the head's logits' alone: what shapes, allows, recalls, reranks or
+// moves them belongs to whoever holds the lane.
 func (l *Lane) Foreseeable() bool {
-	return l.Shaper == nil && l.Constraint == nil && l.Memory == nil && l.Reranker == nil
+	return l.Shaper == nil && l.Constraint == nil && l.Memory == nil && l.Reranker == nil && l.Drift == nil
 }
 
 // Begin starts a guess on a lane whose drafts are about to be verified.

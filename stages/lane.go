@@ -31,6 +31,8 @@ type Lane struct {
 	// Memory and Reranker take over from the head's own draw where they are set and have a say; see there.
 	Memory   Memory
 	Reranker Reranker
+	// Drift, where it is set, moves the head's output before it is fed back.
+	Drift Drift
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 

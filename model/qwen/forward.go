@@ -38,6 +38,9 @@ type Forward struct {
 	row    []float32
 	stored []float32 // a row of logits as the device has it
 	held   []interface{ Release() }
+
+	// A head whose output is mended: the output as it is, by row, and what is added to it where shifted is 1.
+	raw, shifts, shifted queue.Buffer
 }
 
 // Begin empties the forward for a new batch.
@@ -68,6 +71,8 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane of %d rows: hidden rows from %d on exceed the %d that are kept", n, span.Hidden, f.m.opt.Rows)
 	case len(span.State.Pages())*page.Tokens < span.Base+n:
 		return fmt.Errorf("add lane of %d rows at %d: its pages hold %d positions; extend the state first", n, span.Base, len(span.State.Pages())*page.Tokens)
+	case span.Shift != nil && len(span.Shift) != f.HiddenSize():
+		return fmt.Errorf("add lane: a shift of %d numbers where this forward takes %d", len(span.Shift), f.HiddenSize())
 	case len(span.State.Pages()) > d.Pages:
 		return fmt.Errorf("add lane: %d pages exceed the context of %d tokens", len(span.State.Pages()), d.Pages*page.Tokens)
 	}
@@ -103,6 +108,13 @@ func (f *Forward) Add(span *page.Span) error {
 			s.In[r], s.Out[r] = pool.trunk(span.Hidden+i), pool.head(i)
 			if i == n-1 {
 				s.Out[r] = pool.last()
+			}
+		}
+		if f.head {
+			if by := span.Shift; i == n-1 {
+				f.shift(r, by)
+			} else {
+				f.shift(r, nil)
 			}
 		}
 		f.m.angles.fill(span.Base+i, s.Cos[r*rot:(r+1)*rot], s.Sin[r*rot:(r+1)*rot])

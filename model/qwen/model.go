@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mtplx/kernels"
+	"mtplx/model/corrector"
 	"mtplx/model/weights"
 	"mtplx/sched/page"
 	"mtplx/sched/queue"
@@ -35,6 +36,10 @@ type Options struct {
 	// session's own text; 0 is all, AutoDraftVocabulary the usual choice. Ids of byte-pair vocabularies are in the order in which merges were
 	// learned, so that low ids are frequent tokens. Drafts only, as above.
 	DraftVocabulary int
+	// Corrector mends the head's output before it is fed back to the head; nil leaves it as it is. Feedback lets
+	// spans shift it besides, and the caller read it. Drafts only, as above.
+	Corrector *corrector.Corrector
+	Feedback  bool
 	// Loaded, when set, is called whenever a layer's weights are on the device: what was read of the checkpoint's
 	// files so far may be forgotten. It is told how many parts of all are there.
 	Loaded func(done, parts int)
@@ -151,6 +156,7 @@ type Model struct {
 	finalGain            queue.Buffer
 	layers               []layer
 	head                 *mtpHead
+	correct              *correct // nil: the head's output is fed back as it is
 
 	vocab  int          // entries of a row of logits that are tokens
 	hidden queue.Buffer // [sessions][2*Rows+1][hidden]
@@ -209,6 +215,11 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 				return fmt.Errorf("requantise draft head to %d bits: %w", b, err)
 			}
 			m.draft = u.weight(small, "draft lm_head")
+		}
+	}
+	if h := ck.MTP; h != nil && u.err == nil {
+		if err := m.loadCorrect(h.Norm); err != nil {
+			return err
 		}
 	}
 	m.loaded(len(ck.Layer)+1, len(ck.Layer)+1)

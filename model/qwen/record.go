@@ -159,10 +159,19 @@ func (r *recorder) forward(vocab kernels.Weight) {
 			S: s, X: out, W: vocab, First: f.first, Limit: m.vocab, Most: draftBlocks, Blocks: f.blocks, Out: f.logits, Stride: f.stride,
 		})
 		r.do(&kernels.Support{S: s, Vocab: f.first, Most: draftBlocks, Blocks: f.blocks, Stride: f.stride, Logits: f.logits, Out: f.support})
+		r.mend()
 		return
 	}
 	r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: f.logits, Stride: f.stride})
 	r.do(&kernels.Support{S: s, Vocab: m.vocab, Stride: f.stride, Logits: f.logits, Out: f.support})
+	r.mend()
+}
+
+// mend records what is done to the head's output before it is fed back, where anything is.
+func (r *recorder) mend() {
+	if r.f.head && r.m.correct != nil {
+		r.correct()
+	}
 }
 
 // layer records x = x + mixer(norm(x)); x = x + mlp(norm(x)) (architectures: pre-norm residual).

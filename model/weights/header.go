@@ -89,6 +89,11 @@ func parseSafetensors(file string, data []byte) ([]Tensor, error) {
 	return out, err
 }
 
+// ParseSafetensors reads a whole file; the tensors, in the order of their data, are views of it.
+func ParseSafetensors(file string, data []byte) ([]Tensor, error) {
+	return parseSafetensors(file, data)
+}
+
 // ParseHeader reads the JSON of a safetensors header, of a file whose data has so many bytes. The tensors come in the order of
 // their data, which they do not hold: a header suffices to list a file that is elsewhere.
 func ParseHeader(file string, head []byte, data uint64) ([]Tensor, error) {

@@ -28,6 +28,8 @@ type Span struct {
 	// head's own last output.
 	Hidden int
 	Chain  bool
+	// Shift, where it is set, is added to what the head gives for the span's last row before a chain takes it.
+	Shift []float32
 	// Logits is how many of the span's last rows want logits, and Temperature the one their
 	// normaliser is computed at (0 counts as 1).
 	Logits      int

@@ -29,6 +29,8 @@ type Stage struct {
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
 	asked  bool
+	fed    stages.Feedback // the head, where it can be moved
+	rows   []float32       // hidden rows on their way to a drift
 	ticket uint64
 	at     stages.Forward // the forward at hand
 	lanes  []*stages.Lane // its lanes, in the order of Add
@@ -62,10 +64,10 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 		}
 	}
 	if s.Head != nil {
-		if n, ok := s.Head.(stages.Narrow); ok && !s.asked {
-			s.first, s.most = n.Narrow()
+		s.ask()
+		for _, l := range c.Lanes {
+			s.teach(l)
 		}
-		s.asked = true
 		if err := s.history(ctx, c); err != nil {
 			return err
 		}
@@ -82,6 +84,20 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	s.foresee(c)
 	c.Times.Draft = time.Since(start)
 	return nil
+}
+
+// ask learns, once, what the head can do.
+func (s *Stage) ask() {
+	if s.asked {
+		return
+	}
+	s.asked = true
+	if n, ok := s.Head.(stages.Narrow); ok {
+		s.first, s.most = n.Narrow()
+	}
+	if f, ok := s.Head.(stages.Feedback); ok && f.HiddenSize() > 0 {
+		s.fed = f
+	}
 }
 
 // history forwards the rows committed since the head last ran; lanes that want drafts get their first.
@@ -101,6 +117,7 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		if drafts(l) {
 			span.Logits = 1
 			span.Blocks = s.blocks(l)
+			span.Shift = s.moved(l)
 		} else {
 			c.Read += to - from
 		}
@@ -213,7 +230,7 @@ func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
 		}
 		span := page.Span{
 			State: l.State, Tokens: s.tokens[i : i+1], Base: l.State.Len() - 1 + step, Chain: true,
-			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l),
+			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l), Shift: s.moved(l),
 		}
 		i++
 		if err := s.add(ctx, l, span); err != nil {
@@ -290,6 +307,7 @@ func (s *Stage) flush(ctx context.Context) error {
 		if s.guessing {
 			s.guess(l, row)
 		} else {
+			s.watch(l, row)
 			s.draw(l, row)
 		}
 		row++

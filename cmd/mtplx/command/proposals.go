@@ -6,6 +6,7 @@ import (
 
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/stages/correction"
+	"mtplx/stages/drift"
 	"mtplx/stages/rerank"
 )
 
@@ -16,6 +17,15 @@ type ProposalFlags struct {
 	OnlineCorrectionCacheKey      string `placeholder:"KEY" default:"local_prefix" help:"What makes a place the same: local_prefix, source_token, primary_source." group:"Proposals"`
 	PromptCorrectionCache         bool   `help:"Fill that cache from the prompt first." group:"Proposals"`
 	PromptCorrectionCacheMinDepth int    `placeholder:"N" default:"2" help:"Least depth of drafts that the prompt is used for." group:"Proposals"`
+
+	Corrector      string  `name:"mtp-corrector" placeholder:"FILE" help:"Mend the head's output before it is fed back, by an .npz or .safetensors file." group:"Proposals"`
+	CorrectorBlend float64 `name:"mtp-corrector-blend" placeholder:"PART" default:"1" help:"How much of what it says is done: 0 to 1." group:"Proposals"`
+
+	HiddenAlpha  float64 `name:"online-hidden-corrector-alpha" placeholder:"A" default:"0" help:"Move that output by so much of how far it has been off; 0 is off." group:"Proposals"`
+	HiddenDecay  float64 `name:"online-hidden-corrector-decay" placeholder:"D" default:"0.8" help:"What the average of that keeps with each observation." group:"Proposals"`
+	HiddenWarmup int     `name:"online-hidden-corrector-warmup" placeholder:"N" default:"1" help:"Observations before it is used." group:"Proposals"`
+	HiddenFeed   int     `name:"online-hidden-corrector-max-feed-depth" placeholder:"N" default:"0" help:"Deepest draft whose input is moved; 0 is no limit." group:"Proposals"`
+	HiddenKey    string  `name:"online-hidden-corrector-key" placeholder:"KEY" default:"global" help:"Outputs that share an average: global (all), token (those after the same token)." group:"Proposals"`
 
 	RerankerCalib       string  `name:"mtp-topk-reranker-calib" placeholder:"FILE" help:"Choose out of the head's best tokens by a calibration: see bench calibrate." group:"Proposals"`
 	RerankerDepths      []int   `name:"mtp-topk-reranker-depths" placeholder:"N" help:"Depths to choose at (default: all of the calibration)." group:"Proposals"`
@@ -38,6 +48,15 @@ func (f *ProposalFlags) Put(o *runtime.Options) error {
 	if err := o.Proposals.Correction.Validate(MaxDepth); err != nil {
 		return Usage(err, "")
 	}
+	by, err := drift.ParseKey(f.HiddenKey)
+	if err != nil {
+		return Usage(fmt.Errorf("--online-hidden-corrector-key: %w", err), "")
+	}
+	o.Proposals.Drift = drift.Options{Alpha: f.HiddenAlpha, Decay: f.HiddenDecay, Warmup: f.HiddenWarmup, Key: by, MaxFeed: f.HiddenFeed}
+	if err := o.Proposals.Drift.Validate(); err != nil {
+		return Usage(err, "")
+	}
+	o.Corrector, o.Blend = f.Corrector, f.CorrectorBlend
 	if f.RerankerCalib == "" {
 		return nil
 	}

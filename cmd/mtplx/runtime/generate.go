@@ -28,9 +28,10 @@ type Request struct {
 	Depth        int
 	NoLookup     bool // copy nothing from the text itself
 	Endless      bool // the model's stop tokens end nothing: the answer has MaxTokens
-	// Proposals are instead of those the runtime was opened with, nil those; Reranker is instead of theirs.
+	// Proposals are instead of those the runtime was opened with, nil those; Reranker and Drift are instead of theirs.
 	Proposals *sched.Proposals
 	Reranker  stages.Reranker
+	Drift     stages.Drift
 }
 
 // Result is an answer and what it cost.
@@ -80,7 +81,7 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		Detok:  tokenizer.NewStream(r.Tokenizer, true),
 		Target: q.Sampler, Draft: res.DraftSampler, Rule: res.Rule, Seed: seed,
 		Speculate: res.Mode == "mtp", Depth: q.Depth, NoLookup: q.NoLookup || !q.Speculate,
-		Proposals: q.Proposals, Reranker: q.Reranker,
+		Proposals: q.Proposals, Reranker: q.Reranker, Drift: q.Drift,
 	})
 	if err != nil {
 		if _, long := errors.AsType[*sched.TooLongError](err); long {

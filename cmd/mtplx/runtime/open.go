@@ -14,6 +14,7 @@ import (
 
 	"mtplx/kernels"
 	"mtplx/model/chat"
+	"mtplx/model/corrector"
 	"mtplx/model/demo"
 	"mtplx/model/qwen"
 	"mtplx/model/tokenizer"
@@ -54,6 +55,11 @@ type Options struct {
 	Lookup bool
 	// Proposals are what proposes tokens besides the head's own draws.
 	Proposals sched.Proposals
+	// Corrector is a file that mends the head's output before it is fed back, by Blend of what it says; "" is none.
+	Corrector string
+	Blend     float64
+	// Feedback shows the head's output to whoever proposes, though nothing moves it.
+	Feedback bool
 	// Bank keeps the memory of sessions for those that begin alike; nil keeps none.
 	Bank *BankOptions
 	// Observe, when set, is told of every cycle; see sched.Env.
@@ -289,6 +295,12 @@ func modelOptions(o *Options) (qwen.Options, error) {
 	if opt.DraftVocabulary, err = DraftVocabulary(o.DraftVocab); err != nil {
 		return opt, err
 	}
+	opt.Feedback = o.Feedback || o.Proposals.Drift.Active()
+	if o.Corrector != "" {
+		if opt.Corrector, err = corrector.Read(o.Corrector, o.Blend); err != nil {
+			return opt, Fail(UsageProblem, err, "give --mtp-corrector an .npz or .safetensors file with scale, shift, A and B, mean, or some of them")
+		}
+	}
 	if o.Threads < 0 {
 		return opt, Fail(UsageProblem, fmt.Errorf("--threads is %d", o.Threads), "give a positive number, or 0 for all the machine offers")
 	}
@@ -346,7 +358,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
 		Cycles: opt.Cycles, Overlap: opt.Overlap, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
-		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent,
+		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent, Hidden: r.hidden(),
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },
 	}
@@ -389,6 +401,14 @@ func (r *Runtime) Watch(f func(which int, run queue.Run)) {
 			})
 		}
 	}
+}
+
+// hidden is the size of the head's output where it can be moved.
+func (r *Runtime) hidden() int {
+	if !r.Model.HasHead() || !r.Model.Options().Feedback {
+		return 0
+	}
+	return r.Config.HiddenSize
 }
 
 // Close ends the engine and releases the device.

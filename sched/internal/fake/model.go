@@ -15,6 +15,9 @@ import (
 // Vocab is the size of the fake vocabulary.
 const Vocab = 24
 
+// HiddenSize is the size of the fake's hidden rows.
+const HiddenSize = 2
+
 // Sizes of the fake's memory, in bytes: a position holds the trunk's token and the head's; the recurrent
 // state is a hash of the text; a tape holds the last token that is in the hash, and those that may be.
 const (
@@ -33,6 +36,8 @@ type Model struct {
 
 	mu     sync.Mutex
 	hidden map[int32][]float32 // by session slot: the hidden rows of the last trunk forward
+	moved  map[int32]uint64    // and what was added to the head's last output, which the next step takes
+	moves  int
 	// Wrong collects breaches of contract, for the test to report.
 	Wrong []string
 }
@@ -52,7 +57,14 @@ func NewAttention(sessions, pages int, agreement float64) (*Model, error) {
 
 func build(g page.Geometry, agreement float64) (*Model, error) {
 	p, err := page.NewPool(Device{}, g)
-	return &Model{Agreement: agreement, Pool: p, hidden: map[int32][]float32{}}, err
+	return &Model{Agreement: agreement, Pool: p, hidden: map[int32][]float32{}, moved: map[int32]uint64{}}, err
+}
+
+// Moved is how often the head's output was moved before it was fed back.
+func (m *Model) Moved() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.moves
 }
 
 func (m *Model) breach(format string, args ...any) {
@@ -99,24 +111,26 @@ type lane struct {
 
 	slot, in, out int32
 	fold          int
+	moved         []float32
 	pages         []int32
 }
 
 type forward struct {
-	m      *Model
-	head   bool
-	lanes  []lane
-	logits [][]float32
-	ids    [][]int32
-	tops   [][]float32
-	z      []float32
+	m       *Model
+	head    bool
+	lanes   []lane
+	logits  [][]float32
+	ids     [][]int32
+	tops    [][]float32
+	z       []float32
+	outputs []float32 // of the head, by row of logits
 }
 
 func (f *forward) Begin() { f.lanes = f.lanes[:0] }
 
 func (f *forward) Add(s *page.Span) error {
 	l := lane{Span: *s, slot: s.State.Slot(), pages: slices.Clone(s.State.Pages())}
-	l.Tokens = slices.Clone(s.Tokens)
+	l.Tokens, l.moved = slices.Clone(s.Tokens), slices.Clone(s.Shift)
 	in, out, fold := s.State.Tapes()
 	l.in, l.out, l.fold = in, out, fold
 	if len(l.pages)*page.Tokens < s.Base+len(s.Tokens) {
@@ -186,7 +200,7 @@ func (f *forward) token(l *lane, pos, which int) int32 {
 func (f *forward) run() {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	f.logits, f.ids, f.tops, f.z = f.logits[:0], f.ids[:0], f.tops[:0], f.z[:0]
+	f.logits, f.ids, f.tops, f.z, f.outputs = f.logits[:0], f.ids[:0], f.tops[:0], f.z[:0], f.outputs[:0]
 	for i := range f.lanes {
 		if f.head {
 			f.runHead(&f.lanes[i])
@@ -281,12 +295,31 @@ func (f *forward) runHead(l *lane) {
 			continue
 		}
 		seen := text[:l.Base+j+2]
-		x, other := Next(seen), hashed(hash(seen), 2)
+		h := hash(seen)
+		if l.Chain {
+			h ^= m.moved[l.slot]
+		}
+		x, other := Next(seen), hashed(h, 2)
+		s := stamp(h)
+		f.outputs = append(f.outputs, s[:]...)
 		for i := range x {
 			x[i] = float32(m.Agreement)*x[i] + float32(1-m.Agreement)*other[i]
 		}
 		f.score(x, l.Temperature)
 	}
+	m.moved[l.slot] = 0
+	if l.moved != nil {
+		m.moves++
+		m.moved[l.slot] = uint64(math.Float32bits(l.moved[0]))<<32 | uint64(math.Float32bits(l.moved[1]))
+	}
+}
+
+// HiddenSize is the size of a row of Output, which a span's Shift has, too.
+func (f *forward) HiddenSize() int { return HiddenSize }
+
+// Output appends what the head gave in a row of logits.
+func (f *forward) Output(dst []float32, i int) ([]float32, error) {
+	return append(dst, f.outputs[2*i:2*i+2]...), nil
 }
 
 // score lists a row of logits as a device does.

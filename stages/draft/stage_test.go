@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"mtplx/sched/queue"
 	"mtplx/stages"
 	"mtplx/stages/correction"
+	"mtplx/stages/drift"
 	"mtplx/stages/rerank"
 	"mtplx/stages/sample"
 )
@@ -32,7 +34,24 @@ type idle struct{ queue.Queue }
 func (idle) Err() error { return nil }
 
 // head gives one row of logits for all.
-type head struct{ l sample.Logits }
+type head struct {
+	l     sample.Logits
+	asked [][2]int // hidden rows that were asked for: the first, and how many
+}
+
+func (*head) HiddenSize() int { return 2 }
+
+func (h *head) Output(dst []float32, i int) ([]float32, error) {
+	return append(dst, h.l.Top[0], float32(i)), nil
+}
+
+func (h *head) AppendHidden(dst []float32, _ *page.State, i, n int) ([]float32, error) {
+	h.asked = append(h.asked[:0], [2]int{i, n})
+	for j := range n {
+		dst = append(dst, float32(i+j), 1)
+	}
+	return dst, nil
+}
 
 func (*head) Begin()                                             {}
 func (*head) Add(*page.Span) error                               { return nil }
@@ -62,19 +81,22 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	for i := range row {
 		row[i] = float32(i * 7 % 13)
 	}
-	h := &head{sample.LogitsOf(row, 0.8)}
+	h := &head{l: sample.LogitsOf(row, 0.8), asked: make([][2]int, 0, 1)}
 	cache := correction.New(correction.Options{Online: true, Least: 1}, 100, 8)
 	l := &stages.Lane{
 		State: state, Text: []int32{1, 2, 3}, Speculate: true, Depth: 4, Rule: sample.Ratio,
 		Target: sample.Sampler{Temperature: 0.8, TopP: 1, TopK: 8}, Memory: cache, Reranker: rerank.NewChooser(ranks),
 	}
 	l.Draft = l.Target
+	l.Drift = drift.New(drift.Options{Alpha: 0.5, Key: drift.Token}, 2, 8)
 	s := &Stage{Head: h, Queue: idle{}, Done: reached{}}
 	cycle := &stages.Cycle{Lanes: []*stages.Lane{l}, Trunk: h}
 	sources := map[stages.Source]int{}
 	run := func() {
 		l.Seed++
 		l.Depth, l.Drafts, l.By = 4, l.Drafts[:0], l.By[:0]
+		s.ask()
+		s.teach(l)
 		s.begin(s.Head)
 		s.lanes, s.wants = append(s.lanes, l), append(s.wants, true)
 		if err := s.flush(t.Context()); err != nil {
@@ -102,5 +124,64 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(200, run); n > 0 {
 		t.Errorf("a cycle allocates %.2f times", n)
+	}
+}
+
+// spy is a drift that notes what it is shown.
+type spy struct {
+	base int
+	read []int32
+	rows []float32
+}
+
+func (*spy) Shift(int, int32) []float32 { return nil }
+
+func (s *spy) Saw(base int, token int32, _ []float32) {
+	if len(s.read) == 0 {
+		s.base = base
+	}
+	s.read = append(s.read, token)
+}
+
+func (s *spy) Waiting() (base, n int) { return s.base, len(s.read) }
+
+func (s *spy) Learn(rows []float32) { s.rows, s.read = append(s.rows[:0], rows...), nil }
+
+// A drift is shown the hidden rows of the tokens that its outputs had read, as far as these became text: those behind
+// the first draft that fell are another text's.
+func TestADriftIsTaughtByWhatBecameText(t *testing.T) {
+	pool, err := page.NewPool(device{}, page.Geometry{Layers: 1, Pages: 4, PageBytes: 64, Sessions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for accepted := range 4 {
+		state, err := pool.NewState()
+		if err != nil {
+			t.Fatal(err)
+		}
+		const prompt = 20
+		if err := state.Extend(prompt + 10); err != nil {
+			t.Fatal(err)
+		}
+		state.Commit(&page.Span{State: state, Tokens: make([]int32, prompt), Certain: prompt}, prompt)
+		h, d := &head{l: sample.LogitsOf([]float32{1, 2, 3}, 1)}, &spy{}
+		s := &Stage{Head: h, Queue: idle{}, Done: reached{}}
+		l := &stages.Lane{State: state, Text: make([]int32, prompt+1), Speculate: true, Depth: 3, Drift: d, HiddenBase: 15}
+		l.Text[prompt] = 9 // the root
+		s.ask()
+		for range 3 {
+			s.watch(l, 0)
+			l.Drafts = append(l.Drafts, int32(len(l.Drafts)))
+		}
+		if want := []int32{9, 0, 1}; !slices.Equal(d.read, want) || d.base != prompt {
+			t.Errorf("outputs of %v from position %d were shown, want %v from %d", d.read, d.base, want, prompt)
+		}
+		state.Commit(&page.Span{State: state, Base: prompt, Tokens: make([]int32, 4), Certain: 1}, 1+accepted)
+		s.teach(l)
+		n := min(3, 1+accepted)
+		if len(d.rows) != 2*n || d.rows[0] != prompt-15 || h.asked[0] != [2]int{prompt - 15, n} {
+			t.Errorf("with %d accepted it was taught %v, rows %v; want %d rows from hidden row %d on", accepted, d.rows, h.asked, n, prompt-15)
+		}
+		state.Release()
 	}
 }
