@@ -80,22 +80,54 @@ func TestCopiesAreLearnedOfWithoutBeingTried(t *testing.T) {
 	}
 }
 
-// Without anything found, plans are those of a planner that knows of no copies.
+// Without anything found, as with --lookup off, plans are those of a planner that knows of no copies, whatever was seen
+// of copies before: of one lane, and of many whose plans are held against plain decoding.
 func TestPlansWithoutMatchesAreTheHeads(t *testing.T) {
-	with, without := priced(0.0004, 0.001), priced(0.0004, 0.001)
-	a, b := with.NewLane(nil, true), without.NewLane(nil, true)
-	for i := range 400 {
-		if i%3 == 0 {
-			with.ObserveCopies(a, 5, 4, i%5)
+	for _, n := range []int{1, 2, 7} {
+		with, without := priced(0.0004, 0.001), priced(0.0004, 0.001)
+		with.Alone, without.Alone = true, true
+		var a, b []*Lane
+		for range n {
+			a, b = append(a, with.NewLane(nil, true)), append(b, without.NewLane(nil, true))
 		}
-		with.Plan([]*Lane{found(a, 8, 0, 0)}, 16, 0)
-		b.Limit = 8
-		without.Plan([]*Lane{b}, 16, 0)
-		if a.Depth != b.Depth || a.Copying {
-			t.Fatalf("cycle %d: depth %d, copying %t; the head alone %d", i, a.Depth, a.Copying, b.Depth)
+		for _, l := range a {
+			with.ObserveCopies(l, 20, 8, 8)
 		}
-		with.Observe(a, a.Depth, a.Depth*(i%4)/4)
-		without.Observe(b, b.Depth, b.Depth*(i%4)/4)
+		drafting := 0
+		for i := range 1200 {
+			for j := range n {
+				found(a[j], 8, 0, 0)
+				b[j].Limit = 8
+			}
+			with.Plan(a, 16*n, 0)
+			without.Plan(b, 16*n, 0)
+			tokens, rows := n, 0
+			for j := range n {
+				if (i+j)%3 == 0 {
+					with.ObserveCopies(a[j], 5, 4, i%5)
+				}
+				d := b[j].Depth
+				if a[j].Depth != d || a[j].Copying {
+					t.Fatalf("%d lanes, cycle %d, lane %d: depth %d, copying %t; the head alone %d", n, i, j, a[j].Depth, a[j].Copying, d)
+				}
+				stood := d * ((i + j) % 4) / 4
+				tokens, rows = tokens+stood, rows+d
+				with.Observe(a[j], d, stood)
+				without.Observe(b[j], d, stood)
+			}
+			if rows > 0 {
+				drafting++
+			}
+			seconds := 0.010 + 0.001*float64(rows)*float64(1+i/400) // rows become dearer
+			with.Yield(n, tokens, seconds)
+			without.Yield(n, tokens, seconds)
+			if got, want := with.Looks(n), without.Looks(n); got != want {
+				t.Fatalf("%d lanes, cycle %d: looks %t, without copies %t", n, i, got, want)
+			}
+		}
+		if drafting == 0 || n > 1 && drafting == 1200 {
+			t.Errorf("%d lanes: %d of 1200 cycles draft, so that the plans had no choice to differ in", n, drafting)
+		}
 	}
 }
 
