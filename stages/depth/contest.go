@@ -16,6 +16,7 @@ type Contest struct {
 	left            int // measurements until the next change
 	gap             int
 	settled         int     // measurements to ignore after a change, when work of both is under way
+	failed          int     // trials in a row that changed nothing
 	lost            float64 // seconds more than the way in force would have taken for what the trial under way brought
 }
 
@@ -83,7 +84,7 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	case !c.trying:
 		c.trying, c.left, c.seen[1-c.force], c.lost = true, c.Trial, 0, 0 // what was seen of it is old
 	case c.rate(1-c.force) > leastIn*c.rate(c.force):
-		c.force, c.trying = 1-c.force, false
+		c.force, c.trying, c.failed = 1-c.force, false, 0
 		c.wait(c.First)
 	default:
 		c.leave()
@@ -94,19 +95,21 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 // leave ends a trial that changes nothing.
 func (c *Contest) leave() {
 	c.trying = false
+	c.failed++
 	c.wait(2 * c.gap)
 	if usual := c.seconds[c.force]; usual > 0 {
 		c.left = max(c.left, int(min(c.lost/(price*usual), latest)))
 	}
 }
 
-// wait sets how many measurements come before the next trial: gap, or more where what is tried is clearly behind.
+// wait sets how many measurements come before the next trial: gap, or more where what is tried is clearly behind, and
+// has been before: the first measurements of a way are of a device and of estimates that are new to it.
 func (c *Contest) wait(gap int) {
 	behind := c.rate(1-c.force) / max(c.rate(c.force), 1e-9)
-	if behind < clearly {
+	if behind < clearly && c.failed > 0 {
 		gap *= 2
 	}
-	if behind < far {
+	if behind < far && c.failed > 1 {
 		gap *= 4
 	}
 	c.gap = min(gap, 16*max(first, c.First))
