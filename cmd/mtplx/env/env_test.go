@@ -96,7 +96,7 @@ func TestPlaces(t *testing.T) {
 	}
 	t.Setenv("MTPLX_HOME", dir)
 	t.Setenv("MTPLX_CONFIG", "/x/y.toml")
-	if got := places(); len(got) != 4 || got[1].Path != "/x/y.toml" || got[0].Path != dir {
+	if got := places(); len(got) != 5 || got[1].Path != "/x/y.toml" || got[0].Path != dir {
 		t.Errorf("%+v", got)
 	}
 }

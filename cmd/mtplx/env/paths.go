@@ -31,7 +31,7 @@ func places() []place {
 	if err != nil {
 		return []place{{Name: "config", Problem: err.Error()}}
 	}
-	return []place{look("home", home), look("config", file), look("models", filepath.Join(home, "models")), look("bank", filepath.Join(home, "bank"))}
+	return []place{look("home", home), look("config", file), look("models", filepath.Join(home, "models")), look("bank", filepath.Join(home, "bank")), look("tune", filepath.Join(home, "tune.json"))}
 }
 
 // look says what there is at a path.

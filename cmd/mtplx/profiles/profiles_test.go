@@ -37,6 +37,7 @@ func TestSettingsFollowTheProfile(t *testing.T) {
 }
 
 func TestListNamesEveryProfileAndOneInUse(t *testing.T) {
+	t.Setenv("MTPLX_HOME", t.TempDir()) // what whoever runs the tests has tuned is not theirs
 	l, err := list("", "performance-cold")
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +64,7 @@ func TestListNamesEveryProfileAndOneInUse(t *testing.T) {
 }
 
 func TestNarrowTerminal(t *testing.T) {
+	t.Setenv("MTPLX_HOME", t.TempDir())
 	l, err := list("", "performance-cold")
 	if err != nil {
 		t.Fatal(err)
