@@ -12,6 +12,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/sched"
 	"mtplx/stages/sample"
 )
@@ -64,6 +65,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer shut()
+	progress := terminal.Progress(s.Err)
 	for i, name := range f.names {
 		o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
 		switch {
@@ -77,7 +79,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 			o.Without, o.Off = generate(r, base), bench.OffLookup
 		}
 		if !c.JSON {
-			o.Progress = func(done, total int) { fmt.Fprintf(s.Err, "\r%s %d/%d ", name, done, total) }
+			o.Progress = func(done, total int) { progress(fmt.Sprintf("%s %d/%d", name, done, total)) }
 		}
 		prompts := f.all[i]
 		if c.Limit > 0 {
@@ -95,7 +97,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 			}
 			continue
 		}
-		fmt.Fprint(s.Err, "\r")
+		progress("")
 		rep.Print(s.Out)
 	}
 	return nil

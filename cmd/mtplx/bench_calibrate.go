@@ -9,6 +9,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/model/arrays"
 	"mtplx/stages/drift"
 	"mtplx/stages/rerank"
@@ -62,12 +63,13 @@ func (c *benchCalibrateCmd) Run(ctx context.Context, s command.Streams) error {
 		base.Drift = fit
 	}
 	tokens, texts := 0, 0
+	progress := terminal.Progress(s.Err)
 	for i, prompts := range f.all {
 		if c.Limit > 0 {
 			prompts = prompts[:min(c.Limit, len(prompts))]
 		}
 		for j, p := range prompts {
-			fmt.Fprintf(s.Err, "\r%s %d/%d ", f.names[i], j+1, len(prompts))
+			progress(fmt.Sprintf("%s %d/%d", f.names[i], j+1, len(prompts)))
 			one, err := generate(r, base)(ctx, p, c.Deepest, c.Seed)
 			if err != nil {
 				return err
@@ -76,7 +78,7 @@ func (c *benchCalibrateCmd) Run(ctx context.Context, s command.Streams) error {
 			texts++
 		}
 	}
-	fmt.Fprint(s.Err, "\r")
+	progress("")
 	if err := counter.Calibration(r.Model.Vocabulary(), c.Least).Write(out); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"mtplx/bench/forward"
 	"mtplx/cmd/mtplx/command"
@@ -34,10 +33,7 @@ once, keys and values once; c is the time over that of one row; an operation's u
 
 // Run implements the command.
 func (c *benchForwardCmd) Run(ctx context.Context, s command.Streams) error {
-	progress := func(string) {}
-	if !c.JSON {
-		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
-	}
+	progress := steps(s, c.JSON)
 	p, err := command.Locate(c.Model)
 	if err != nil {
 		return err

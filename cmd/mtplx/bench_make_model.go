@@ -8,6 +8,7 @@ import (
 	"mtplx/bench/synthetic"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 )
 
 // benchMakeModelCmd writes a random checkpoint.
@@ -30,20 +31,17 @@ func (c *benchMakeModelCmd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return command.Usage(err, "")
 	}
-	shown := int64(-1)
+	shown, progress := int64(-1), terminal.Progress(s.Err)
 	err = shape.Write(ctx, c.Dir, synthetic.Options{Bits: c.Bits, Seed: c.Seed, Progress: func(done, total int64) {
 		if percent := done * 100 / total; percent != shown {
 			shown = percent
-			fmt.Fprintf(s.Err, "\r%s: %d of %d MiB, %d%% ", c.Shape, done>>20, total>>20, percent)
+			progress(fmt.Sprintf("%s: %d of %d MiB, %d%%", c.Shape, done>>20, total>>20, percent))
 		}
 	}})
-	if shown >= 0 {
-		fmt.Fprintln(s.Err)
-	}
+	progress("")
 	switch {
 	case err == nil:
-		fmt.Fprintf(s.Out, "%s: shape %s, %d bits, seed %d, %d MiB of weights\n", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
-		return nil
+		return terminal.Say(s.Out, "%s: shape %s, %d bits, seed %d, %d MiB of weights", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
 	case errors.Is(err, synthetic.ErrSpace):
 		return runtime.Fail(runtime.NoResource, err, "free some, or name a directory on another disk")
 	case errors.Is(err, context.Canceled):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"reflect"
@@ -35,6 +34,7 @@ import (
 	"mtplx/cmd/mtplx/setup"
 	"mtplx/cmd/mtplx/start"
 	"mtplx/cmd/mtplx/status"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/cmd/mtplx/tune"
 	"mtplx/cmd/mtplx/version"
 )
@@ -185,6 +185,6 @@ func report(s command.Streams, asJSON bool, name string, err error) int {
 		_ = enc.Encode(out)
 		return int(f.Kind)
 	}
-	fmt.Fprintf(s.Err, "mtplx: %v\n", err)
+	_ = terminal.Say(s.Err, "mtplx: %v", err)
 	return int(f.Kind)
 }

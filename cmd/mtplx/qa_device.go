@@ -8,6 +8,7 @@ import (
 	"mtplx/bench/selftest"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/kernels"
 )
 
@@ -55,11 +56,10 @@ func opener(device string, threads int) selftest.Open {
 	}
 }
 
-// steps shows on the error stream what is done next, unless the output is JSON.
+// steps shows on a terminal what is done next, unless the output is JSON.
 func steps(s command.Streams, quiet bool) func(step string) {
-	return func(step string) {
-		if !quiet {
-			fmt.Fprintf(s.Err, "\r%-50s\r", step)
-		}
+	if quiet {
+		return func(string) {}
 	}
+	return terminal.Progress(s.Err)
 }

@@ -34,10 +34,7 @@ projection; it is left out for a model without one.`
 
 // Run implements the command.
 func (c *qaNumericsCmd) Run(ctx context.Context, s command.Streams) error {
-	progress := func(string) {}
-	if !c.JSON {
-		progress = func(step string) { fmt.Fprintf(s.Err, "\r%-40s\r", step) }
-	}
+	progress := steps(s, c.JSON)
 	p, err := command.Locate(c.Model)
 	if err != nil {
 		return err

@@ -144,7 +144,7 @@ func (c *Cmd) answer(ctx context.Context, s command.Streams, talk *conversation.
 		if a.Full {
 			why = fmt.Sprintf("the answer ends because the context of %s is full", conversation.Count(m.Context, "token"))
 		}
-		fmt.Fprintln(s.Err, "mtplx:", why)
+		_ = terminal.Say(s.Err, "mtplx: %s", why)
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func (c *Cmd) print(out io.Writer, r *Report) (err error) {
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(r)
 	case c.Summary:
-		_, err = fmt.Fprintln(out, r.Summary())
+		err = terminal.Say(out, "%s", r.Summary())
 	default:
 		if err = r.Print(out); err == nil && r.Device != nil {
 			fmt.Fprintln(out)

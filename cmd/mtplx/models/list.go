@@ -9,6 +9,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/sheet"
+	"mtplx/cmd/mtplx/terminal"
 	"mtplx/model/inspect"
 )
 
@@ -56,8 +57,7 @@ func (c *ListCmd) Run(ctx context.Context, s command.Streams) error {
 		return json.NewEncoder(s.Out).Encode(map[string]any{"root": store.Root(), "models": out})
 	}
 	if len(out) == 0 {
-		_, err := fmt.Fprintf(s.Out, "Nothing was pulled yet into %s. mtplx pull OWNER/NAME fetches a model; without --model the embedded one runs.\n", store.Root())
-		return err
+		return terminal.Say(s.Out, "Nothing was pulled yet into %s. mtplx pull OWNER/NAME fetches a model; without --model the embedded one runs.", store.Root())
 	}
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MODEL\tSIZE\tTIER\tLAST USED")

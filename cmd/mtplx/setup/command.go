@@ -8,6 +8,7 @@ import (
 
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/config"
+	"mtplx/cmd/mtplx/terminal"
 )
 
 // Cmd makes what mtplx keeps things in.
@@ -61,13 +62,12 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) error {
 		return e.Encode(r)
 	}
 	if r.Trial != nil {
-		fmt.Fprintf(s.Out, "%s runs on %s, and writes with drafts what it writes without.\n", r.Trial.Model, r.Trial.Device)
+		_ = terminal.Say(s.Out, "%s runs on %s, and writes with drafts what it writes without.", r.Trial.Model, r.Trial.Device)
 	}
 	if r.Warning != "" {
-		fmt.Fprintln(s.Err, "mtplx:", r.Warning)
+		_ = terminal.Say(s.Err, "mtplx: %s", r.Warning)
 	}
-	_, err = fmt.Fprintln(s.Out, "Go on with mtplx start, mtplx ask \"...\" or mtplx serve.")
-	return err
+	return terminal.Say(s.Out, "Go on with mtplx start, mtplx ask \"...\" or mtplx serve.")
 }
 
 // places says what was made.
@@ -78,7 +78,7 @@ func (r *result) places(out io.Writer) {
 		fmt.Fprintf(out, "Found %s, which can be written.\n", r.Home.Path)
 	}
 	if r.Config.Made {
-		fmt.Fprintf(out, "Made %s, in which every setting is a comment.\n", r.Config.Path)
+		_ = terminal.Say(out, "Made %s, in which every setting is a comment.", r.Config.Path)
 	} else {
 		fmt.Fprintf(out, "Found %s, which stays as it is.\n", r.Config.Path)
 	}
