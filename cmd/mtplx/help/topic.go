@@ -16,7 +16,7 @@ type Topic struct {
 var topicFiles embed.FS
 
 // topicNames in the order in which they are listed.
-var topicNames = []string{"models", "sampling", "exactness", "proposals", "profiles", "serving", "config", "environment", "exit-codes"}
+var topicNames = []string{"how-it-works", "models", "sampling", "exactness", "proposals", "profiles", "serving", "config", "environment", "exit-codes"}
 
 // Topics are all topics.
 func Topics() (topics []Topic) {
