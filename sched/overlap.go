@@ -60,10 +60,10 @@ type overlap struct {
 	landed   time.Time // when the last cycle came back, zero when none was in flight since
 }
 
-// Guesses are tried later and for longer than cohorts: what they bring is less, and depends on what is written.
+// Guesses are tried for longer than cohorts: what they bring is less, and depends on what is written.
 const (
-	firstGuesses = 256
-	tryGuesses   = 96
+	firstGuesses = 64
+	tryGuesses   = 64
 )
 
 // flight returns how many cycles may be in flight now and how many lanes each may carry.
