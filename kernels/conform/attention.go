@@ -66,7 +66,8 @@ func eachAttention(t T, d kernels.Device, run func(t T, dims kernels.AttnDims, s
 			continue
 		}
 		for _, way := range attnWays {
-			if !kernels.Keeps(d, way.kv) {
+			// Quantised ones on every other shape: all sizes of a last group, and of the rotation's blocks.
+			if way.kv != kernels.KVPlain && (i%2 != 0 || !kernels.Keeps(d, way.kv)) {
 				continue
 			}
 			dims.Float32, dims.KV = way.wide, way.kv
@@ -185,7 +186,7 @@ func (w *attnWorld) forward(chunks ...attnChunk) [][]uint32 {
 // company with the row by itself.
 func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	lengths := []int{1, 2, 8, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 200, 255, 256, 257, 383, 385, 511, 512, 513, 640, 641}
-	if dims.HeadDim > 100 || t.Short() {
+	if dims.HeadDim > 100 || t.Short() || dims.KV != kernels.KVPlain {
 		lengths = []int{1, 17, 64, 65, 128, 129, 257}
 	}
 	most := lengths[len(lengths)-1] + 8
@@ -248,7 +249,7 @@ func attentionLong(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 // forwards, and compares with the oracle's one token at a time.
 func attentionPortions(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	tokens := 150
-	if dims.HeadDim > 40 || t.Short() {
+	if dims.HeadDim > 40 || t.Short() || dims.KV != kernels.KVPlain {
 		tokens = 70
 	}
 	o := newAttnWorld(oracle(t), dims, seed, tokens)

@@ -101,6 +101,7 @@ type attendArgs struct {
 	count   [blockQueries]int
 	queries int
 	hd      int
+	levels  *float32 // [16] what codes of 3 or 4 bits stand for
 }
 
 // mergeArgs joins a split's result (o2, ml2) to the running one.
@@ -208,7 +209,8 @@ type attention struct {
 	o, ml   []float32 // [vectors][hd], [vectors][2]
 	work    []attnWork
 	lines   lines
-	signs   []float32 // of the rotation of quantised values
+	// Of quantised values: the signs of their rotation, and what codes stand for.
+	signs, levels []float32
 }
 
 // attnWork is a worker's scratch.
@@ -225,7 +227,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 	s := &attention{
 		Attention: o, tier: d.tier.vectors(), group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
 		acts: bindActs(o.Acts), vectors: max(o.S.Dims.Rows*o.Dims.NQ, 4096), lines: newLines(d, o.Dims.NQ*hd),
-		signs: kernels.RotationSigns(hd),
+		signs: kernels.RotationSigns(hd), levels: levels(o.Dims.KV),
 	}
 	s.o, s.ml = make([]float32, s.vectors*hd), make([]float32, s.vectors*2)
 	s.work = make([]attnWork, d.Threads())
@@ -234,6 +236,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 			o: make([]float32, blockQueries*hd), ml: make([]float32, 2*blockQueries),
 			p: make([]float32, blockQueries*kernels.SplitTokens+16),
 		}
+		s.work[i].attend.levels = &s.levels[0]
 	}
 	return sequence{s, (*attentionRows)(s)}, nil
 }

@@ -14,6 +14,7 @@ type keepArgs struct {
 	_     structs.HostLayout
 	x     *float32 // [hd]; a value's is overwritten
 	signs *float32 // of the rotation
+	turns *float32 // of butterflies
 	page  unsafe.Pointer
 	hd    int
 	t     int // the token's place in the page
@@ -25,7 +26,27 @@ type turnArgs struct {
 	_     structs.HostLayout
 	x     *float32
 	signs *float32
+	turns *float32
 	hd    int
+}
+
+// butterflies are the signs of the first four steps of the Walsh-Hadamard transform, whose pairs lie in one vector.
+var butterflies = func() (s [4][16]float32) {
+	for step := range s {
+		for i := range s[step] {
+			s[step][i] = 1 - 2*float32(i>>step&1)
+		}
+	}
+	return s
+}()
+
+// levels are what the codes of a way stand for, as often as they fill a vector.
+func levels(kv kernels.KV) []float32 {
+	l := make([]float32, 16)
+	for c := range l {
+		l[c] = kv.Value(uint8(c & (1<<kv.ValueBits() - 1)))
+	}
+	return l
 }
 
 // coder is what quantising keys and values needs; it is empty for plain ones.
@@ -47,7 +68,7 @@ func (s *attnPrep) keepCodes(t, row, h int, key []float32) {
 	d, lane := &s.Dims, s.S.Lane[row]
 	keys, _, tok := s.head(row, h)
 	a := &s.coder.args[t]
-	a.hd, a.kv, a.signs = d.HeadDim, int(d.KV), &s.coder.signs[0]
+	a.hd, a.kv, a.signs, a.turns = d.HeadDim, int(d.KV), &s.coder.signs[0], &butterflies[0][0]
 	a.x, a.page, a.t = &key[0], unsafe.Pointer(&keys[0]), tok
 	a.key(s.tier)
 	first := int(s.S.First[lane])
@@ -102,7 +123,7 @@ func codeValue(a *keepArgs) {
 
 // unrotateRow turns back what attention made of rotated values.
 func unrotateRow(t tier, x, signs []float32) {
-	a := turnArgs{x: &x[0], signs: &signs[0], hd: len(x)}
+	a := turnArgs{x: &x[0], signs: &signs[0], turns: &butterflies[0][0], hd: len(x)}
 	a.run(t)
 }
 

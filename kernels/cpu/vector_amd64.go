@@ -148,18 +148,18 @@ func (a *deltaArgs) run(t tier) {
 
 func (a *attendArgs) run(t tier, d *kernels.AttnDims) {
 	switch {
+	case t != tierVNNI && t != tierAVX2:
+		attendPlain(a, d)
 	case d.KV != kernels.KVPlain:
-		attendCodes(a, d)
+		a.runCoded(d.KV)
 	case t == tierVNNI && d.Float32:
 		attendfloatVNNI(a)
 	case t == tierVNNI:
 		attendhalfVNNI(a)
 	case t == tierAVX2 && d.Float32:
 		attendfloatAVX2(a)
-	case t == tierAVX2:
-		attendhalfAVX2(a)
 	default:
-		attendPlain(a, d)
+		attendhalfAVX2(a)
 	}
 }
 
@@ -174,8 +174,40 @@ func (a *mergeArgs) run(t tier) {
 	}
 }
 
-func (a *keepArgs) key(_ tier) { codeKey(a) }
+// The AVX-512 forms of what follows await a test on a machine that has it: until then its tiers take AVX2's, which give the
+// same bits.
 
-func (a *keepArgs) value(_ tier) { codeValue(a) }
+func (a *attendArgs) runCoded(kv kernels.KV) {
+	switch kv {
+	case kernels.KVQ8:
+		attendq8AVX2(a)
+	case kernels.KVQ8V4:
+		attendq8v4AVX2(a)
+	default:
+		attendq8v3AVX2(a)
+	}
+}
 
-func (a *turnArgs) run(_ tier) { turnPlain(a) }
+func (a *keepArgs) key(t tier) {
+	if t == tierPortable {
+		codeKey(a)
+		return
+	}
+	keepkeyAVX2(a)
+}
+
+func (a *keepArgs) value(t tier) {
+	if t == tierPortable {
+		codeValue(a)
+		return
+	}
+	keepvalueAVX2(a)
+}
+
+func (a *turnArgs) run(t tier) {
+	if t == tierPortable {
+		turnPlain(a)
+		return
+	}
+	turnbackAVX2(a)
+}

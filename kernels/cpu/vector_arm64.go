@@ -114,8 +114,12 @@ func (a *attendArgs) run(t tier, d *kernels.AttnDims) {
 	switch {
 	case t == tierPortable:
 		attendPlain(a, d)
-	case d.KV != kernels.KVPlain:
-		attendCodes(a, d)
+	case d.KV == kernels.KVQ8:
+		attendq8NEON(a)
+	case d.KV == kernels.KVQ8V4:
+		attendq8v4NEON(a)
+	case d.KV == kernels.KVQ8V3:
+		attendq8v3NEON(a)
 	case d.Float32:
 		attendfloatNEON(a)
 	default:
@@ -131,8 +135,26 @@ func (a *mergeArgs) run(t tier) {
 	mergeNEON(a)
 }
 
-func (a *keepArgs) key(_ tier) { codeKey(a) }
+func (a *keepArgs) key(t tier) {
+	if t == tierPortable {
+		codeKey(a)
+		return
+	}
+	keepkeyNEON(a)
+}
 
-func (a *keepArgs) value(_ tier) { codeValue(a) }
+func (a *keepArgs) value(t tier) {
+	if t == tierPortable {
+		codeValue(a)
+		return
+	}
+	keepvalueNEON(a)
+}
 
-func (a *turnArgs) run(_ tier) { turnPlain(a) }
+func (a *turnArgs) run(t tier) {
+	if t == tierPortable {
+		turnPlain(a)
+		return
+	}
+	turnbackNEON(a)
+}

@@ -51,6 +51,24 @@ func attendfloatAVX2(a *attendArgs)
 func mergeAVX2(a *mergeArgs)
 
 //go:noescape
+func attendq8AVX2(a *attendArgs)
+
+//go:noescape
+func attendq8v4AVX2(a *attendArgs)
+
+//go:noescape
+func attendq8v3AVX2(a *attendArgs)
+
+//go:noescape
+func keepkeyAVX2(a *keepArgs)
+
+//go:noescape
+func keepvalueAVX2(a *keepArgs)
+
+//go:noescape
+func turnbackAVX2(a *turnArgs)
+
+//go:noescape
 func normVNNI(y, x, gain *float32, n int, eps *float32)
 
 //go:noescape

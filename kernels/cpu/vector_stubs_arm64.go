@@ -49,3 +49,21 @@ func attendfloatNEON(a *attendArgs)
 
 //go:noescape
 func mergeNEON(a *mergeArgs)
+
+//go:noescape
+func attendq8NEON(a *attendArgs)
+
+//go:noescape
+func attendq8v4NEON(a *attendArgs)
+
+//go:noescape
+func attendq8v3NEON(a *attendArgs)
+
+//go:noescape
+func keepkeyNEON(a *keepArgs)
+
+//go:noescape
+func keepvalueNEON(a *keepArgs)
+
+//go:noescape
+func turnbackNEON(a *turnArgs)
