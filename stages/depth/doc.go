@@ -11,7 +11,8 @@
 // The estimate of a lane's tokens is 1 + a1 + a1*a2 + ..., where ai is the probability that draft i stands
 // given that those before it do (Leviathan et al. 2023, section 3.3, with a probability for each depth).
 // What a lane no longer tries is tried again now and then: a probe, whose interval doubles while it changes
-// nothing. A plan is left only for one that promises clearly more.
+// nothing. A plan is left only for one that promises clearly more. Plans of several lanes are held against plain
+// decoding by what cycles yield, and while that is in force next to nothing is planned, looked up or drafted.
 //
 // Policies that look at one lane alone, the fixed depth among them, stand beside: Fixed, Streak, Threshold.
 //
