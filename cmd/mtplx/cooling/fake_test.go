@@ -61,6 +61,9 @@ func (f *fans) order(ctx context.Context, limit time.Duration, word string, up b
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if err := ctx.Err(); err != nil { // as no program is started
+		return err
+	}
 	switch how {
 	case "fails":
 		return errors.New("exit status 1")
