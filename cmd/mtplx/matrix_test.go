@@ -39,7 +39,7 @@ const (
 	tiny     = "--model= --device cpu --threads 1"
 )
 
-// matrix has a row for every command.
+// matrix has a row for every command. Where one works for long, its row tries what it says of a mistake.
 var matrix = map[string]row{
 	"start":                    {args: "--yes terminal", noJSON: "what it starts has one, or draws", wide: answered},
 	"run":                      {args: "--max-tokens 4 " + tiny + " hello", wide: answered},
