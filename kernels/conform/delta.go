@@ -19,12 +19,35 @@ var deltaShapes = []kernels.DeltaDims{
 
 // checkDeltaPrep checks the inputs of the recurrence: convolution over the tape's border, unit
 // vectors, gates, and what goes to the tape.
-func checkDeltaPrep(t T, d kernels.Device) { deltaSuite(t, d, true) }
+func checkDeltaPrep(t T, d kernels.Device) { deltaSuite(t, d, prepared) }
 
 // checkDelta checks the recurrence itself, from inputs that the host wrote.
-func checkDelta(t T, d kernels.Device) { deltaSuite(t, d, false) }
+func checkDelta(t T, d kernels.Device) { deltaSuite(t, d, recurrence) }
 
-func deltaSuite(t T, d kernels.Device, prep bool) {
+// checkDeltaChain checks the three operations of a layer in one program, which a device may run as one.
+func checkDeltaChain(t T, d kernels.Device) {
+	for i, dims := range []kernels.DeltaDims{
+		{Layers: 2, HK: 2, HV: 4, DK: 128, DV: 128, Tape: 8},
+		{Layers: 1, HK: 1, HV: 3, DK: 16, DV: 24, Tape: 8},
+	} {
+		t.Run(fmt.Sprintf("%d of %d value heads, %dx%d", dims.HK, dims.HV, dims.DK, dims.DV), func(t T) {
+			for n := range uint64(2) {
+				t.Run(fmt.Sprintf("history %d", n), func(t T) { histories(t, d, dims, chained, uint64(i+1)+10*n) })
+			}
+		})
+	}
+}
+
+// deltaPart is what of a delta layer a world runs.
+type deltaPart int
+
+const (
+	recurrence deltaPart = iota // Delta alone, from inputs that the host wrote
+	prepared                    // DeltaPrep and Delta
+	chained                     // and DeltaNorm, over few rows
+)
+
+func deltaSuite(t T, d kernels.Device, part deltaPart) {
 	for i, dims := range deltaShapes {
 		chains := uint64(4)
 		if t.Short() {
@@ -35,15 +58,15 @@ func deltaSuite(t T, d kernels.Device, prep bool) {
 		}
 		t.Run(fmt.Sprintf("%d of %d value heads, %dx%d", dims.HK, dims.HV, dims.DK, dims.DV), func(t T) {
 			seed := uint64(i + 1)
-			t.Run("fold and continue", func(t T) { foldAndContinue(t, d, dims, prep, seed) })
+			t.Run("fold and continue", func(t T) { foldAndContinue(t, d, dims, part, seed) })
 			for n := range chains {
-				t.Run(fmt.Sprintf("history %d", n), func(t T) { histories(t, d, dims, prep, seed+10*n) })
+				t.Run(fmt.Sprintf("history %d", n), func(t T) { histories(t, d, dims, part, seed+10*n) })
 			}
 			if dims.DK <= 16 {
-				t.Run("prompts", func(t T) { prompts(t, d, dims, prep, seed) })
+				t.Run("prompts", func(t T) { prompts(t, d, dims, part, seed) })
 			}
 			t.Run("replay", func(t T) {
-				w := newDeltaWorld(NewRig(t, d), dims, prep, seed, 1, 1)
+				w := newDeltaWorld(NewRig(t, d), dims, part, seed, 1, 1)
 				w.s.Head[kernels.HeadRows], w.s.Count[0], w.s.Certain[0] = 1, 1, 1
 				w.r.steady(w.ops...)
 			})
@@ -57,10 +80,13 @@ type deltaWorld struct {
 	r    *Rig
 	d    kernels.DeltaDims
 	prep bool
-	s    *kernels.Slots
-	rec  kernels.Recurrent
-	ops  []queue.Op
-	op   *kernels.Delta
+	// rowsMost is the most rows that a lane brings in a history.
+	rowsMost int
+	probe    *probe // of the activations that DeltaNorm leaves, or nil
+	s        *kernels.Slots
+	rec      kernels.Recurrent
+	ops      []queue.Op
+	op       *kernels.Delta
 
 	tokens, stride int
 	rows           []float32 // [lanes][tokens][stride]: of DeltaPrep's In, or Delta's In and gates
@@ -74,15 +100,19 @@ func (w *deltaWorld) qkv() int { return 1 + w.d.HV }
 func (w *deltaWorld) a() int   { return 1 }
 func (w *deltaWorld) b() int   { return 2 + w.d.HV + w.d.ConvDim() }
 
-func newDeltaWorld(r *Rig, d kernels.DeltaDims, prep bool, seed uint64, lanes, tokens int) *deltaWorld {
+func newDeltaWorld(r *Rig, d kernels.DeltaDims, part deltaPart, seed uint64, lanes, tokens int) *deltaWorld {
 	rng := rand.New(rand.NewPCG(seed, 77))
 	most := lanes * 12
 	if lanes == 1 {
 		most += tokens // a lone lane may bring a prompt
 	}
-	w := &deltaWorld{r: r, d: d, prep: prep, tokens: tokens}
+	w := &deltaWorld{r: r, d: d, prep: part != recurrence, tokens: tokens, rowsMost: 12}
 	w.s = r.Slots(kernels.SlotDims{Rows: most, Lanes: lanes, Logits: 1, Pages: 1})
 	w.stride = 3 + 2*d.HV + d.ConvDim()
+	if part == chained {
+		w.rowsMost = 2
+		w.stride += d.HV * d.DV
+	}
 	w.rows = Normals(rng, lanes*tokens*w.stride, 1)
 	w.rubbish = Normals(rng, w.stride, 3)
 	// Pools hold values that would show, were a slot read that belongs to nobody.
@@ -92,7 +122,7 @@ func newDeltaWorld(r *Rig, d kernels.DeltaDims, prep bool, seed uint64, lanes, t
 	w.out, w.gates, w.o = r.outputs(most, d.ConvDim()), r.outputs(most, 2*d.HV), r.outputs(most, d.HV*d.DV)
 	w.in = r.Floats(most*w.stride, nan)
 	w.op = &kernels.Delta{S: w.s, Recurrent: w.rec, In: w.out.buf, Gates: w.gates.buf, O: w.o.buf}
-	if prep {
+	if w.prep {
 		expA := Normals(rng, d.HV, 1)
 		for i := range expA {
 			expA[i] = kernels.Exp(expA[i])
@@ -104,6 +134,12 @@ func newDeltaWorld(r *Rig, d kernels.DeltaDims, prep bool, seed uint64, lanes, t
 		})
 	}
 	w.ops = append(w.ops, w.op)
+	if part == chained {
+		w.probe = newProbe(r, d.HV*d.DV, most)
+		w.ops = append(w.ops, &kernels.DeltaNorm{
+			S: w.s, Dims: d, Eps: 1e-6, O: w.o.buf, Z: w.in, ZStride: w.stride, ZCol: w.stride - d.HV*d.DV, Gain: r.Put(Normals(rng, d.DV, 1)), Acts: w.probe.acts,
+		})
+	}
 	return w
 }
 
@@ -157,7 +193,10 @@ func (w *deltaWorld) forward(spans []span) [][][]uint32 {
 		}
 	}
 	w.r.Run(w.ops...)
-	parts := [3][][]uint32{w.out.rows(total), w.gates.rows(total), w.o.rows(total)}
+	parts := [][][]uint32{w.out.rows(total), w.gates.rows(total), w.o.rows(total)}
+	if w.probe != nil {
+		parts = append(parts, w.probe.read(total))
+	}
 	result := make([][][]uint32, len(spans))
 	for i, p := range spans {
 		for j := range p.count {
@@ -235,8 +274,8 @@ type canon struct {
 	states [][][]uint32 // [lane][tokens applied], from 1 on
 }
 
-func canonical(t T, d kernels.DeltaDims, prep bool, seed uint64, lanes, tokens int) canon {
-	w := newDeltaWorld(oracle(t), d, prep, seed, lanes, tokens)
+func canonical(t T, d kernels.DeltaDims, part deltaPart, seed uint64, lanes, tokens int) canon {
+	w := newDeltaWorld(oracle(t), d, part, seed, lanes, tokens)
 	c := canon{make([][][]uint32, lanes), make([][][]uint32, lanes)}
 	for token := range tokens {
 		spans := make([]span, 0, lanes)
@@ -266,7 +305,7 @@ func (c canon) check(t T, p span, rows [][]uint32) {
 
 // foldAndContinue has a lane for every 0 <= a <= K <= 8: three certain rows and K taped ones,
 // of which a prove right; then a fold of a and rows that go on from there.
-func foldAndContinue(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func foldAndContinue(t T, d kernels.Device, dims kernels.DeltaDims, part deltaPart, seed uint64) {
 	const tokens = 16
 	var taped, right []int
 	for k := 0; k <= dims.Tape; k++ {
@@ -278,8 +317,8 @@ func foldAndContinue(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, s
 		}
 	}
 	lanes := len(taped)
-	c := canonical(t, dims, prep, seed, lanes, tokens)
-	w := newDeltaWorld(NewRig(t, d), dims, prep, seed, lanes, tokens)
+	c := canonical(t, dims, part, seed, lanes, tokens)
+	w := newDeltaWorld(NewRig(t, d), dims, part, seed, lanes, tokens)
 	run := func(each func(l int) span) {
 		t.Helper()
 		spans := make([]span, 0, lanes)
@@ -321,15 +360,15 @@ func foldAndContinue(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, s
 // histories runs lanes through random forwards on the device and the oracle at once: chunks of
 // any size, any part certain, rubbish after any row, lanes that sit out. Rows must be canonical,
 // and both pools equal to the oracle's after every forward.
-func histories(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func histories(t T, d kernels.Device, dims kernels.DeltaDims, part deltaPart, seed uint64) {
 	lanes, tokens := 4, 24
 	if dims.DK > 100 {
 		lanes, tokens = 2, 14
 	}
 	rng := rand.New(rand.NewPCG(seed, 78))
-	c := canonical(t, dims, prep, seed, lanes, tokens)
-	w := newDeltaWorld(NewRig(t, d), dims, prep, seed, lanes, tokens)
-	o := newDeltaWorld(oracle(t), dims, prep, seed, lanes, tokens)
+	c := canonical(t, dims, part, seed, lanes, tokens)
+	w := newDeltaWorld(NewRig(t, d), dims, part, seed, lanes, tokens)
+	o := newDeltaWorld(oracle(t), dims, part, seed, lanes, tokens)
 	next := make([]span, lanes) // base, fold and tape of each lane's next span
 	for l := range next {
 		next[l].lane = l
@@ -342,12 +381,12 @@ func histories(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed ui
 			if left == 0 || rng.IntN(4) == 0 {
 				continue
 			}
-			p.rubbish = 1 + rng.IntN(min(left, 12))
+			p.rubbish = 1 + rng.IntN(min(left, w.rowsMost))
 			p.certain = rng.IntN(p.rubbish + 1)
 			if p.rubbish-p.certain > dims.Tape {
 				p.certain = p.rubbish - dims.Tape
 			}
-			p.count = p.rubbish + rng.IntN(1+min(dims.Tape-(p.rubbish-p.certain), 12-p.rubbish))
+			p.count = p.rubbish + rng.IntN(1+min(dims.Tape-(p.rubbish-p.certain), w.rowsMost-p.rubbish))
 			spans = append(spans, p)
 			next[l] = span{lane: l, base: p.base + p.rubbish, fold: p.rubbish - p.certain, tape: 1 - p.tape}
 		}

@@ -39,6 +39,12 @@ func DeltaNorm(t *testing.T, d kernels.Device) {
 	checkDeltaNorm(In(t), d)
 }
 
+// DeltaChain checks the three operations of a delta layer in one program.
+func DeltaChain(t *testing.T, d kernels.Device) {
+	t.Helper()
+	checkDeltaChain(In(t), d)
+}
+
 // DeltaPrep checks the inputs of the recurrence: convolution over the tape's border, unit
 // vectors, gates, and what goes to the tape.
 func DeltaPrep(t *testing.T, d kernels.Device) {

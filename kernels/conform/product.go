@@ -79,6 +79,12 @@ func checkProduct(t T, d kernels.Device) {
 				productCase{k: 192, parts: mixed, mode: mode, rowMap: rowMap, add: true, rows: 3})
 		}
 	}
+	// Parts alike, which a device may take together, over columns that are no whole number of anything. A sampled list
+	// has one of them.
+	alike := []productPart{{40, 4, 64, BFloat16}, {3, 4, 64, BFloat16}, {17, 4, 64, BFloat16}, {16, 4, 64, BFloat16}, {33, 4, 64, BFloat16}, {1, 4, 64, Float32}}
+	for i, k := range []int{1100, 1152, 2050, 1024, 1088, 3000, 1984} {
+		list = append(list, productCase{k: k, parts: alike, mode: kernels.Fast, rowMap: []kernels.RowMap{kernels.Direct, kernels.LogitRow}[i%2], add: i%3 == 0, rows: 6, counts: []int{1, 4, 6}})
+	}
 	cases := make([]rowCase, len(list))
 	for i, c := range list {
 		cases[i] = rowCase{

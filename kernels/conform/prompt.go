@@ -7,15 +7,15 @@ import (
 // prompts carries a lane through forwards of up to hundreds of rows, as prompts do: from the start, or
 // after a fold, with none, one or a whole tape of the last rows uncertain. The lengths lie around the
 // powers of two at which a device may cut a long run of rows into pieces.
-func prompts(t T, d kernels.Device, dims kernels.DeltaDims, prep bool, seed uint64) {
+func prompts(t T, d kernels.Device, dims kernels.DeltaDims, part deltaPart, seed uint64) {
 	lengths := []int{63, 64, 65, 72, 127, 128, 130, 255, 256, 257, 264, 265, 511, 512, 520, 521}
 	if t.Short() {
 		lengths = []int{65, 130, 256, 265}
 	}
 	tokens := lengths[len(lengths)-1] + 7
-	c := canonical(t, dims, prep, seed, 1, tokens)
+	c := canonical(t, dims, part, seed, 1, tokens)
 	r := NewRig(t, d)
-	w := newDeltaWorld(r, dims, prep, seed, 1, tokens)
+	w := newDeltaWorld(r, dims, part, seed, 1, tokens)
 	run := func(p span) {
 		t.Helper()
 		c.check(t, p, w.forward([]span{p})[0])

@@ -27,6 +27,7 @@ var suites = []struct {
 	{"delta-prep", checkDeltaPrep},
 	{"delta", checkDelta},
 	{"delta-norm", checkDeltaNorm},
+	{"delta-chain", checkDeltaChain},
 	{"attn-prep", checkAttnPrep},
 	{"attention", checkAttention},
 	{"memory", checkMemory},

@@ -20,18 +20,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // needVariable turns a missing GPU from a skip into a failure, on machines that have one.
 const needVariable = "MTPLX_NEED_CUDA"
 
-// Two choices of the device that benchmarks may vary, to see what they are worth.
+// Choices of the device that benchmarks may vary, to see what they are worth.
 var (
 	walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
+	fused   = flag.Bool("fused", true, "run operations that follow one another as one kernel, where there is one")
+	follow  = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
 	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
 
 func openDevice(t testing.TB) *gpu.Device {
 	t.Helper()
+	followed = *follow
 	b, traits, err := open(0)
 	var d *gpu.Device
 	if err == nil {
-		traits.Walkers = *walking
+		traits.Walkers, traits.Fused = *walking, *fused
 		if *streams >= 0 {
 			traits.Streams = *streams
 		}

@@ -204,7 +204,15 @@ func (s *stream) run(g *graph, exec uintptr) error {
 		return err
 	}
 	for _, m := range g.written {
-		m.written()
+		if err := m.ran(s.s); err != nil {
+			return err
+		}
 	}
-	return cuStreamSynchronize.quick(s.s, 0, 0, 0)
+	if err := cuStreamSynchronize.quick(s.s, 0, 0, 0); err != nil {
+		return err
+	}
+	for _, m := range g.written {
+		m.arrived()
+	}
+	return nil
 }

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,10 +20,17 @@ type memory struct {
 
 	mu          sync.Mutex // after b.copying, where both are held
 	mirror      unsafe.Pointer
-	live        bool // the host writes at any time
-	hostNewer   bool // the host may have written since the last upload
-	deviceNewer bool // a program wrote since the last download
+	live        bool   // the host writes at any time
+	hostNewer   bool   // the host may have written since the last upload
+	deviceNewer bool   // a program wrote since the last download
+	wanted      bool   // the host has looked since the last program that writes it
+	coming      bool   // a download follows the program that runs
+	same        []byte // the mirror when it was last level with the device; empty when that is not known
 }
+
+// followed is the size up to which what the host looks at after every program comes down with the program itself, and goes
+// up again only when the host has changed it.
+var followed = 64 << 10
 
 var _ gpu.Memory = (*memory)(nil)
 
@@ -87,13 +95,14 @@ func (m *memory) Bytes() []byte {
 			return make([]byte, m.size)
 		}
 	}
-	return unsafe.Slice((*byte)(m.mirror), m.size)
+	return m.view()
 }
 
 // level tells whether the mirror is level, and if so that the host may write from now on.
 func (m *memory) level() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.wanted = true
 	if m.mirror == nil || m.deviceNewer {
 		return false
 	}
@@ -118,10 +127,21 @@ func (m *memory) pull() error {
 	if err := cuStreamSynchronize.quick(m.b.copies, 0, 0, 0); err != nil {
 		return err
 	}
-	m.deviceNewer = false
 	m.hostNewer = true
+	m.levelled()
 	return nil
 }
+
+// levelled notes that the mirror and the device hold the same. The lock is held.
+func (m *memory) levelled() {
+	m.deviceNewer = false
+	if m.size <= followed {
+		m.same = append(m.same[:0], m.view()...)
+	}
+}
+
+// view is the mirror, which is there.
+func (m *memory) view() []byte { return unsafe.Slice((*byte)(m.mirror), m.size) }
 
 func (m *memory) makeMirror() error {
 	p := new(unsafe.Pointer)
@@ -140,6 +160,10 @@ func (m *memory) push(stream uintptr) error {
 		return nil
 	}
 	m.hostNewer = false
+	if !m.live && len(m.same) == m.size && bytes.Equal(m.same, m.view()) {
+		return nil
+	}
+	m.same = m.same[:0]
 	return cuMemcpyHtoDAsync.quick(m.ptr, uintptr(m.mirror), uintptr(m.size), stream)
 }
 
@@ -148,6 +172,29 @@ func (m *memory) written() {
 	m.mu.Lock()
 	m.deviceNewer = true
 	m.mu.Unlock()
+}
+
+// ran is written for a program that was put on the stream; what the host will look at follows it.
+func (m *memory) ran(stream uintptr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deviceNewer = true
+	m.coming = m.wanted && m.mirror != nil && m.size <= followed && !m.live
+	m.wanted = false
+	if !m.coming {
+		return nil
+	}
+	return cuMemcpyDtoHAsync.quick(uintptr(m.mirror), m.ptr, uintptr(m.size), stream)
+}
+
+// arrived notes that the stream has come to its end.
+func (m *memory) arrived() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.coming {
+		m.coming = false
+		m.levelled()
+	}
 }
 
 // Write uploads p.

@@ -159,7 +159,7 @@ func BenchmarkProduct(b *testing.B) {
 	}
 }
 
-// BenchmarkSubmit is the price of a program of one small kernel, submission to signal.
+// BenchmarkSubmit is the price of a program of one small kernel, submission to signal, and to a look at what it left.
 func BenchmarkSubmit(b *testing.B) {
 	r := conform.NewRig(b, openDevice(b))
 	one := r.Floats(16, 1)
@@ -173,13 +173,18 @@ func BenchmarkSubmit(b *testing.B) {
 			op.(*kernels.Combine).S = s
 		}
 		p := r.Record(ops...)
-		b.Run(fmt.Sprintf("launches=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				if err := r.Replay(p); err != nil {
-					b.Fatal(err)
+		for _, read := range []bool{false, true} {
+			b.Run(fmt.Sprintf("launches=%d/read=%v", n, read), func(b *testing.B) {
+				for b.Loop() {
+					if err := r.Replay(p); err != nil {
+						b.Fatal(err)
+					}
+					if read {
+						_ = ops[0].(*kernels.Combine).X.Bytes()
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 	if err := r.E.Wait(context.Background(), 1); err != nil {
 		b.Fatal(err)

@@ -13,6 +13,9 @@ type Traits struct {
 	// Walkers is how many threadgroups of a product a processor holds at once, where each walks over
 	// several strips of the weight without a pause between them; 0: a threadgroup has one strip.
 	Walkers int
+	// Fused has operations that follow one another run as one kernel, for few rows and where there is one. It takes
+	// threadgroups of 256 threads with some 200 registers each.
+	Fused bool
 	// Streams is how many simdgroups a product of many rows must come to, on a device with Matrix, to
 	// add a matrix step's sums in registers, a strip a simdgroup (src/stream.metal); 0: none does.
 	Streams int

@@ -48,7 +48,11 @@ func (l *lowering) lower(op queue.Op) (step, error) {
 	case *kernels.Delta:
 		return l.delta(o)
 	case *kernels.DeltaNorm:
-		return l.deltaNorm(o)
+		st, err := l.deltaNorm(o)
+		if err == nil {
+			err = l.deltaHead(o, &st)
+		}
+		return st, err
 	case *kernels.AttnPrep:
 		return l.attnPrep(o)
 	case *kernels.Attention:

@@ -64,9 +64,11 @@ func (l *lowering) partProduct(o *kernels.PartProduct) (step, error) {
 	st := step{check: func() error { return errors.Join(checkRows(s.Logits(), caps), lists.check(s.Logits())) }}
 	if o.First > 0 {
 		same := &kernels.Product{S: s, Map: kernels.LogitRow, X: o.X, Stride: o.Stride}
-		if st.dispatches, err = l.outputs(nil, same, w, x, y, 0, o.First); err != nil {
+		codes, err := l.whole(w)
+		if err != nil {
 			return step{}, err
 		}
+		st.dispatches = l.outputs(same, y, []part{{w, codes, x, o.First, 0}})
 	}
 	if o.Most == 0 {
 		return st, nil

@@ -46,30 +46,52 @@ func (l *lowering) product(o *kernels.Product) (step, error) {
 	s, m := o.S, o.Map
 	caps := []capacity{{o.X.MaxRows, "the activations"}, {y.rows(o.Stride), "the output"}}
 	st := step{check: func() error { return checkRows(m.Count(s), caps) }}
-	for i, part := range o.Parts {
-		w, x, err := l.columns(o.X, part.W, part.Col, o.Stride)
+	parts := make([]part, 0, len(o.Parts))
+	for i, p := range o.Parts {
+		w, x, err := l.columns(o.X, p.W, p.Col, o.Stride)
+		var codes Arg
 		if err == nil {
-			st.dispatches, err = l.outputs(st.dispatches, o, w, x, y, part.Col, w.rows)
+			codes, err = l.whole(w)
 		}
 		if err != nil {
 			return step{}, fmt.Errorf("part %d: %w", i, err)
 		}
+		parts = append(parts, part{w, codes, x, w.rows, p.Col})
 	}
+	st.dispatches = l.outputs(o, y, parts)
 	return st, nil
 }
 
-// outputs appends the launches of a weight's first n outputs, into columns from col on: a small and a
-// large pass, of which the shape takes one.
-func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y operand, col, n int) ([]dispatch, error) {
-	codes, err := l.whole(w)
-	if err != nil {
-		return nil, err
+// countAt is where in the slots the number of a product's rows is.
+func countAt(m kernels.RowMap) int {
+	if m == kernels.LogitRow {
+		return kernels.HeadLogits
 	}
-	countAt := kernels.HeadRows
-	if o.Map == kernels.LogitRow {
-		countAt = kernels.HeadLogits
+	return kernels.HeadRows
+}
+
+// outputs is the launches of a product's parts.
+func (l *lowering) outputs(o *kernels.Product, y operand, parts []part) []dispatch {
+	var ds []dispatch
+	for len(parts) > 0 {
+		same, others := alike(parts)
+		if d, ok := l.together(o, y, same); ok {
+			ds = append(ds, d)
+		}
+		for _, p := range same {
+			ds = l.passes(ds, o, y, p, len(same) > 1)
+		}
+		parts = others
 	}
-	p := words{}.u(countAt, w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, col, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	return ds
+}
+
+// passes appends the launches of one part where no other kernel has it: a small and a large pass and one for many rows,
+// of which the shape takes one. several: there are others of its layout.
+func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part part, several bool) []dispatch {
+	w, codes, x, n := part.w, part.codes, part.x, part.n
+	p := words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, part.col, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	p = p.u(make([]int, 3*partsMost)...) // of several parts: nothing
 	name := productKernel("product_", w)
 	args := []Arg{in(l.slotBuf), codes, in(x), out(y), constants(p)}
 	small, large := 8, 16 // rows a pass
@@ -86,7 +108,7 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	grid := func(want bool, pass int) func(Shape) [3]uint32 {
 		return func(sh Shape) [3]uint32 {
 			rows := rowsOf(o.Map, sh)
-			if want != (rows > small) || l.streams(name, rows, n) {
+			if want != (rows > small) || l.streams(name, rows, n) || several && takesParts(name, rows) {
 				return [3]uint32{}
 			}
 			if rows > pass || w.form.Kind == kernels.F32 {
@@ -98,7 +120,7 @@ func (l *lowering) outputs(ds []dispatch, o *kernels.Product, w *weight, x, y op
 	return append(ds,
 		dispatch{smallName, threads, args, grid(false, small)},
 		dispatch{largeName, threads, args, grid(true, large)},
-		l.streamed(name, o.Map, args, n)), nil
+		l.streamed(name, o.Map, args, n))
 }
 
 // walkers is the number of threadgroups that share out the strips of n outputs.

@@ -179,7 +179,8 @@ type commandBuffer struct {
 	dev      *Device
 	label    string
 	p        program
-	scratch  int // bytes
+	before   [2]queue.Op // the last two
+	scratch  int         // bytes
 	n        int
 	err      error
 	finished bool
@@ -222,6 +223,7 @@ func (c *commandBuffer) lower(op queue.Op) (err error) {
 	s.slot = i
 	c.p.attends[i] = c.p.attends[i] || l.attends
 	c.p.steps = append(c.p.steps, s)
+	c.remember(op)
 	return nil
 }
 

@@ -99,6 +99,9 @@ func TestConformance(t *testing.T) {
 			t.Run(name, func(t *testing.T) { run(t, open(t, Options{Matrix: true, Seed: 77})) })
 		}
 	})
+	t.Run("fused", func(t *testing.T) {
+		t.Run("delta-chain", func(t *testing.T) { conform.DeltaChain(t, open(t, Options{Matrix: true, Seed: 9, Fused: true})) })
+	})
 	t.Run("streams", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Streams: 1})) })
 	})

@@ -16,6 +16,7 @@ type Options struct {
 	Flush   bool   // denormal results become zero, as some GPUs may do
 	Matrix  bool   // products use the integer matrix step
 	Walkers int    // threadgroups that walk over a product's strips; 0 is one a strip
+	Fused   bool   // gpu.Traits.Fused
 	Streams int    // gpu.Traits.Streams
 	// Sources replaces the kernels' own, for tests of the emulator itself.
 	Sources map[string]string
@@ -30,7 +31,7 @@ func Open(ctx context.Context, o Options) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Streams: o.Streams}, p)
+	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Fused: o.Fused, Streams: o.Streams}, p)
 	if err != nil {
 		_ = p.Close()
 		return nil, err

@@ -202,7 +202,7 @@ inline void* prime(char* top, void (*entry)()) {
 #endif
 
 // ------------------------------------------------------------------------------------------------------------- state
-constexpr int LANES = 32, MAXT = 1024, STACK = 64 << 10, TGMAX = 32 << 10;
+constexpr int ARGS = 20, LANES = 32, MAXT = 1024, STACK = 64 << 10, TGMAX = 32 << 10;
 enum space { DEVICE = 0, GROUP = 1 };
 enum argkind { IN_, OUT_, INOUT_, ARG_, TG_, FIXED_ };
 enum opkind : uint8_t { FINISHED, SHUFFLE, SUM, MAX, MMA, SG_BARRIER, TG_BARRIER };
@@ -371,7 +371,7 @@ template <class T> struct tgarray { T* p; tgarray(int n, const char* name, int i
 #endif
 
 struct args {
-  const reg* k; void* p[16]; size_t n[16]; region r[16]; region dynr;
+  const reg* k; void* p[ARGS]; size_t n[ARGS]; region r[ARGS]; region dynr;
 #if EMU_CHECK
   template <class T> ptr<T, DEVICE> buf(int i) { return {r[i].base, &r[i]}; }
   template <class T> ptr<T, GROUP> dyn(int i) { (void)i; return {dynr.base, &dynr}; }
@@ -496,7 +496,7 @@ inline int dispatch(const char* name, void* const* p, const size_t* n, int nargs
   static thread_local args a;
   memset(&a, 0, sizeof a);
   a.k = k; c.a = &a; memset(c.tgslot, 0, sizeof c.tgslot); c.tgused = 0;
-  void* owned[16]; int nowned = 0;
+  void* owned[ARGS]; int nowned = 0;
   for (int i = 0; i < nargs; i++) {
     const argdesc& d = k->a[i]; a.p[i] = p[i]; a.n[i] = n[i];
     if (d.kind == ARG_ && n[i] != d.elem) { say("kernel %s: %s is %u bytes, got %zu\n", name, d.name, d.elem, n[i]); return -1; }

@@ -45,10 +45,10 @@ int main(int argc, char** argv) {
       if (!get(grid, sizeof grid)) return 1;
       group[0] = get32();
       const uint32_t n = get32();
-      void* p[16];
-      size_t bytes[16];
-      alignas(8) static char constants[16][4096];
-      if (n > 16) return 1;
+      void* p[emu::ARGS];
+      size_t bytes[emu::ARGS];
+      alignas(8) static char constants[emu::ARGS][4096];
+      if (n > emu::ARGS) return 1;
       for (uint32_t i = 0; i < n; i++) {
         const uint64_t at = get64();
         bytes[i] = get64();

@@ -7,11 +7,11 @@
 // Every body sees: uint3 tid, tg, ntid, ntg; uint lane, sg.   (thread in group, group, their counts, lane, simdgroup)
 #pragma once
 
-// ---- FOR_EACH over up to 12 (kind, type, name) tuples, with the position ----
+// ---- FOR_EACH over up to 18 (kind, type, name) tuples, with the position ----
 #define GPU_CAT_(a, b) a##b
 #define GPU_CAT(a, b) GPU_CAT_(a, b)
-#define GPU_N(...) GPU_N_(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
-#define GPU_N_(a, b, c, d, e, f, g, h, i, j, k, l, n, ...) n
+#define GPU_N(...) GPU_N_(__VA_ARGS__, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+#define GPU_N_(a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t, u, v, n, ...) n
 #define GPU_E1(m, a) m(0, a)
 #define GPU_E2(m, a, b) GPU_E1(m, a), m(1, b)
 #define GPU_E3(m, a, b, c) GPU_E2(m, a, b), m(2, c)
@@ -24,6 +24,12 @@
 #define GPU_E10(m, a, b, c, d, e, f, g, h, i, j) GPU_E9(m, a, b, c, d, e, f, g, h, i), m(9, j)
 #define GPU_E11(m, a, b, c, d, e, f, g, h, i, j, k) GPU_E10(m, a, b, c, d, e, f, g, h, i, j), m(10, k)
 #define GPU_E12(m, a, b, c, d, e, f, g, h, i, j, k, l) GPU_E11(m, a, b, c, d, e, f, g, h, i, j, k), m(11, l)
+#define GPU_E13(m, a, b, c, d, e, f, g, h, i, j, k, l, q) GPU_E12(m, a, b, c, d, e, f, g, h, i, j, k, l), m(12, q)
+#define GPU_E14(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r) GPU_E13(m, a, b, c, d, e, f, g, h, i, j, k, l, q), m(13, r)
+#define GPU_E15(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s) GPU_E14(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r), m(14, s)
+#define GPU_E16(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t) GPU_E15(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s), m(15, t)
+#define GPU_E17(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t, u) GPU_E16(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t), m(16, u)
+#define GPU_E18(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t, u, v) GPU_E17(m, a, b, c, d, e, f, g, h, i, j, k, l, q, r, s, t, u), m(17, v)
 #define GPU_EACH(m, ...) GPU_CAT(GPU_E, GPU_N(__VA_ARGS__))(m, __VA_ARGS__)
 #define IN(T, n) (IN_, T, n)
 #define FIXED(T, n) (FIXED_, T, n)

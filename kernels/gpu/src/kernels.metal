@@ -10,5 +10,6 @@
 #include "expert.metal"
 #include "support.metal"
 #include "delta.metal"
+#include "delta_head.metal"
 #include "attention.metal"
 #include "measure.metal"

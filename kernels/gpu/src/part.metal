@@ -24,7 +24,7 @@ struct part_args {
     THREADGROUP(float2, tails, 2 * 16 * 16);                                                                                    \
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
     PART_BEGIN                                                                                                                  \
-    product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at, p.wide, p.blocks, p.groups, p.block,  \
+    product_strip<BITS, P, SUB, 1, MATRIX, false>(sl, 0xffffffffu, w, w, w, w, no_parts(), x, y, part, tails, sb, at, p.wide, p.blocks, p.groups, p.block,  \
                                            left, p.first + tg.x * 16u, p.stride, 0u, p.maxrows, row, row, 0u, 1u, 1u, tid.x, lane, sg); \
     PART_END                                                                                                                    \
   }

@@ -10,9 +10,31 @@
 #define PART_STRIDE 20  // outputs of a row in the chunk, padded against bank conflicts
 #define CHUNK_WORDS (128 * PART_STRIDE)
 
-struct product_args {
-  uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;
+// Up to four weights of one layout and input are one launch; their strips are numbered through. Strips of those up to
+// each, outputs of each, and where they go.
+struct product_parts {
+  uint end0, end1, end2, N0, N1, N2, N3, col0, col1, col2, col3;
 };
+
+struct product_args {
+  uint countat, K, blocks, groups, block, wide, N, col, stride, add, maxrows;  // N and col: of a weight by itself
+  product_parts parts;
+  uint strips;
+};
+
+// The place of a strip of all parts: its weight, its number in that, and where that one's outputs go.
+struct product_place {
+  uint part, strip, N, col;
+};
+
+GPU_FN product_place place_of_strip(product_parts p, uint strip) {
+  product_place v;
+  v.part = (strip >= p.end0 ? 1u : 0u) + (strip >= p.end1 ? 1u : 0u) + (strip >= p.end2 ? 1u : 0u);
+  v.strip = strip - (v.part == 0u ? 0u : v.part == 1u ? p.end0 : v.part == 2u ? p.end1 : p.end2);
+  v.N = v.part == 0u ? p.N0 : v.part == 1u ? p.N1 : v.part == 2u ? p.N2 : p.N3;
+  v.col = v.part == 0u ? p.col0 : v.part == 1u ? p.col1 : v.part == 2u ? p.col2 : p.col3;
+  return v;
+}
 
 // A simdgroup's blocks of two chunks are in flight while an earlier chunk is added up: FETCH_W loads codes and tails into
 // registers of stage s, FETCH_X the activations of a chunk; both move on to the next chunk, at a strip's end to the first
@@ -27,16 +49,31 @@ struct product_args {
         UNROLL                                                                                        \
         for (uint i = 0; i < BITS / 4; i++) codes[s][u][i] = load_stream(wp[u], i * 32u);             \
       }                                                                                               \
-      wp[u] += whole ? wstep : wnext;                                                                 \
+      if (!PARTS) wp[u] += whole ? wstep : wnext;                                                     \
+      if (PARTS && whole) wp[u] += wstep;                                                             \
     }                                                                                                 \
     if (g < GC && (whole || g / SUB < left)) {                                                        \
       scale[s] = tp[0];                                                                               \
       if (wide) bias[s] = tp[1];                                                                      \
     }                                                                                                 \
-    tp += (whole ? wstep : wnext) * 4u;                                                               \
+    if (!PARTS) tp += (whole ? wstep : wnext) * 4u;                                                   \
+    if (PARTS && whole) tp += wstep * 4u;                                                             \
     wchunk = whole ? wchunk + 1u : 0u;                                                                \
-    if (!whole) wstrip += step;                                                                       \
+    if (!whole) {                                                                                     \
+      wstrip += step;                                                                                 \
+      if (PARTS) {                                                                                    \
+        PART_WEIGHT(wstrip)                                                                           \
+        wp[0] = from + (lane + sg * U * block);                                                       \
+        wp[1] = wp[0] + block;                                                                        \
+        tp = (gptr<const uint>)from + tailat;                                                         \
+      }                                                                                               \
+    }                                                                                                 \
   }
+// Where the weight of a strip of all parts begins.
+#define PART_WEIGHT(which_)                                                                           \
+  const product_place at_ = place_of_strip(parts, which_);                                            \
+  gptr<const uint4> of_ = at_.part == 0u ? w : at_.part == 1u ? w1 : at_.part == 2u ? w2 : w3;        \
+  gptr<const uint4> from = of_ + ulong(at_.strip) * blocks * block;
 #define FETCH_X()                                                                                     \
   {                                                                                                   \
     const bool whole = xchunk + 1u < chunks;                                                          \
@@ -62,8 +99,8 @@ GPU_FN uint least(uint a, uint b) { return a < b ? a : b; }
 // rows is; 0xffffffff for one row. xrow, yrow: the pass's first row. part, tails and sb hold two chunks of 16/T groups:
 // sums [group][8T rows][PART_STRIDE], tails [group][16], scales of activations [group][8T]. Within a row of sums and tails
 // place i is output i/2 + 8(i mod 2), which makes a lane's two outputs neighbours.
-template <uint BITS, uint P, uint SUB, uint T, bool MATRIX>
-GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w, gptr<const uint4> x, gptr<float> y, tptr<int2> part2, tptr<float2> tails,
+template <uint BITS, uint P, uint SUB, uint T, bool MATRIX, bool PARTS>
+GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w, gptr<const uint4> w1, gptr<const uint4> w2, gptr<const uint4> w3, product_parts parts, gptr<const uint4> x, gptr<float> y, tptr<int2> part2, tptr<float2> tails,
                           tptr<float2> sb, ulong at, uint wide, uint blocks, uint groups, uint block, uint N, uint col, uint stride, uint add, uint maxrows,
                           uint xrow, uint yrow, uint strip, uint step, uint strips, uint tid, uint lane, uint sg) {
   constexpr uint GC = 16 / T;                  // groups a chunk
@@ -78,9 +115,15 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   tptr<int> sums = (tptr<int>)part2 + (g * PART_STRIDE + i16);
   tptr<int2> sums2 = part2 + ((sg * U * SUB * 8u * T + 2u * t) * (PART_STRIDE / 2u) + r);
   tptr<float2> tailput = tails + tid, actput = sb + (g * 8u * T + i16), tailget = tails + i16, actget = sb + g;
-  gptr<const uint> tp = (gptr<const uint>)w + ((at + ulong(strip) * blocks * block + CODES + ulong(g / SUB) * block) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o));
+  const uint tailat = (CODES + g / SUB * block) * 4u + (wide ? (h * 16u + o) * 2u : h * 16u + o);
   gptr<const float2> ap = (gptr<const float2>)x + (ulong(blocks) * maxrows * P * 8u + (ulong(g / SUB) * maxrows + xrow + i16) * SUB + h);
-  gptr<const uint4> w0 = w + (at + ulong(strip) * blocks * block + lane + ulong(sg * U) * block), x0 = x + ((ulong(sg * U) * maxrows + xrow + r) * (P * 4u) + t);
+  gptr<const uint4> begin = w + (at + ulong(strip) * blocks * block);
+  if (PARTS) {
+    PART_WEIGHT(strip)
+    begin = from;
+  }
+  gptr<const uint> tp = (gptr<const uint>)begin + tailat;
+  gptr<const uint4> w0 = begin + (lane + sg * U * block), x0 = x + ((ulong(sg * U) * maxrows + xrow + r) * (P * 4u) + t);
   gptr<const uint4> wp[2] = {w0, w0 + block}, xp[2] = {x0, x0 + maxrows * P * 4u};  // of blocks u
   uint4 codes[2][U][BITS / 4], xq[U][T * P];
   uint scale[2], bias[2];
@@ -102,8 +145,13 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
     UNROLL
     for (uint s = 0; s < 2u; s++) {
       if (strip >= strips) continue;
-      const bool mine = g < n && strip * 16u + o < N;
-      const ulong to = ulong(yrow + g) * stride + col + strip * 16u + o;
+      product_place place;
+      place.strip = strip;
+      place.N = N;
+      place.col = col;
+      if (PARTS) place = place_of_strip(parts, strip);
+      const bool mine = g < n && place.strip * 16u + o < place.N;
+      const ulong to = ulong(yrow + g) * stride + place.col + place.strip * 16u + o;
       if (add && mine && c == 0u) old = y[to];
       if (g < GC) {
         const uint q = scale[s];
@@ -229,14 +277,56 @@ GPU_FN void product_strip(gptr<const int> sl, uint countat, gptr<const uint4> w,
   }
 }
 
+// Out of the arguments' address space, member by member.
+GPU_FN product_parts parts_of(cref<product_parts> from) {
+  product_parts p;
+  p.end0 = from.end0;
+  p.end1 = from.end1;
+  p.end2 = from.end2;
+  p.N0 = from.N0;
+  p.N1 = from.N1;
+  p.N2 = from.N2;
+  p.N3 = from.N3;
+  p.col0 = from.col0;
+  p.col1 = from.col1;
+  p.col2 = from.col2;
+  p.col3 = from.col3;
+  return p;
+}
+
+GPU_FN product_parts no_parts() {
+  product_parts p;
+  p.end0 = 0u;
+  p.end1 = 0u;
+  p.end2 = 0u;
+  p.N0 = 0u;
+  p.N1 = 0u;
+  p.N2 = 0u;
+  p.N3 = 0u;
+  p.col0 = 0u;
+  p.col1 = 0u;
+  p.col2 = 0u;
+  p.col3 = 0u;
+  return p;
+}
+
 #define PRODUCT(name, BITS, P, SUB, T, MATRIX) PRODUCT_AS(KERNEL_EARLY, name, BITS, P, SUB, T, MATRIX)
 #define PRODUCT_AS(KIND, name, BITS, P, SUB, T, MATRIX)                                                                         \
   KIND(name, IN(int, sl), FIXED(uint4, w), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) {                       \
     THREADGROUP(int2, part, CHUNK_WORDS);                                                                                    \
     THREADGROUP(float2, tails, 2 * 16 / T * 16);                                                                                \
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                        \
-    product_strip<BITS, P, SUB, T, MATRIX>(sl, p.countat, w, x, y, part, tails, sb, 0, p.wide, p.blocks, \
+    product_strip<BITS, P, SUB, T, MATRIX, false>(sl, p.countat, w, w, w, w, no_parts(), x, y, part, tails, sb, 0, p.wide, p.blocks, \
                                            p.groups, p.block, p.N, p.col, p.stride, p.add, p.maxrows, tg.y * 8u * T, tg.y * 8u * T, tg.x, ntg.x, (p.N + 15u) / 16u, tid.x, lane, sg); \
+  }
+
+#define PRODUCTS(name, BITS, P, SUB, MATRIX)                                                                                   \
+  KERNEL_EARLY(name, IN(int, sl), FIXED(uint4, w), FIXED(uint4, w1), FIXED(uint4, w2), FIXED(uint4, w3), IN(uint4, x), INOUT(float, y), ARG(product_args, p)) { \
+    THREADGROUP(int2, part, CHUNK_WORDS);                                                                                    \
+    THREADGROUP(float2, tails, 2 * 16 * 16);                                                                                 \
+    THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                     \
+    product_strip<BITS, P, SUB, 1, MATRIX, true>(sl, p.countat, w, w1, w2, w3, parts_of(p.parts), x, y, part, tails, sb, 0, p.wide, p.blocks, \
+                                           p.groups, p.block, 0u, 0u, p.stride, p.add, p.maxrows, 0u, 0u, tg.x, ntg.x, p.strips, tid.x, lane, sg); \
   }
 
 struct expert_args {
@@ -264,7 +354,7 @@ struct expert_args {
     THREADGROUP(float2, sb, 2 * 16 * 8);                                                                                         \
     EXPERT_BEGIN                                                                                                                 \
     const uint wide = table[e * 4u + 2u], block = p.block + (wide ? 4u * SUB : 0u);                                              \
-    product_strip<BITS, P, SUB, 1, MATRIX>(sl, 0xffffffffu, w, x, y, part, tails, sb, at, wide, p.blocks, p.groups, block, p.N, p.col, \
+    product_strip<BITS, P, SUB, 1, MATRIX, false>(sl, 0xffffffffu, w, w, w, w, no_parts(), x, y, part, tails, sb, at, wide, p.blocks, p.groups, block, p.N, p.col, \
                                            p.stride, 0u, p.maxrows, xrow, v, tg.x, ntg.x, (p.N + 15u) / 16u, tid.x, lane, sg);                             \
   }
 
@@ -278,6 +368,7 @@ PRODUCT(product_4_16_32, 4, 2, 2, 1, true)
 PRODUCT_AS(KERNEL_EARLY_LARGE, product_8_16_64, 8, 2, 1, 1, true)  // more registers
 PRODUCT(product_8_16_64_two, 8, 2, 1, 2, true)
 PRODUCT(product_8_16_32, 8, 2, 2, 1, true)
+PRODUCTS(products_4_8_64, 4, 1, 1, true)
 EXPERT(expert_4_8_64, 4, 1, 1, true)
 EXPERT(expert_4_8_32, 4, 1, 2, true)
 EXPERT(expert_4_16_64, 4, 2, 1, true)
@@ -295,6 +386,7 @@ PRODUCT(product_4_16_32_dot, 4, 2, 2, 1, false)
 PRODUCT(product_8_16_64_dot, 8, 2, 1, 1, false)
 PRODUCT(product_8_16_64_two_dot, 8, 2, 1, 2, false)
 PRODUCT(product_8_16_32_dot, 8, 2, 2, 1, false)
+PRODUCTS(products_4_8_64_dot, 4, 1, 1, false)
 EXPERT(expert_4_8_64_dot, 4, 1, 1, false)
 EXPERT(expert_4_8_32_dot, 4, 1, 2, false)
 EXPERT(expert_4_16_64_dot, 4, 2, 1, false)

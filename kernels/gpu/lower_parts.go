@@ -1,0 +1,68 @@
+package gpu
+
+import (
+	"strings"
+
+	"mtplx/kernels"
+)
+
+// Limits of the kernels that take several weights: rows, and weights.
+const (
+	partsRowsMost = 8
+	partsMost     = 4
+)
+
+// part is a weight of a product, its first n outputs going to columns from col on.
+type part struct {
+	w      *weight
+	codes  Arg
+	x      operand
+	n, col int
+}
+
+// takesParts tells whether the product kernel has a form for several weights and so many rows.
+func takesParts(product string, rows int) bool {
+	return rows <= partsRowsMost && product == "product_4_8_64"
+}
+
+// alike parts the first and those of its layout and input, as many as a launch takes, from the others.
+func alike(parts []part) (same, others []part) {
+	first := parts[0]
+	for _, p := range parts {
+		if len(same) < partsMost && productKernel("", p.w) == productKernel("", first.w) && p.w.block == first.w.block && p.w.wide == first.w.wide && p.x == first.x {
+			same = append(same, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return same, others
+}
+
+// together is the launch for several parts of one layout, where there is a kernel for them.
+func (l *lowering) together(o *kernels.Product, y operand, parts []part) (dispatch, bool) {
+	w := parts[0].w
+	name := productKernel("product_", w)
+	if len(parts) == 1 || !takesParts(name, 1) {
+		return dispatch{}, false
+	}
+	args, strips := []Arg{in(l.slotBuf)}, 0
+	var ends, ns, cols []int
+	for i := range partsMost {
+		p := parts[min(i, len(parts)-1)]
+		if i < len(parts) {
+			strips += up(p.n, 16)
+		}
+		args = append(args, p.codes)
+		ends, ns, cols = append(ends, strips), append(ns, p.n), append(cols, p.col)
+	}
+	c := words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(0, 0, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	c = c.u(ends[:partsMost-1]...).u(ns...).u(cols...).u(strips)
+	args = append(args, in(parts[0].x), out(y), constants(c))
+	walkers := l.walkers(name, 16*strips)
+	return dispatch{strings.Replace(name, "product", "products", 1) + l.suffix(), threads, args, func(sh Shape) [3]uint32 {
+		if !takesParts(name, rowsOf(o.Map, sh)) {
+			return [3]uint32{}
+		}
+		return [3]uint32{u32(walkers), 1, 1}
+	}}, true
+}
