@@ -121,19 +121,31 @@ func prose(t testing.TB, r *runtime.Runtime, n, seed int) []int32 {
 }
 
 type answer struct {
-	tokens []int32
-	reused int
-	first  time.Duration
+	tokens   []int32
+	logprobs []float64 // where the request asked for them
+	reused   int
+	first    time.Duration
 }
 
 func ask(t testing.TB, r *runtime.Runtime, e *sched.Engine, prompt []int32, temperature float64, depth, n int) answer {
 	t.Helper()
-	start := time.Now()
-	s, err := e.Start(sched.Request{
+	return hear(t, e, question(r, prompt, temperature, depth, n))
+}
+
+// question is a request for n tokens with drafts of a depth, 0 for none.
+func question(r *runtime.Runtime, prompt []int32, temperature float64, depth, n int) sched.Request {
+	return sched.Request{
 		Prompt: prompt, Limits: commit.Limits{MaxTokens: n}, Detok: tokenizer.NewStream(r.Tokenizer, true),
 		Target: sample.Sampler{Temperature: temperature, TopP: 1}, Draft: sample.Sampler{Temperature: temperature, TopP: 1},
 		Rule: sample.Coupled, Seed: 5, Speculate: depth != 0, Depth: depth,
-	})
+	}
+}
+
+// hear waits for the whole answer to a request.
+func hear(t testing.TB, e *sched.Engine, q sched.Request) answer {
+	t.Helper()
+	start := time.Now()
+	s, err := e.Start(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +159,9 @@ func ask(t testing.TB, r *runtime.Runtime, e *sched.Engine, prompt []int32, temp
 			a.first = time.Since(start)
 		}
 		a.tokens = append(a.tokens, c.Tokens...)
+		for _, l := range c.Logprobs {
+			a.logprobs = append(a.logprobs, l.Logprob)
+		}
 	}
 	if c.Err != nil {
 		t.Fatal(c.Err)

@@ -248,13 +248,19 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 			return nil, Fail(BadModel, err, "")
 		}
 		m := r.Model.Options()
-		opt.Fingerprint = fmt.Sprintf("%s %v %v %s head %d of %d", of, m.Mode, m.KV, r.Choice.Kind, m.DraftHeadBits, m.DraftVocabulary)
+		opt.Fingerprint = bankFingerprint(of, r.Choice.Kind, &m)
 		if opt.Disk, err = bank.OpenDisk(o.Bank.Dir, o.Bank.DiskBytes, o.Bank.Log); err != nil {
 			return nil, Fail(Environment, err, "give --bank-dir a directory that can be written, and --bank-disk a budget")
 		}
 	}
 	b, err := bank.New(opt)
 	return b, Fail(NoResource, err, "")
+}
+
+// bankFingerprint names whatever decides the bits of a bank: the checkpoint of a fingerprint, the kind of device, and how the
+// model computes.
+func bankFingerprint(checkpoint, kind string, m *qwen.Options) string {
+	return fmt.Sprintf("%s %v %v %s head %d of %d", checkpoint, m.Mode, m.KV, kind, m.DraftHeadBits, m.DraftVocabulary)
 }
 
 // CheckOptions says what is wrong with options, without opening anything.
