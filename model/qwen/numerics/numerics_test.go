@@ -156,6 +156,32 @@ func TestModesAreAsFarFromFloat64AsTheyPromise(t *testing.T) {
 	}
 }
 
+// The ways of keeping keys and values are measured in mode float32, which adds nothing to their divergences. There is a
+// least one to each, too: a way that costs nothing keeps nothing. Fewer bits cost more.
+func TestWaysOfKeepingKeysAndValuesAreAsFarFromFloat64AsTheyPromise(t *testing.T) {
+	ck, ref, vocab := fixture(t)
+	last := map[string]float64{}
+	for _, way := range []struct {
+		kv          kernels.KV
+		least, most float64 // mean divergence
+	}{{kernels.KVQ8, 1e-6, 1e-4}, {kernels.KVQ8V4, 1e-4, 4e-3}, {kernels.KVQ8V3, 1e-3, 1.5e-2}} {
+		m, err := ref.Compare(t.Context(), way.kv.String(), engine(t, ck, kernels.Float32, way.kv, vocab).Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%v: %+v, head %+v", way.kv, m.Error, *m.Head)
+		for part, e := range map[string]numerics.Error{"trunk": m.Error, "head": *m.Head} {
+			if !(e.KLMean >= way.least && e.KLMean <= way.most) {
+				t.Errorf("%s of %v: mean divergence %g, want %g to %g", part, way.kv, e.KLMean, way.least, way.most)
+			}
+			if e.KLMean < 2*last[part] {
+				t.Errorf("%s of %v: mean divergence %g, where more bits have %g", part, way.kv, e.KLMean, last[part])
+			}
+			last[part] = e.KLMean
+		}
+	}
+}
+
 // A measurement that cannot show a wrong arithmetic measures nothing.
 func TestPerturbationsShowInEveryFigure(t *testing.T) {
 	ck, ref, vocab := fixture(t)
