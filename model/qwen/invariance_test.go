@@ -247,11 +247,18 @@ func playSchedule(t *testing.T, rt *rapid.T, r *rig, texts [][]int32, want [][][
 	}
 }
 
-// The head's rows too: a history in one forward, in pieces, and after a rejected chain of drafts are the
-// same bits.
+// The head's rows too: a history in one forward, in pieces, and over a rejected chain of drafts are the
+// same bits, however keys and values are kept.
 func TestHeadRowsDoNotDependOnTheSchedule(t *testing.T) {
 	ck := openDemo(t)
-	opt := qwen.Options{Rows: 64, Sessions: 2, Logits: 64, Context: 256, DraftHeadBits: 4}
+	for _, kv := range []kernels.KV{kernels.KVPlain, kernels.KVQ8, kernels.KVQ8V4, kernels.KVQ8V3} {
+		t.Run(kv.String(), func(t *testing.T) { playHead(t, ck, kv) })
+	}
+}
+
+func playHead(t *testing.T, ck *qwen.Checkpoint, kv kernels.KV) {
+	t.Helper()
+	opt := qwen.Options{KV: kv, Rows: 64, Sessions: 2, Logits: 64, Context: 256, DraftHeadBits: 4}
 	r := newRig(t, ck, 2, opt)
 	text := randomText(rand.New(rand.NewPCG(3, 4)), 50, ck.VocabSize)
 	history := func(pieces []int, chains bool) [][]float32 {
