@@ -136,7 +136,7 @@ func (c *benchGPUCmd) keep(rep *gpuReport) error {
 		return err
 	}
 	if err := os.WriteFile(c.Out, append(data, '\n'), 0o644); err != nil { //nolint:gosec // a report for everybody
-		return runtime.Fail(runtime.Environment, err, "give --out a file that can be written")
+		return runtime.Unwritten(err, "give --out a file that can be written")
 	}
 	return nil
 }

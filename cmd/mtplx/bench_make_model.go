@@ -42,7 +42,7 @@ func (c *benchMakeModelCmd) Run(ctx context.Context, s command.Streams) error {
 	switch {
 	case err == nil:
 		return terminal.Say(s.Out, "%s: shape %s, %d bits, seed %d, %d MiB of weights", c.Dir, shape.Name, c.Bits, c.Seed, shape.Size(c.Bits)>>20)
-	case errors.Is(err, synthetic.ErrSpace):
+	case errors.Is(err, synthetic.ErrSpace), runtime.Full(err):
 		return runtime.Fail(runtime.NoResource, err, "free some, or name a directory on another disk")
 	case errors.Is(err, context.Canceled):
 		return err

@@ -11,6 +11,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/logs"
 	"mtplx/cmd/mtplx/redact"
+	"mtplx/cmd/mtplx/runtime"
 )
 
 // kept is the log that a server keeps in a file; nil where it keeps none.
@@ -32,7 +33,7 @@ func (c *serveCmd) loggers(w io.Writer) (*slog.Logger, *kept) {
 		return slog.New(shown), nil
 	}
 	lost := func(err error) {
-		fmt.Fprintf(w, "mtplx: no log is kept: %v; make that directory writable or set MTPLX_HOME, or give --no-log-file\n", err)
+		fmt.Fprintf(w, "mtplx: no log is kept: %v\n", runtime.Unwritten(err, "make that directory writable or set MTPLX_HOME, or give --no-log-file"))
 	}
 	home, err := command.Home()
 	if err != nil {

@@ -2,8 +2,10 @@ package bank
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -43,7 +45,11 @@ func (b *Bank) spill(m *mark) {
 	if !d.later(func() {
 		defer release()
 		if err := b.store(d, r, state, name, keys, heads, pages); err != nil {
-			b.log.Warn("session bank: a snapshot is not kept on disk", "tokens", r.n, "error", err)
+			note := "session bank: a snapshot is not kept on disk"
+			if errors.Is(err, syscall.ENOSPC) {
+				note += "; free some space there"
+			}
+			b.log.Warn(note, "tokens", r.n, "error", err)
 		}
 	}) {
 		release()

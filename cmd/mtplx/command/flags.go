@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -146,7 +147,7 @@ func (f *ModelFlags) trace(o *runtime.Options) (shut func(), err error) {
 	}
 	file, err := os.Create(f.Trace)
 	if err != nil {
-		return nil, runtime.Fail(runtime.Environment, fmt.Errorf("open trace: %w", err), "give --trace a file that can be written")
+		return nil, runtime.Unwritten(fmt.Errorf("open trace: %w", err), "give --trace a file that can be written")
 	}
 	rec := trace.New(file)
 	o.Observe = both(o.Observe, rec.Observe)
@@ -159,8 +160,9 @@ func (f *ModelFlags) trace(o *runtime.Options) (shut func(), err error) {
 		}
 	}
 	return func() {
-		_ = rec.Close()
-		_ = file.Close()
+		if err := errors.Join(rec.Close(), file.Close()); err != nil {
+			_ = terminal.Say(os.Stderr, "mtplx: the trace ends early: %v", runtime.Unwritten(err, "give --trace another file"))
+		}
 	}, nil
 }
 

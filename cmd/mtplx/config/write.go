@@ -27,7 +27,7 @@ func unwritable(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return runtime.Fail(runtime.Environment, fmt.Errorf("write %s: %w", path, bare(err)),
+	return runtime.Unwritten(fmt.Errorf("write %s: %w", path, bare(err)),
 		"make that directory one you can write to, or set MTPLX_HOME or "+Variable)
 }
 

@@ -27,7 +27,7 @@ type written struct {
 // that changes a copy stays.
 func replace(path string, edit func(old []byte) ([]byte, error)) (*written, error) {
 	unwritable := func(err error) error {
-		return runtime.Fail(runtime.Environment, fmt.Errorf("write settings: %w", err), "make "+filepath.Dir(path)+" writable, or give another --file")
+		return runtime.Unwritten(fmt.Errorf("write settings: %w", err), "make "+filepath.Dir(path)+" writable, or give another --file")
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

@@ -30,12 +30,12 @@ const (
 func writeBundle(ctx context.Context, path string, m *Machine, r *Report) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".bundle-*")
 	if err != nil {
-		return runtime.Fail(runtime.Environment, fmt.Errorf("write bundle: %w", err), "give --bundle a file in a directory that can be written")
+		return unwritten(path, err)
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(f.Name())
-			err = runtime.Fail(runtime.Environment, fmt.Errorf("write bundle: %w", err), "")
+			err = unwritten(path, err)
 		}
 	}()
 	err = bundle(ctx, f, m, r, redact.Mine(m.Env))
@@ -43,6 +43,13 @@ func writeBundle(ctx context.Context, path string, m *Machine, r *Report) (err e
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+func unwritten(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the name of the file aside helps nobody
+	}
+	return runtime.Unwritten(fmt.Errorf("write bundle: %s: %w", path, err), "give --bundle a file in a directory that can be written")
 }
 
 // bundle writes the zip. Everything in it went through red.

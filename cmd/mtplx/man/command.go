@@ -40,7 +40,7 @@ func (c *Cmd) Run(k *kong.Kong, s command.Streams) error {
 	}
 	files, err := writeTo(c.Dir, pages)
 	if err != nil {
-		return runtime.Fail(runtime.Environment, fmt.Errorf("write manual pages: %w", err), "give a directory that you can write to")
+		return runtime.Unwritten(fmt.Errorf("write manual pages: %w", err), "give a directory that you can write to")
 	}
 	if c.JSON {
 		return encode(s.Out, struct {

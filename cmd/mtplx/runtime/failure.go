@@ -15,7 +15,7 @@ const (
 	Inexact      Kind = 3 // results that differ from what they must be
 	Unsupported  Kind = 4 // an architecture this engine does not run
 	Environment  Kind = 5 // the machine or the environment lacks something
-	NoResource   Kind = 6 // memory, context or sessions do not suffice
+	NoResource   Kind = 6 // memory, disk, context or sessions do not suffice
 	Integration  Kind = 7
 	Thermal      Kind = 8 // max mode is not available, or does not do what it is told
 	Interrupted  Kind = 130

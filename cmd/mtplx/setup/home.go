@@ -26,7 +26,7 @@ type place struct {
 // makeHome makes a directory that its owner alone can enter, unless there is one, and proves that files can be made in it.
 func makeHome(path string) (place, error) {
 	unwritable := func(err error) error {
-		return runtime.Fail(runtime.Environment, fmt.Errorf("cannot keep anything in %s: %w", path, err), "make it writable, or set MTPLX_HOME to a directory that is")
+		return runtime.Unwritten(fmt.Errorf("cannot keep anything in %s: %w", path, err), "make it writable, or set MTPLX_HOME to a directory that is")
 	}
 	p := place{Path: path}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +50,7 @@ func makeHome(path string) (place, error) {
 func makeConfig(path string) (place, error) {
 	p := place{Path: path}
 	broken := func(err error) error {
-		return runtime.Fail(runtime.Environment, fmt.Errorf("write configuration: %w", err), "make "+filepath.Dir(path)+" writable, or set MTPLX_CONFIG to a file that can be written")
+		return runtime.Unwritten(fmt.Errorf("write configuration: %w", err), "make "+filepath.Dir(path)+" writable, or set MTPLX_CONFIG to a file that can be written")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return p, broken(err)

@@ -148,7 +148,7 @@ func change(ctx context.Context, path string, edit func([]Entry) (after []Entry,
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err // the names of files beside it help nobody
 		}
-		return runtime.Fail(runtime.Environment, fmt.Errorf("write %s: %w", path, err), "make that directory one you can write to, or set MTPLX_HOME")
+		return runtime.Unwritten(fmt.Errorf("write %s: %w", path, err), "make that directory one you can write to, or set MTPLX_HOME")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", unwritable(err)
