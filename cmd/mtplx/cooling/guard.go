@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,9 +60,21 @@ func (g *guard) end(done bool) {
 	}
 }
 
+// The kernel closes the files of a process that was killed before it counts as ended.
+const (
+	dying    = 20 * time.Millisecond // between two looks at whether it has
+	mostLook = 500
+)
+
 // watch is what the guard does.
 func (s *Switch) watch(ctx context.Context, in io.Reader) error {
 	_, _ = io.Copy(io.Discard, in) // ends with who started it
-	_, err := s.Recover(ctx)
-	return err
+	for range mostLook {
+		found, err := s.Recover(ctx)
+		if err != nil || !slices.ContainsFunc(found.Held, func(h Holder) bool { return h.Guard == os.Getpid() }) {
+			return err
+		}
+		time.Sleep(dying)
+	}
+	return nil
 }
