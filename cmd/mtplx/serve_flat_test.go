@@ -53,6 +53,9 @@ func (s *served) footprint() (f footprint) {
 // holds what it held after the first of them: memory, goroutines, pages. 300 requests, or as many as MTPLX_SESSIONS
 // says.
 func TestServerStaysFlatOverManySessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of requests to another process")
+	}
 	n := 300
 	if v, err := strconv.Atoi(os.Getenv("MTPLX_SESSIONS")); err == nil {
 		n = v

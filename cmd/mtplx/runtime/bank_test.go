@@ -235,6 +235,9 @@ func TestDiskTierGivesTheSameText(t *testing.T) {
 // Long prefixes are restored around the lengths at which a chunk, a page and a checkpoint end, from memory and after
 // a restart from disk, and the text is the one from scratch.
 func TestLongPrefixesGiveTheSameText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("prompts of 8,000 tokens")
+	}
 	r := openLong(t, "tiny")
 	dir := t.TempDir()
 	banked := func() *sched.Engine {

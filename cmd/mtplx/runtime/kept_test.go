@@ -28,6 +28,9 @@ func openKept(t *testing.T, kv kernels.KV, dir string) *runtime.Runtime {
 // memory, not from disk after a restart, not in a second turn, where a page and a split end and one token to either side.
 // All ways share one directory of banks, in which none finds what another left, and all differ from each other.
 func TestWaysOfKeepingKeysAndValuesChangeNoTextByDraftsOrPrefixes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many answers of the default model")
+	}
 	prompts := []struct {
 		n           int
 		temperature float64

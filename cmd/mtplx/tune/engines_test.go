@@ -37,6 +37,9 @@ func someEngines(t *testing.T, sampler sample.Sampler) *engines {
 // Greedy and seeded texts are the same with all settings that tune chooses from: every depth, draft head, draft vocabulary and
 // number of threads. That is what lets profile tuned change none of them.
 func TestEveryCandidateWritesTheSameText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fifty settings of the default model")
+	}
 	e := someEngines(t, sample.Sampler{})
 	sp := tuning.Space{
 		Depths: []string{"auto", "0", "1", "3", "8"}, DraftHeads: []string{"4", "off", "3"}, DraftVocabs: []string{"auto", "512"},
