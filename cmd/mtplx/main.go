@@ -123,6 +123,7 @@ func execute(args []string, s command.Streams) (code int) {
 	jsonErrors = jsonErrors || printsJSON(parsed)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends what does not hear the first
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(start.Launch(launch), config.Parse(func() (*kong.Kong, *config.Settings, error) { return newParser(s) }))
 	err = parsed.Run(s)

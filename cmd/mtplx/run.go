@@ -60,7 +60,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	if slices.Contains(c.Stop, "") {
 		return command.Usage(errors.New("--stop is empty"), "give the text that should end the answer")
 	}
-	prompt, err := c.prompt(s)
+	prompt, err := c.prompt(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		_, _ = out.Write(text)
 		_ = out.Flush()
 	})
-	if res != nil {
+	if res != nil && (err == nil || res.Text != "") {
 		if !strings.HasSuffix(res.Text, "\n") {
 			fmt.Fprintln(s.Out)
 		}
@@ -114,8 +114,11 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	return err
 }
 
+// longestPrompt bounds what is read from standard input, in bytes: more than any context holds.
+const longestPrompt = 64 << 20
+
 // prompt joins the arguments, or reads the file or standard input they name.
-func (c *runCmd) prompt(s command.Streams) (string, error) {
+func (c *runCmd) prompt(ctx context.Context, s command.Streams) (string, error) {
 	text := strings.Join(c.Prompt, " ")
 	if c.PromptFile != "" && text != "" {
 		return "", command.Usage(errors.New("a prompt and --prompt-file are both given"), "give one of them")
@@ -124,13 +127,15 @@ func (c *runCmd) prompt(s command.Streams) (string, error) {
 	var err error
 	switch {
 	case c.PromptFile == "-" || c.PromptFile == "" && text == "-":
-		data, err = io.ReadAll(s.In)
+		data, err = command.ReadAll(ctx, s.In, longestPrompt)
 	case c.PromptFile != "":
 		data, err = os.ReadFile(c.PromptFile)
 	default:
 		data = []byte(text)
 	}
 	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
 	case err != nil:
 		return "", command.Usage(fmt.Errorf("read prompt: %w", err), "")
 	case len(data) == 0:

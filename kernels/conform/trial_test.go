@@ -24,6 +24,8 @@ func (q bentQueue) NewCommandBuffer(label string) queue.CommandBuffer {
 	return bentBuffer{q.Queue.NewCommandBuffer(label)}
 }
 
+func (q bentQueue) Watch(f func(queue.Run)) { q.Queue.(queue.Timed).Watch(f) }
+
 type bentBuffer struct{ queue.CommandBuffer }
 
 func (b bentBuffer) Dispatch(op queue.Op) {

@@ -22,7 +22,7 @@ func TestWrap(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint")
 	content := make([]byte, n+pageBytes)
 	for i := range content[:len(content)/4] {
-		*(*float32)(unsafe.Pointer(&content[4*i])) = float32(i%5) - 2
+		*(*float32)(unsafe.Pointer(&content[4*i])) = float32(i%5) - 2.5 // nowhere 0, wherever the mapping begins
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func (c *Cmd) question(ctx context.Context, in io.Reader) (string, error) {
 		}
 		return question, nil
 	}
-	piped, err := readAll(ctx, in)
+	piped, err := command.ReadAll(ctx, in, longest+1)
 	switch {
 	case err != nil:
 		return "", err
@@ -88,28 +88,6 @@ func (c *Cmd) question(ctx context.Context, in io.Reader) (string, error) {
 		return text, nil
 	}
 	return question + "\n\n" + text, nil
-}
-
-// readAll reads to the end, or until ctx ends, which a read that waits for a person outlives.
-func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	read := make(chan result, 1)
-	go func() {
-		data, err := io.ReadAll(io.LimitReader(in, longest+1))
-		read <- result{data, err}
-	}()
-	select {
-	case r := <-read:
-		if r.err != nil {
-			return nil, command.Usage(fmt.Errorf("read standard input: %w", r.err), "")
-		}
-		return r.data, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // answer asks, and shows the answer as its reader wants it.
