@@ -113,8 +113,7 @@ func (s *started) wrote() bool { return s.out.String() != "" || time.Since(s.sin
 // end waits for it.
 func (s *started) end() int {
 	err := <-s.ended
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
 	return 0

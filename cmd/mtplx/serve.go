@@ -145,11 +145,11 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return errors.Join(err, server.Close()) //nolint:contextcheck // closing must not be cut short
 	case <-ctx.Done(): // by the first signal, which is in signals, too
 	}
-	return c.drain(server, served, signals, cfg.Log) //nolint:contextcheck // ctx has ended; the drain has a time of its own
+	return c.drain(server, ln, served, signals, cfg.Log) //nolint:contextcheck // ctx has ended; the drain has a time of its own
 }
 
 // drain lets answers finish, within the time there is and until a second signal.
-func (c *serveCmd) drain(server *api.Server, served <-chan error, signals <-chan os.Signal, log *slog.Logger) error {
+func (c *serveCmd) drain(server *api.Server, ln net.Listener, served <-chan error, signals <-chan os.Signal, log *slog.Logger) error {
 	log.Info("draining", "timeout", c.DrainTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 	defer cancel()
@@ -166,6 +166,7 @@ func (c *serveCmd) drain(server *api.Server, served <-chan error, signals <-chan
 		cancel()
 	}()
 	err := server.Drain(ctx)
+	_ = ln.Close() // a server whose goroutine had not begun to accept is not ended by the drain
 	if serveErr := <-served; serveErr != nil {
 		return serveErr
 	}
