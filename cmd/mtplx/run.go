@@ -114,9 +114,6 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 	return err
 }
 
-// longestPrompt bounds what is read from standard input, in bytes: more than any context holds.
-const longestPrompt = 64 << 20
-
 // prompt joins the arguments, or reads the file or standard input they name.
 func (c *runCmd) prompt(ctx context.Context, s command.Streams) (string, error) {
 	text := strings.Join(c.Prompt, " ")
@@ -127,15 +124,15 @@ func (c *runCmd) prompt(ctx context.Context, s command.Streams) (string, error) 
 	var err error
 	switch {
 	case c.PromptFile == "-" || c.PromptFile == "" && text == "-":
-		data, err = command.ReadAll(ctx, s.In, longestPrompt)
+		if data, err = command.ReadAll(ctx, s.In); err != nil {
+			return "", err
+		}
 	case c.PromptFile != "":
 		data, err = os.ReadFile(c.PromptFile)
 	default:
 		data = []byte(text)
 	}
 	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
 	case err != nil:
 		return "", command.Usage(fmt.Errorf("read prompt: %w", err), "")
 	case len(data) == 0:

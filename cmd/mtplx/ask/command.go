@@ -31,9 +31,6 @@ func (c *Cmd) Help() string {
 	return "mtplx ask \"How do I undo a commit?\"\ngit diff | mtplx ask \"Explain this change.\""
 }
 
-// longest bounds what is read from a pipe, in bytes: more than any context holds.
-const longest = 64 << 20
-
 // Run implements the command.
 func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 	settings, err := c.Settings()
@@ -69,12 +66,10 @@ func (c *Cmd) question(ctx context.Context, in io.Reader) (string, error) {
 		}
 		return question, nil
 	}
-	piped, err := command.ReadAll(ctx, in, longest+1)
+	piped, err := command.ReadAll(ctx, in)
 	switch {
 	case err != nil:
 		return "", err
-	case len(piped) > longest:
-		return "", command.Usage(fmt.Errorf("standard input has more than %d MB", longest>>20), "attach less")
 	case bytes.IndexByte(piped, 0) >= 0 || !utf8.Valid(piped):
 		return "", command.Usage(errors.New("standard input is not text in UTF-8"), "attach text")
 	}
