@@ -100,6 +100,16 @@ func (f *fans) Status(context.Context, map[string]string) (*Status, error) {
 	return &Status{Raised: fan.raised(), Released: fan.released(), Reached: fan.reached(), Fans: []Fan{fan}}, nil
 }
 
+// breaks is how a test that is under way breaks and heals them: the goroutine of a session reads them too.
+func (f *fans) breaks(how map[string]string, heals int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = how
+	if f.heals = 0; heals > 0 {
+		f.heals = len(f.orders) + heals
+	}
+}
+
 func (f *fans) is() (up bool, orders string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

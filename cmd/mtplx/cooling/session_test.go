@@ -64,7 +64,7 @@ func TestIdleWatchdog(t *testing.T) {
 		after(0, true, true)
 		// A turning up that fails is not tried with every token.
 		after(15*time.Minute, false, false)
-		w.fans.broken = map[string]string{"max": "fails"}
+		w.fans.breaks(map[string]string{"max": "fails"}, 0)
 		after(0, true, false)
 		time.Sleep(time.Second)
 		_, orders := w.fans.is()
@@ -74,10 +74,10 @@ func TestIdleWatchdog(t *testing.T) {
 		if _, now := w.fans.is(); now != orders {
 			t.Errorf("within a minute of the failure, %s became %s", orders, now)
 		}
-		w.fans.broken = nil
+		w.fans.breaks(nil, 0)
 		after(time.Minute, true, true)
 		// A turning down that fails is tried again without work.
-		w.fans.broken, w.fans.heals = map[string]string{"auto": "fails"}, len(w.fans.orders)+downAttempt
+		w.fans.breaks(map[string]string{"auto": "fails"}, downAttempt)
 		time.Sleep(15*time.Minute + 10*time.Second)
 		if up, _ := w.fans.is(); !up || !strings.Contains(told.last(), "cannot be turned off") {
 			t.Errorf("told %q", told.last())
@@ -117,7 +117,7 @@ func TestEveryEnd(t *testing.T) {
 					}
 					defer s.End(&err)
 					s.Work()
-					w.fans.broken = map[string]string{"auto": c.broken}
+					w.fans.breaks(map[string]string{"auto": c.broken}, 0)
 					return c.body()
 				}
 				err := func() (err error) {
@@ -147,7 +147,7 @@ func TestEndWhileTurningUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
-		w.fans.broken = map[string]string{"max": "slow"}
+		w.fans.breaks(map[string]string{"max": "slow"}, 0)
 		c.Work()
 		time.Sleep(time.Second)
 		start := time.Now()
