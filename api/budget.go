@@ -88,6 +88,7 @@ func (j *job) book(c *choice) {
 	j.usage.Cycles += stats.Cycles
 	j.usage.Copied += stats.Copied
 	j.usage.CopiedAccepted += stats.CopiedAccepted
+	j.usage.BySource.Add(&stats.BySource)
 	for d := range stats.Drafted {
 		if d == len(j.usage.ByDepth) {
 			j.usage.ByDepth = append(j.usage.ByDepth, output.Draft{})

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,6 +78,31 @@ func TestCachedTokens(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics lack %s", want)
 		}
+	}
+}
+
+// What was proposed is counted by who proposed it, in the metrics, in the log and, where asked for, in the stream.
+func TestProposalsAreToldApart(t *testing.T) {
+	var log bytes.Buffer
+	r := newRig(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	_, body := r.do(t, "POST", "/v1/chat/completions", strings.TrimSuffix(hi, "}")+`,"stream":true,"stream_options":{"include_usage":true,"include_mtplx":true}}`)
+	if want := `"by_source":{"head":{"proposed":7,"accepted":7},"correction_cache":{"proposed":4,"accepted":4}}`; !strings.Contains(body, want) {
+		t.Errorf("the stream lacks %s:\n%s", want, body)
+	}
+	_, text := r.do(t, "GET", "/metrics", "")
+	for _, want := range []string{
+		`mtplx_proposed_tokens_total{model_name="tiny",source="head"} 7`, `mtplx_proposed_accepted_tokens_total{model_name="tiny",source="head"} 7`,
+		`mtplx_proposed_tokens_total{model_name="tiny",source="correction_cache"} 4`, `mtplx_proposed_accepted_tokens_total{model_name="tiny",source="correction_cache"} 4`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if strings.Contains(text, `source="copy"`) {
+		t.Error("metrics tell of copies that nobody made")
+	}
+	if want := "by_correction_cache.proposed=4 by_correction_cache.accepted=4"; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %s:\n%s", want, log.String())
 	}
 }
 

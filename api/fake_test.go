@@ -201,7 +201,11 @@ func (s *fakeSession) Next(ctx context.Context, c *commit.Chunk) error {
 		lane.Logprob = append(lane.Logprob, l)
 	}
 	emitted, finished := s.out.Deliver(lane, cycle, n-1)
-	s.stats.Count(n-1, n-1, emitted, false, nil)
+	by := make([]stages.Source, n-1)
+	if n > 2 {
+		by[1] = stages.FromMemory // and the others of the head
+	}
+	s.stats.Count(n-1, n-1, emitted, false, by)
 	if finished {
 		s.leave()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"mtplx/api/request"
 	"mtplx/api/sse"
+	"mtplx/stages"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -49,6 +50,11 @@ func (j *job) log(ctx context.Context, err error) {
 		slog.Int("prompt_tokens", u.Prompt), slog.Int("cached_tokens", u.Cached), slog.Int("completion_tokens", u.Completion),
 		slog.Int("drafted", u.Drafted), slog.Int("accepted", u.Accepted),
 		slog.Duration("first_token", u.FirstToken), slog.Duration("took", u.Elapsed),
+	}
+	for i, n := range u.BySource.Proposed {
+		if from := stages.Source(i); from != stages.FromHead && n > 0 {
+			attrs = append(attrs, slog.Group("by_"+from.String(), slog.Int("proposed", n), slog.Int("accepted", u.BySource.Accepted[i])))
+		}
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("ended", causeOf(err)))

@@ -59,6 +59,7 @@ type metrics struct {
 	verifies, drafted, accepted     prometheus.Counter
 	copied, copiedAccepted          prometheus.Counter
 	draftedByDepth, acceptedByDepth *prometheus.CounterVec
+	proposedBy, stoodBy             *prometheus.CounterVec
 
 	totals totals
 }
@@ -101,6 +102,8 @@ func newMetrics(s *Server) *metrics {
 	m.accepted = counter("mtplx_accepted_tokens_total", "Proposed tokens that stand.")
 	m.draftedByDepth = vector("mtplx_drafted_tokens_by_depth_total", "Tokens that the head proposed, by depth from 0.", "position")
 	m.acceptedByDepth = vector("mtplx_accepted_tokens_by_depth_total", "Proposed tokens that stand, by depth from 0.", "position")
+	m.proposedBy = vector("mtplx_proposed_tokens_total", "Tokens that were proposed, by who proposed them.", "source")
+	m.stoodBy = vector("mtplx_proposed_accepted_tokens_total", "Those of them that stand.", "source")
 	gauge("mtplx_requests_running", "Answers being written.", func() float64 { n, _ := s.queue.counts(); return float64(n) })
 	gauge("mtplx_requests_waiting", "Answers that wait.", func() float64 { _, n := s.queue.counts(); return float64(n) })
 	gauge("mtplx_ready", "1 while new requests are welcome.", func() float64 {
@@ -155,6 +158,13 @@ func (m *metrics) drafts(s *stages.Stats) {
 		m.accepted.Add(float64(s.Accepted[i]))
 		m.draftedByDepth.WithLabelValues(strconv.Itoa(i)).Add(float64(s.Drafted[i]))
 		m.acceptedByDepth.WithLabelValues(strconv.Itoa(i)).Add(float64(s.Accepted[i]))
+	}
+	for i, n := range s.BySource.Proposed {
+		if n > 0 { // a source that nobody has asked for is not shown
+			from := stages.Source(i).String()
+			m.proposedBy.WithLabelValues(from).Add(float64(n))
+			m.stoodBy.WithLabelValues(from).Add(float64(s.BySource.Accepted[i]))
+		}
 	}
 }
 

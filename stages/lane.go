@@ -123,7 +123,7 @@ type Stats struct {
 	// Guesses is how often the head drafted for the next cycle while one was verified, and Foreseen how often that came
 	// true and was used; the others were discarded.
 	Guesses, Foreseen int
-	// BySource tells of the drafts in Drafted and Accepted who proposed them.
+	// BySource tells of the drafts in Drafted and Accepted, and of copies, who proposed them.
 	BySource   Tally
 	PromptTime time.Duration
 	DraftTime  time.Duration
@@ -156,6 +156,8 @@ func (s *Stats) Count(drafted, accepted, emitted int, copied bool, by []Source) 
 	if copied {
 		s.Copied += drafted
 		s.CopiedAccepted += accepted
+		s.BySource.Proposed[FromText] += drafted
+		s.BySource.Accepted[FromText] += accepted
 		return
 	}
 	s.BySource.count(by, drafted, accepted)

@@ -7,11 +7,17 @@ type Source uint8
 
 // The sources of drafts.
 const (
-	FromHead   Source = iota // drawn from the head's distribution
-	FromMemory               // recalled instead
-	FromRanks                // chosen out of the head's best candidates
+	FromHead     Source = iota // drawn from the head's distribution
+	FromMemory                 // recalled instead
+	FromRanks                  // chosen out of the head's best candidates
+	FromAdapters               // drawn from a distribution that adapters of the head take part in
+	FromText                   // copied from the text itself
 	sources
 )
+
+var sourceNames = [sources]string{"head", "correction_cache", "reranker", "adapters", "copy"}
+
+func (s Source) String() string { return sourceNames[s] }
 
 // Memory names tokens to propose in place of the head's. A proposal was certain to be made, so its q has one point,
 // whatever the memory holds. What it learns from is judged drafts only: a draft behind the first one that fell was
@@ -53,13 +59,22 @@ func (l *Lane) learn() {
 // Tally counts the drafts that each source proposed, and those of them that stood.
 type Tally struct{ Proposed, Accepted [sources]int }
 
-// Others is how many drafts came from elsewhere than the head's own draw, or how many of those stood.
+// Add counts what another tally has counted, too.
+func (s *Tally) Add(t *Tally) {
+	for i := range t.Proposed {
+		s.Proposed[i] += t.Proposed[i]
+		s.Accepted[i] += t.Accepted[i]
+	}
+}
+
+// Others is how many of the head's places came from elsewhere than its own draw, or how many of those stood. Copies are
+// made without the head.
 func (s Tally) Others(accepted bool) (n int) {
 	of := s.Proposed
 	if accepted {
 		of = s.Accepted
 	}
-	for _, x := range of[FromHead+1:] {
+	for _, x := range of[FromHead+1 : FromText] {
 		n += x
 	}
 	return n

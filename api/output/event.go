@@ -3,6 +3,7 @@ package output
 import (
 	"time"
 
+	"mtplx/stages"
 	"mtplx/stages/sample"
 )
 
@@ -87,6 +88,8 @@ type Usage struct {
 	// Copied is how many tokens were proposed by copying from the text itself, and CopiedAccepted how many of them
 	// stood; Drafted and Accepted do not count them.
 	Copied, CopiedAccepted int
+	// BySource tells of all of these who proposed them.
+	BySource stages.Tally
 
 	ByDepth    []Draft       // the same by depth, from the first draft of a cycle
 	Cycles     int           // forwards that wrote

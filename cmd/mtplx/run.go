@@ -164,7 +164,7 @@ func summary(ctx context.Context, r *runtime.Runtime, res *runtime.Result) strin
 	for _, p := range []struct {
 		from stages.Source
 		what string
-	}{{stages.FromMemory, "recalled"}, {stages.FromRanks, "reranked"}} {
+	}{{stages.FromMemory, "recalled"}, {stages.FromRanks, "reranked"}, {stages.FromAdapters, "adapted"}} {
 		if n := res.Engine.BySource.Proposed[p.from]; n > 0 {
 			fmt.Fprintf(&b, ", %d of %d %s stood", res.Engine.BySource.Accepted[p.from], n, p.what)
 		}

@@ -22,10 +22,12 @@ type Stats struct {
 	Accepted    []int   `json:"accepted_by_depth"`
 	Copied      int     `json:"copied_tokens"` // proposed by copying from the text itself, and how many of them stood
 	CopiedStood int     `json:"copied_accepted_tokens"`
-	// The drafts that others proposed than the head's own draw; they count as drafts, too.
+	// Drafts by who proposed them: the head's own draws, and those that others made in its place.
+	Head        Proposed `json:"head"`
 	Memory      Proposed `json:"correction_cache"`
 	Reranked    Proposed `json:"mtp_topk_reranker"`
-	Guesses     int      `json:"guesses"` // drafts for the next cycle, made while one was verified: used, or discarded
+	Adapters    Proposed `json:"adapter_ensemble_q"` // drawn from a q that adapters of the head take part in
+	Guesses     int      `json:"guesses"`            // drafts for the next cycle, made while one was verified: used, or discarded
 	Taken       int      `json:"guesses_taken"`
 	Discarded   int      `json:"guesses_discarded"`
 	Verifies    int      `json:"verify_calls"`
@@ -56,7 +58,7 @@ func (r *Result) Stats() Stats {
 		FirstToken: r.FirstToken.Seconds(), DecodeRate: r.DecodeRate(), Depth: r.Depth,
 		Drafted: append([]int{}, e.Drafted...), Accepted: append([]int{}, e.Accepted...),
 		Copied: e.Copied, CopiedStood: e.CopiedAccepted,
-		Memory: proposed(e, stages.FromMemory), Reranked: proposed(e, stages.FromRanks),
+		Head: proposed(e, stages.FromHead), Memory: proposed(e, stages.FromMemory), Reranked: proposed(e, stages.FromRanks), Adapters: proposed(e, stages.FromAdapters),
 		Guesses: e.Guesses, Taken: e.Foreseen, Discarded: e.Guesses - e.Foreseen,
 		Verifies: e.Verifies, Bonus: e.Bonus, Corrections: e.Corrections,
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
