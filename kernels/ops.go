@@ -37,11 +37,13 @@ func (m RowMap) Row(s *Slots, i int) int {
 }
 
 // Embed writes row ID[r] of Table to Out [rows][Table.Cols] in float32: a quantised element is
-// fma(code, scale, bias), a float one its own value.
+// fma(code, scale, bias), a float one its own value. Where Tokens is set, row r is Tokens[r]: what Guess has left
+// there.
 type Embed struct {
-	S     *Slots
-	Table Weight
-	Out   queue.Buffer
+	S      *Slots
+	Table  Weight
+	Tokens queue.Buffer // [rows], or nil
+	Out    queue.Buffer
 }
 
 // Norm is root-mean-square normalisation of rows of Width values (Zhang and Sennrich 2019):

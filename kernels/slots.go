@@ -58,17 +58,40 @@ const (
 	headWords = 16
 )
 
+// check names bounds that slots cannot have.
+func (d *SlotDims) check() error {
+	if d.Rows < 1 || d.Lanes < 1 || d.Logits < 1 || d.Pages < 1 || d.Rotary < 0 {
+		return fmt.Errorf("bounds %+v must be positive", *d)
+	}
+	return nil
+}
+
+// Words is the size of slots of these bounds, in 32-bit words.
+func (d *SlotDims) Words() int {
+	return headWords + 4*d.Rows + 2*d.Logits + 8*d.Lanes + d.Lanes*d.Pages + 2*d.Rows*d.Rotary
+}
+
 // NewSlots allocates slots of the given bounds on a device.
 func NewSlots(d queue.Device, dims SlotDims) (*Slots, error) {
-	if dims.Rows < 1 || dims.Lanes < 1 || dims.Logits < 1 || dims.Pages < 1 || dims.Rotary < 0 {
-		return nil, fmt.Errorf("allocate slots: bounds %+v must be positive", dims)
+	if err := dims.check(); err != nil {
+		return nil, fmt.Errorf("allocate slots: %w", err)
 	}
-	words := headWords + 4*dims.Rows + 2*dims.Logits + 8*dims.Lanes + dims.Lanes*dims.Pages + 2*dims.Rows*dims.Rotary
-	buf, err := d.Alloc(4*words, "slots")
+	buf, err := d.Alloc(4*dims.Words(), "slots")
 	if err != nil {
-		return nil, fmt.Errorf("allocate slots of %d words: %w", words, err)
+		return nil, fmt.Errorf("allocate slots of %d words: %w", dims.Words(), err)
+	}
+	return LaySlots(buf, dims)
+}
+
+// LaySlots lays slots of the given bounds over fresh memory.
+func LaySlots(buf queue.Buffer, dims SlotDims) (*Slots, error) {
+	if err := dims.check(); err != nil {
+		return nil, fmt.Errorf("lay slots: %w", err)
 	}
 	w := Int32s(buf)
+	if len(w) < dims.Words() {
+		return nil, fmt.Errorf("lay slots of %d words over %d", dims.Words(), len(w))
+	}
 	cut := func(n int) []int32 { s := w[:n:n]; w = w[n:]; return s }
 	floats := func(n int) []float32 {
 		s := cut(n)

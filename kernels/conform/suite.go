@@ -24,6 +24,7 @@ var suites = []struct {
 	{"combine", checkCombine},
 	{"support", checkSupport},
 	{"part-product", checkPartProduct},
+	{"guess", checkGuess},
 	{"delta-prep", checkDeltaPrep},
 	{"delta", checkDelta},
 	{"delta-norm", checkDeltaNorm},

@@ -16,6 +16,7 @@ func init() {
 // needs no second copy.
 type embed struct {
 	s     *kernels.Slots
+	ids   []int32
 	table *weight
 	out   []float32
 }
@@ -26,7 +27,12 @@ func compileEmbed(d *Device, op queue.Op) (step, error) {
 	if !ok || w.dev != d {
 		return nil, errors.New("the table was loaded by another device")
 	}
-	e := &embed{s: o.S, table: w, out: floats(o.Out)}
+	e := &embed{s: o.S, ids: o.S.ID, table: w, out: floats(o.Out)}
+	if o.Tokens != nil {
+		if e.ids = int32s(o.Tokens); len(e.ids) < o.S.Dims.Rows {
+			return nil, fmt.Errorf("the tokens are %d, the slots have room for %d rows", len(e.ids), o.S.Dims.Rows)
+		}
+	}
 	if need := o.S.Dims.Rows * w.cols; len(e.out) < need {
 		return nil, fmt.Errorf("output has %d values, %d rows of %d need %d", len(e.out), o.S.Dims.Rows, w.cols, need)
 	}
@@ -37,7 +43,7 @@ func (e *embed) run(t, n int) {
 	w := e.table
 	from, to := share(e.s.Rows(), t, n)
 	for r := from; r < to; r++ {
-		id := int(e.s.ID[r])
+		id := int(e.ids[r])
 		if id < 0 || id >= w.rows {
 			panic(fmt.Sprintf("embed row %d: token %d is outside the table of %d", r, id, w.rows))
 		}

@@ -140,7 +140,7 @@ func (b *backend) launch(l gpu.Launch, stream uintptr, early bool) error {
 			params[i] = unsafe.Pointer(&a.Data[0])
 		} else {
 			p := new(uintptr)
-			*p = a.Mem.(*memory).ptr
+			*p = a.Mem.(*memory).ptr + uintptr(a.At)
 			params[i] = unsafe.Pointer(p)
 		}
 		pin.Pin(params[i])

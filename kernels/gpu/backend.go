@@ -70,9 +70,10 @@ type Launch struct {
 	Args    []Arg
 }
 
-// Arg is one argument: memory from its start, or constants.
+// Arg is one argument: memory from a place on, or constants.
 type Arg struct {
 	Mem   Memory
+	At    int  // bytes from the memory's start, on a border of kernels.ViewBorder
 	Write bool // the kernel writes the memory
 	Data  []byte
 

@@ -36,7 +36,7 @@ func New(t Traits, b Backend) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start device %s: %w", t.Name, err)
 	}
-	return &Device{traits: t, backend: b, dummy: operand{mem, dummyBytes / 4}}, nil
+	return &Device{traits: t, backend: b, dummy: operand{mem: mem, words: dummyBytes / 4}}, nil
 }
 
 // Name describes the device.
@@ -47,6 +47,9 @@ func (d *Device) Threads() int { return d.traits.Units }
 
 // Keeps tells whether the kernels keep keys and values in a way: plain ones only.
 func (d *Device) Keeps(kv kernels.KV) bool { return kv == kernels.KVPlain }
+
+// Guesses tells that a program which goes on from its own guesses saves what a round trip to the host takes.
+func (d *Device) Guesses() bool { return true }
 
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
@@ -104,10 +107,11 @@ func (d *Device) Copy(dst queue.Buffer, dstOff int, src queue.Buffer, srcOff, n 
 	if err != nil {
 		return fmt.Errorf("copy %d bytes: %w", n, err)
 	}
-	room, have := dst.(*buffer).size, src.(*buffer).size
+	room, have := sizeOf(dst), sizeOf(src)
 	if n < 0 || dstOff < 0 || srcOff < 0 || dstOff > room-n || srcOff > have-n {
 		return fmt.Errorf("copy %d bytes from offset %d of %d to offset %d of %d: out of range", n, srcOff, have, dstOff, room)
 	}
+	dstOff, srcOff = dstOff+to.at, srcOff+from.at
 	if to.mem == from.mem && dstOff < srcOff+n && srcOff < dstOff+n && n > 0 && dstOff != srcOff {
 		return fmt.Errorf("copy %d bytes from offset %d to offset %d of one buffer: the ranges overlap", n, srcOff, dstOff)
 	}
@@ -115,6 +119,14 @@ func (d *Device) Copy(dst queue.Buffer, dstOff int, src queue.Buffer, srcOff, n 
 		return fmt.Errorf("copy %d bytes: %w", n, err)
 	}
 	return nil
+}
+
+// sizeOf is the size of a buffer that operandOf has taken.
+func sizeOf(b queue.Buffer) int {
+	if v, part := b.(*kernels.View); part {
+		return v.Size
+	}
+	return b.(*buffer).size
 }
 
 // Close ends the device and its backend; queues must be closed before.

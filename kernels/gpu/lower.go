@@ -43,6 +43,8 @@ func (l *lowering) lower(op queue.Op) (step, error) {
 		return l.combine(o)
 	case *kernels.Support:
 		return l.support(o)
+	case *kernels.Guess:
+		return l.guess(o)
 	case *kernels.DeltaPrep:
 		return l.deltaPrep(o)
 	case *kernels.Delta:

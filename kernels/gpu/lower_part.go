@@ -19,7 +19,7 @@ func (b blockLists) check(n int) error {
 	if err := checkRows(n, []capacity{{b.rows(1 + b.most), "the lists of blocks"}}); err != nil {
 		return err
 	}
-	lists := wordsOf(b.mem.Bytes())
+	lists := wordsOf(b.bytes())
 	for i := range n {
 		list := lists[i*(1+b.most):][:1+b.most]
 		count := int(list[0])

@@ -31,9 +31,19 @@ func (l *lowering) embed(o *kernels.Embed) (step, error) {
 	if w.storage <= codes8 {
 		kernel = "embed_codes" + storageNames[w.storage]
 	}
-	p := words{}.slots(s).u(w.cols, w.rows, w.blocks, 4*w.block).flag(w.wide).u(w.sub)
+	ids, first, known := l.slotBuf, words{}.slots(s).first(), true // where the ids are: words{}.slots begins with their place
+	if o.Tokens != nil {
+		if ids, err = l.dev.operandOf(o.Tokens, "the tokens", s.Dims.Rows); err != nil {
+			return step{}, err
+		}
+		first, known = 0, false
+	}
+	p := words{}.slots(s).u(w.cols, w.rows, w.blocks, 4*w.block).flag(w.wide).u(w.sub, first)
 	return step{
 		check: func() error {
+			if !known {
+				return nil // the kernel leaves out what is outside the table
+			}
 			for r := range s.Rows() {
 				if id := int(s.ID[r]); id < 0 || id >= rows {
 					return fmt.Errorf("row %d: token %d is outside the table of %d", r, id, rows)
@@ -41,7 +51,7 @@ func (l *lowering) embed(o *kernels.Embed) (step, error) {
 			}
 			return nil
 		},
-		dispatches: []dispatch{{kernel, threads, []Arg{in(l.slotBuf), table, out(y), constants(p)}, func(sh Shape) [3]uint32 {
+		dispatches: []dispatch{{kernel, threads, []Arg{in(l.slotBuf), in(ids), table, out(y), constants(p)}, func(sh Shape) [3]uint32 {
 			return [3]uint32{u32(up(w.cols, threads)), u32(sh.Rows), 1}
 		}}},
 	}, nil

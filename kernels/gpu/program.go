@@ -12,8 +12,8 @@ import (
 	"mtplx/sched/queue"
 )
 
-// mostSlots is how many different slots the operations of one program may count by.
-const mostSlots = 4
+// mostSlots is how many different slots the operations of one program may count by: a chain of steps has one for each.
+const mostSlots = 16
 
 type shapes [mostSlots]Shape
 
@@ -76,7 +76,7 @@ func (p *program) run(s Stream, times *queue.Run) error {
 	}
 	for i := range p.steps {
 		st := &p.steps[i]
-		if st.check == nil {
+		if st.check == nil || key[st.slot] == (Shape{}) {
 			continue
 		}
 		if err := st.check(); err != nil {
@@ -130,6 +130,9 @@ func (p *program) graph(key shapes) (Graph, error) {
 	}
 	var launches []Launch
 	for _, st := range p.steps {
+		if key[st.slot] == (Shape{}) {
+			continue
+		}
 		for _, d := range st.dispatches {
 			grid := d.grid(key[st.slot])
 			if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
@@ -156,8 +159,11 @@ func (p *program) graph(key shapes) (Graph, error) {
 	return g, nil
 }
 
-// shapeOf rounds the counts up.
+// shapeOf rounds the counts up. Operations whose slots count nothing are left out of a graph.
 func shapeOf(s *kernels.Slots, attends bool) Shape {
+	if s.Rows() == 0 && s.Lanes() == 0 && s.Logits() == 0 {
+		return Shape{}
+	}
 	sh := Shape{Rows: bucket(s.Rows(), s.Dims.Rows), Lanes: bucket(s.Lanes(), s.Dims.Lanes), Logits: bucket(s.Logits(), s.Dims.Logits)}
 	if !attends {
 		return sh

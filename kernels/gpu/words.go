@@ -58,6 +58,9 @@ func (w words) slots(s *kernels.Slots) words {
 	return w.u(s.Dims.Pages, s.Dims.Rotary)
 }
 
+// first is the first word.
+func (w words) first() int { return int(binary.LittleEndian.Uint32(w)) }
+
 func up(n, by int) int { return (n + by - 1) / by }
 
 // bucket is n rounded up to a power of two, at most most.
@@ -90,14 +93,25 @@ func (b *buffer) Release() {
 	}
 }
 
-// operand is a buffer of rows that an operation reads or writes.
+// operand is a buffer of rows that an operation reads or writes, or a part of one.
 type operand struct {
 	mem   Memory
 	words int // 32-bit words it holds
+	at    int // bytes before the first of them
 }
 
 // operandOf is a buffer of this device with at least need 32-bit words.
 func (d *Device) operandOf(b queue.Buffer, what string, need int) (operand, error) {
+	if v, part := b.(*kernels.View); part {
+		whole, err := d.operandOf(v.Of, what, (v.At+v.Size)/4)
+		if err != nil {
+			return operand{}, err
+		}
+		if v.Size/4 < need {
+			return operand{}, fmt.Errorf("%s holds %d values, needs %d", what, v.Size/4, need)
+		}
+		return operand{whole.mem, v.Size / 4, whole.at + v.At}, nil
+	}
 	own, ok := b.(*buffer)
 	switch {
 	case b == nil:
@@ -109,8 +123,11 @@ func (d *Device) operandOf(b queue.Buffer, what string, need int) (operand, erro
 	case own.size/4 < need:
 		return operand{}, fmt.Errorf("%s holds %d values, needs %d", what, own.size/4, need)
 	}
-	return operand{own.mem, own.size / 4}, nil
+	return operand{own.mem, own.size / 4, 0}, nil
 }
+
+// bytes is the host's view of the operand.
+func (o operand) bytes() []byte { return o.mem.Bytes()[o.at : o.at+4*o.words] }
 
 // wordsOf views whole 32-bit words of memory, whose start is on a border of at least 4 bytes.
 func wordsOf(b []byte) []int32 {
@@ -120,7 +137,7 @@ func wordsOf(b []byte) []int32 {
 // rows is the number of whole rows of n words.
 func (o operand) rows(n int) int { return o.words / n }
 
-func in(o operand) Arg  { return Arg{Mem: o.mem} }
-func out(o operand) Arg { return Arg{Mem: o.mem, Write: true} }
+func in(o operand) Arg  { return Arg{Mem: o.mem, At: o.at} }
+func out(o operand) Arg { return Arg{Mem: o.mem, At: o.at, Write: true} }
 
 func constants(w words) Arg { return Arg{Data: w} }

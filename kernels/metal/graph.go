@@ -77,6 +77,7 @@ type planner struct {
 	g        *graph
 	pipeline objc.ID
 	buffers  [mostBuffers]objc.ID
+	places   [mostBuffers]int // in them
 	bytes    [mostBuffers][]byte
 	fresh    map[*memory]bool // used since the last barrier; true: written
 }
@@ -115,9 +116,9 @@ func (p *planner) launch(c *caller, l gpu.Launch) error {
 			return fmt.Errorf("argument %d: %w", i, err)
 		}
 		p.fresh[m] = p.fresh[m] || a.Write
-		if p.buffers[i] != m.buffer {
-			p.say(verbSetBuffer, uintptr(m.buffer), 0, uintptr(i))
-			p.buffers[i], p.bytes[i] = m.buffer, nil
+		if p.buffers[i] != m.buffer || p.places[i] != a.At {
+			p.say(verbSetBuffer, uintptr(m.buffer), uintptr(a.At), uintptr(i))
+			p.buffers[i], p.places[i], p.bytes[i] = m.buffer, a.At, nil
 		}
 	}
 	g := p.g

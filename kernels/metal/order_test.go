@@ -160,7 +160,7 @@ func TestPlacesChangeKind(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	a, b, c := r.alloc(64), r.alloc(64), r.alloc(64)
 	row := reading(a, b)
-	row.Kernel = "embed_f32" // constants are at place 3 there
+	row.Kernel = "support_narrow" // constants are at place 3 there
 	row.Args = []gpu.Arg{{Mem: a}, {Mem: a}, {Mem: c, Write: true}, {Data: make([]byte, 8)}}
 	if err := r.stream("draft").Run(r.record(reading(a, b), row, reading(a, b), row)); err != nil {
 		t.Fatal(err)
@@ -182,6 +182,24 @@ func TestBindings(t *testing.T) {
 		if got := r.rt.Count("MTLComputeCommandEncoder", name); got != want {
 			t.Errorf("%s was sent %d times, want %d", name, got, want)
 		}
+	}
+}
+
+// TestParts binds parts of a buffer: each anew where it begins elsewhere, with its place.
+func TestParts(t *testing.T) {
+	needCompiler(t)
+	r := newRig(t, fake.Options{})
+	a, b := r.alloc(512), r.alloc(64)
+	part := func(at int) gpu.Launch {
+		l := reading(a, b)
+		l.Args[0].At = at
+		return l
+	}
+	if err := r.stream("draft").Run(r.record(part(0), part(256), part(256), part(64))); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.rt.Count("MTLComputeCommandEncoder", "setBuffer:offset:atIndex:"); got != 4 {
+		t.Errorf("buffers were bound %d times, want 4: one to write, and three places to read", got)
 	}
 }
 

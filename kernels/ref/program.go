@@ -110,6 +110,8 @@ func bind(op queue.Op) (run func() error, err error) {
 		return bindCombine(o)
 	case *kernels.Support:
 		return bindSupport(o)
+	case *kernels.Guess:
+		return bindGuess(o)
 	case *kernels.DeltaPrep:
 		return bindDeltaPrep(o)
 	case *kernels.Delta:

@@ -19,9 +19,16 @@ func bindEmbed(o *kernels.Embed) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
+	ids := s.ID
+	if o.Tokens != nil {
+		if _, err := floats(o.Tokens, "the tokens", s.Dims.Rows); err != nil {
+			return nil, err
+		}
+		ids = kernels.Int32s(o.Tokens)
+	}
 	return func() error {
 		for r := range s.Rows() {
-			id := int(s.ID[r])
+			id := int(ids[r])
 			if id < 0 || id >= w.rows {
 				return fmt.Errorf("row %d: token %d is outside the table of %d", r, id, w.rows)
 			}

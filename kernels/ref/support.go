@@ -81,3 +81,20 @@ func bindSupport(o *kernels.Support) (func() error, error) {
 		return nil
 	}, nil
 }
+
+func bindGuess(o *kernels.Guess) (func() error, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := floats(o.Tokens, "the tokens", o.S.Dims.Rows); err != nil {
+		return nil, err
+	}
+	return func() error {
+		for r := range o.S.Rows() {
+			if err := o.Run(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}

@@ -101,7 +101,7 @@ func (p *Process) Record(_ string, launches []gpu.Launch) (gpu.Graph, error) {
 				continue
 			}
 			m := a.Mem.(*memory)
-			b = le.AppendUint64(le.AppendUint64(b, uint64(m.at)), uint64(m.size))
+			b = le.AppendUint64(le.AppendUint64(b, uint64(m.at+a.At)), uint64(m.size-a.At))
 		}
 	}
 	return &graph{b}, nil

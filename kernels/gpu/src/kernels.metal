@@ -9,6 +9,7 @@
 #include "part.metal"
 #include "expert.metal"
 #include "support.metal"
+#include "guess.metal"
 #include "delta.metal"
 #include "delta_head.metal"
 #include "attention.metal"

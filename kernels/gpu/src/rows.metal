@@ -186,6 +186,7 @@ KERNEL_SLOTS(swiglu_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(swiglu_args, 
 struct embed_args {
   slots_at s;
   uint cols, rows, blocks, block, wide, sub;
+  uint first;  // place of the first row's id in ids
 };
 
 // Element (n, k) of a matrix of codes in the layout of product.metal; BITS is 4 or 8.
@@ -214,30 +215,30 @@ GPU_FN float code_value(gptr<const uint> w, cref<embed_args> p, uint n, uint k) 
   return fma(float(code), scale, bias);
 }
 
-GPU_FN uint embed_id(gptr<const int> sl, cref<embed_args> p, uint i, uint k) {  // p.rows: nothing to do
+GPU_FN uint embed_id(gptr<const int> sl, gptr<const int> ids, cref<embed_args> p, uint i, uint k) {  // p.rows: nothing to do
   if (i >= uint(sl[SLOT_ROWS]) || k >= p.cols) return p.rows;
-  const uint id = uint(sl[p.s.id + i]);
+  const uint id = uint(ids[p.first + i]);
   return id < p.rows ? id : p.rows;
 }
 
-KERNEL(embed_codes4, IN(int, sl), FIXED(uint, w), OUT(float, y), ARG(embed_args, p)) {
-  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, p, i, k);
+KERNEL(embed_codes4, IN(int, sl), IN(int, ids), FIXED(uint, w), OUT(float, y), ARG(embed_args, p)) {
+  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, ids, p, i, k);
   if (id < p.rows) y[ulong(i) * p.cols + k] = code_value<4>(w, p, id, k);
 }
-KERNEL(embed_codes8, IN(int, sl), FIXED(uint, w), OUT(float, y), ARG(embed_args, p)) {
-  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, p, i, k);
+KERNEL(embed_codes8, IN(int, sl), IN(int, ids), FIXED(uint, w), OUT(float, y), ARG(embed_args, p)) {
+  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, ids, p, i, k);
   if (id < p.rows) y[ulong(i) * p.cols + k] = code_value<8>(w, p, id, k);
 }
 // Floats lie in blocks of 16 outputs by 64 inputs, [8][16][8] halves or [16][16][4] words.
-KERNEL(embed_bf16, IN(int, sl), FIXED(ushort, w), OUT(float, y), ARG(embed_args, p)) {
-  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, p, i, k);
+KERNEL(embed_bf16, IN(int, sl), IN(int, ids), FIXED(ushort, w), OUT(float, y), ARG(embed_args, p)) {
+  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, ids, p, i, k);
   if (id < p.rows) y[ulong(i) * p.cols + k] = f32_of_bf16(w[((ulong(id / 16u) * p.blocks * 8u + k / 8u) * 16u + (id & 15u)) * 8u + (k & 7u)]);
 }
-KERNEL(embed_f16, IN(int, sl), FIXED(ushort, w), OUT(float, y), ARG(embed_args, p)) {
-  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, p, i, k);
+KERNEL(embed_f16, IN(int, sl), IN(int, ids), FIXED(ushort, w), OUT(float, y), ARG(embed_args, p)) {
+  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, ids, p, i, k);
   if (id < p.rows) y[ulong(i) * p.cols + k] = f32_of_f16(w[((ulong(id / 16u) * p.blocks * 8u + k / 8u) * 16u + (id & 15u)) * 8u + (k & 7u)]);
 }
-KERNEL(embed_f32, IN(int, sl), FIXED(float, w), OUT(float, y), ARG(embed_args, p)) {
-  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, p, i, k);
+KERNEL(embed_f32, IN(int, sl), IN(int, ids), FIXED(float, w), OUT(float, y), ARG(embed_args, p)) {
+  const uint i = tg.y, k = tg.x * 256u + tid.x, id = embed_id(sl, ids, p, i, k);
   if (id < p.rows) y[ulong(i) * p.cols + k] = w[((ulong(id / 16u) * p.blocks * 16u + k / 4u) * 16u + (id & 15u)) * 4u + (k & 3u)];
 }

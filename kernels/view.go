@@ -1,0 +1,31 @@
+package kernels
+
+import (
+	"fmt"
+
+	"mtplx/sched/queue"
+)
+
+// View is a part of a buffer as a buffer of its own, for operands of operations: several programs' or steps' slots and
+// results then go up and come down at once. It lives as long as what it is a part of, and Release does nothing.
+type View struct {
+	Of       queue.Buffer
+	At, Size int // bytes; At is on a ViewBorder
+}
+
+// ViewBorder is the border that buffers, and so their parts, start on.
+const ViewBorder = 64
+
+// NewView is n bytes of b from a border on.
+func NewView(b queue.Buffer, at, n int) (*View, error) {
+	if at < 0 || at%ViewBorder != 0 || n < 0 || at > len(b.Bytes())-n {
+		return nil, fmt.Errorf("view %d bytes at %d of a buffer of %d: out of range, or not on a border of %d", n, at, len(b.Bytes()), ViewBorder)
+	}
+	return &View{Of: b, At: at, Size: n}, nil
+}
+
+// Bytes is the host's view of the part.
+func (v *View) Bytes() []byte { return v.Of.Bytes()[v.At : v.At+v.Size : v.At+v.Size] }
+
+// Release does nothing.
+func (*View) Release() {}
