@@ -60,7 +60,7 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer cool.End(&err)
-	r, shut, err := c.Open(f.depth, &c.ProposalFlags)
+	r, shut, err := c.Open(ctx, f.depth, &c.ProposalFlags)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (c *benchCalibrateCmd) Run(ctx context.Context, s command.Streams) error {
 		return command.Usage(fmt.Errorf("--out: %w", err), "give a file that can be written")
 	}
 	defer func() { _ = out.Close() }()
-	r, shut, err := c.Open(c.Deepest, watched(c.Corrector != ""))
+	r, shut, err := c.Open(ctx, c.Deepest, watched(c.Corrector != ""))
 	if err != nil {
 		return err
 	}

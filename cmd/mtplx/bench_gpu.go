@@ -197,7 +197,7 @@ const company = 32
 
 // alone holds the texts of sessions in a batch, with drafts, to those of the same sessions alone, without.
 func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
-	r, shut, err := c.open(company)
+	r, shut, err := c.open(ctx, company)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (c *benchGPUCmd) alone(ctx context.Context) (any, error) {
 
 // prefill measures prompts of several lengths, each the best of three.
 func (c *benchGPUCmd) prefill(ctx context.Context) (any, error) {
-	r, shut, err := c.open(1)
+	r, shut, err := c.open(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -293,12 +293,12 @@ func (c *benchGPUCmd) prefill(ctx context.Context) (any, error) {
 }
 
 // open opens the model on the device for some sessions.
-func (c *benchGPUCmd) open(sessions int) (r *runtime.Runtime, shut func(), err error) {
+func (c *benchGPUCmd) open(ctx context.Context, sessions int) (r *runtime.Runtime, shut func(), err error) {
 	f := command.ModelFlags{Model: c.Model, Device: c.Device, Profile: runtime.Profiles[0].Name, Lookup: "off"}
 	o, err := f.Options()
 	if err != nil {
 		return nil, nil, err
 	}
 	o.Sessions = sessions
-	return f.OpenWith(o)
+	return f.OpenWith(ctx, o)
 }

@@ -46,7 +46,7 @@ func (c *benchServeCmd) start(ctx context.Context, streams, depth int) (*target,
 	}
 	// More sessions than streams: one that is over leaves the engine a moment after its client has heard so.
 	o.Sessions, o.Waiting, o.Calibrate, o.Bank = streams, 2*streams, 4*command.Calibration, &runtime.BankOptions{}
-	r, shutRuntime, err := c.OpenWith(o)
+	r, shutRuntime, err := c.OpenWith(ctx, o)
 	if err != nil {
 		return nil, err
 	}

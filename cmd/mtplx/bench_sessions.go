@@ -65,7 +65,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 	o.Sessions, o.Waiting, o.Cycles, o.Calibrate = width, width, c.Cycles, 4*command.Calibration
 	var occ trace.Occupancy
 	o.Observe = occ.Observe
-	r, shut, err := c.OpenWith(o)
+	r, shut, err := c.OpenWith(ctx, o)
 	if err != nil {
 		return err
 	}

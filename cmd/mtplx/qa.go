@@ -34,7 +34,7 @@ type qaGoldenCmd struct {
 }
 
 // Run implements the command.
-func (c *qaGoldenCmd) Run(_ context.Context, s command.Streams) error {
+func (c *qaGoldenCmd) Run(ctx context.Context, s command.Streams) error {
 	mode, err := kernels.ParseMode(c.Numeric)
 	if err != nil {
 		return command.Usage(err, "")
@@ -44,7 +44,7 @@ func (c *qaGoldenCmd) Run(_ context.Context, s command.Streams) error {
 	}
 	failed := 0
 	for _, dir := range c.Dirs {
-		rep, err := c.check(dir, mode) //nolint:contextcheck // a check is over within seconds
+		rep, err := c.check(ctx, dir, mode) //nolint:contextcheck // a check is over within seconds
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (c *qaGoldenCmd) Run(_ context.Context, s command.Streams) error {
 	return runtime.Fail(runtime.Inexact, err, "")
 }
 
-func (c *qaGoldenCmd) check(dir string, mode kernels.Mode) (*golden.Report, error) {
+func (c *qaGoldenCmd) check(ctx context.Context, dir string, mode kernels.Mode) (*golden.Report, error) {
 	t, err := golden.OpenTensors(dir)
 	if err != nil {
 		return nil, runtime.Fail(runtime.BadModel, err, "give a folder that holds golden.json and golden.safetensors")
@@ -90,7 +90,7 @@ func (c *qaGoldenCmd) check(dir string, mode kernels.Mode) (*golden.Report, erro
 		return nil, err
 	}
 	defer func() { _ = set.Close() }()
-	l, err := runtime.LoadModel(set, c.Device, c.Threads, golden.Options(mode))
+	l, err := runtime.LoadModel(ctx, set, c.Device, c.Threads, golden.Options(mode))
 	if err != nil {
 		return nil, err
 	}

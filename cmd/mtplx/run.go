@@ -75,7 +75,7 @@ func (c *runCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		occ = &trace.Occupancy{}
 		settings = append(settings, command.Watched{Occupancy: occ})
 	}
-	r, shut, err := c.Open(depth, settings...)
+	r, shut, err := c.Open(ctx, depth, settings...)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (c *serveCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer cool.End(&err)
-	r, shut, err := c.openSessions(cfg.Log, cool)
+	r, shut, err := c.openSessions(ctx, cfg.Log, cool)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (c *serveCmd) loopback() bool {
 }
 
 // openSessions opens the model with room for several sessions. The caller calls shut.
-func (c *serveCmd) openSessions(log *slog.Logger, cool *cooling.Session) (_ *runtime.Runtime, shut func(), err error) {
+func (c *serveCmd) openSessions(ctx context.Context, log *slog.Logger, cool *cooling.Session) (_ *runtime.Runtime, shut func(), err error) {
 	o, err := c.Options()
 	if err != nil {
 		return nil, nil, err
@@ -253,7 +253,7 @@ func (c *serveCmd) openSessions(log *slog.Logger, cool *cooling.Session) (_ *run
 	if c.Bank {
 		o.Bank = &runtime.BankOptions{Dir: c.BankDir, DiskBytes: int64(c.BankDisk) << 20, Idle: c.BankIdle, Log: log}
 	}
-	return c.OpenWith(o)
+	return c.OpenWith(ctx, o)
 }
 
 // model is what the server needs of a runtime.

@@ -26,7 +26,7 @@ func BenchmarkServe(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := runtime.Open(runtime.Options{Profile: profile, Sessions: streams})
+	r, err := runtime.Open(b.Context(), runtime.Options{Profile: profile, Sessions: streams})
 	if err != nil {
 		b.Fatal(err)
 	}

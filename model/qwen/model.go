@@ -41,8 +41,8 @@ type Options struct {
 	Corrector *corrector.Corrector
 	Feedback  bool
 	// Loaded, when set, is called whenever a layer's weights are on the device: what was read of the checkpoint's
-	// files so far may be forgotten. It is told how many parts of all are there.
-	Loaded func(done, parts int)
+	// files so far may be forgotten. It is told how many parts of all are there; its error ends the loading.
+	Loaded func(done, parts int) error
 }
 
 // AutoDraftVocabulary is a value of Options.DraftVocabulary: an eighth of the vocabulary, at least leastDraft
@@ -181,10 +181,11 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) loaded(done, parts int) {
-	if m.opt.Loaded != nil {
-		m.opt.Loaded(done, parts)
+func (m *Model) loaded(done, parts int) error {
+	if m.opt.Loaded == nil {
+		return nil
 	}
+	return m.opt.Loaded(done, parts)
 }
 
 func (m *Model) load(ck *Checkpoint, askedContext bool) error {
@@ -198,7 +199,9 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 	var attn, deltas int
 	for i := range ck.Layer {
 		m.layers = append(m.layers, m.loadLayer(&ck.Layer[i], fmt.Sprintf("layers.%d", i), &attn, &deltas))
-		m.loaded(i+1, len(ck.Layer)+1)
+		if err := m.loaded(i+1, len(ck.Layer)+1); err != nil {
+			return err
+		}
 	}
 	if h := ck.MTP; h != nil {
 		m.head = &mtpHead{
@@ -222,7 +225,9 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 			return err
 		}
 	}
-	m.loaded(len(ck.Layer)+1, len(ck.Layer)+1)
+	if err := m.loaded(len(ck.Layer)+1, len(ck.Layer)+1); err != nil {
+		return err
+	}
 	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*(2*m.opt.Rows+1), "hidden rows")
 	if u.err != nil {
 		return u.err

@@ -46,7 +46,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer cool.End(&err)
-	m, err := conversation.Open(&c.ModelFlags)
+	m, err := conversation.Open(ctx, &c.ModelFlags)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (c *Cmd) Run(ctx context.Context, s command.Streams) (err error) {
 	t.open = func(directory string) (*conversation.Model, error) {
 		flags := c.ModelFlags
 		flags.Model = directory
-		return conversation.Open(&flags)
+		return conversation.Open(ctx, &flags)
 	}
 	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "chat"})
 	if err != nil {

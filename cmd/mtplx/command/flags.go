@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +80,7 @@ func (w Watched) Put(o *runtime.Options) error {
 const Calibration = 15 * time.Millisecond
 
 // Open opens the model for one session at a time, with what else is said of it. The caller calls shut.
-func (f *ModelFlags) Open(depth int, more ...Setting) (r *runtime.Runtime, shut func(), err error) {
+func (f *ModelFlags) Open(ctx context.Context, depth int, more ...Setting) (r *runtime.Runtime, shut func(), err error) {
 	o, err := f.Options()
 	if err != nil {
 		return nil, nil, err
@@ -92,11 +93,11 @@ func (f *ModelFlags) Open(depth int, more ...Setting) (r *runtime.Runtime, shut 
 	if depth == sched.Auto {
 		o.Calibrate = Calibration
 	}
-	return f.OpenWith(o)
+	return f.OpenWith(ctx, o)
 }
 
 // OpenWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
-func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
+func (f *ModelFlags) OpenWith(ctx context.Context, o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
 	release, err := f.locate(&o)
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +111,7 @@ func (f *ModelFlags) OpenWith(o runtime.Options) (r *runtime.Runtime, shut func(
 	if o.Progress == nil && terminal.Is(os.Stderr) {
 		o.Progress = progress(os.Stderr, &shown)
 	}
-	r, err = runtime.Open(o)
+	r, err = runtime.Open(ctx, o)
 	if shown {
 		fmt.Fprint(os.Stderr, "\r                       \r")
 	}

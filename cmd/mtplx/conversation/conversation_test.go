@@ -22,7 +22,7 @@ func nothing(conversation.Piece) {}
 
 // The second turn's prompt begins with the very tokens of the first turn and its answer, and the engine restores them.
 func TestSecondTurnReadsOnlyWhatIsNew(t *testing.T) {
-	m, err := conversation.Open(&command.ModelFlags{Profile: "performance-cold", DraftVocab: "auto"})
+	m, err := conversation.Open(t.Context(), &command.ModelFlags{Profile: "performance-cold", DraftVocab: "auto"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,14 +48,14 @@ type Model struct {
 }
 
 // Open opens the model that flags choose, with a bank for the turns of one conversation.
-func Open(f *command.ModelFlags) (*Model, error) {
+func Open(ctx context.Context, f *command.ModelFlags) (*Model, error) {
 	o, err := f.Options()
 	if err != nil {
 		return nil, err
 	}
 	live := &Live{}
 	o.Calibrate, o.Bank, o.Observe = command.Calibration, &runtime.BankOptions{}, live.Observe
-	r, shut, err := f.OpenWith(o)
+	r, shut, err := f.OpenWith(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func TestTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts := strings.Fields(plain.String())
-	if strings.Contains(plain.String(), "\x1b") || !strings.Contains(plain.String(), "\nTurbo      not shown: neither sys/devices/") {
+	if strings.Contains(plain.String(), "\x1b") || !strings.Contains(plain.String(), "\nTurbo      not shown: neither /sys/devices/") {
 		t.Errorf("%q", plain.String())
 	}
 	for _, colour := range []string{"", "1"} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	goruntime "runtime"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func newShown(h preflight.Heat) shown {
 	s := shown{Missing: map[string]string{}}
 	put := func(name string, err error, set func()) {
 		if err != nil {
-			s.Missing[name] = err.Error()
+			s.Missing[name] = belowRoot.ReplaceAllString(err.Error(), "$1/$2")
 			return
 		}
 		set()
@@ -146,6 +147,9 @@ func (r *report) sheet(action string) *sheet.Sheet {
 	}
 	return &p
 }
+
+// belowRoot finds the names of the kernel's files in errors, which count from the root that they were looked for under.
+var belowRoot = regexp.MustCompile(`(^| )((?:sys|proc)/)`)
 
 // add appends what the machine shows, or says of each why it does not.
 func (s *shown) add(p *sheet.Sheet) {

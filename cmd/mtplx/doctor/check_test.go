@@ -210,10 +210,10 @@ var bads = []bad{
 		m.Tuned = func() (*tune.Near, error) { return nil, runtime.Fail(runtime.BadModel, errors.New("no model"), "") }
 	}, Skip, 0, "no model"},
 	{"inexact drafts", "exactness", func(_ *testing.T, m *Machine, _ string) {
-		m.Open = func(int) (Writer, error) { return &writer{odd: 3}, nil }
+		m.Open = func(context.Context, int) (Writer, error) { return &writer{odd: 3}, nil }
 	}, Fail, runtime.Inexact, "at depth 3 on 4 threads differs from that without drafts on 4 threads, from token 5 on"},
 	{"inexact threads", "exactness", func(_ *testing.T, m *Machine, _ string) {
-		m.Open = func(n int) (Writer, error) {
+		m.Open = func(_ context.Context, n int) (Writer, error) {
 			if n == 1 {
 				return &writer{odd: 3}, nil
 			}
@@ -221,7 +221,7 @@ var bads = []bad{
 		}
 	}, Fail, runtime.Inexact, "on 1 threads"},
 	{"an inexact depth", "exactness.depths", func(_ *testing.T, m *Machine, _ string) {
-		m.Open = func(int) (Writer, error) { return &writer{odd: 4}, nil }
+		m.Open = func(context.Context, int) (Writer, error) { return &writer{odd: 4}, nil }
 	}, Fail, runtime.Inexact, "at depth 4"},
 	{"slow kernels", "kernels", func(_ *testing.T, m *Machine, _ string) {
 		m.Products = func(context.Context) (Speed, error) { return Speed{2, 20}, nil }
@@ -264,7 +264,7 @@ func TestBadMachines(t *testing.T) {
 func TestExactnessClosesItsModels(t *testing.T) {
 	for _, odd := range []int{0, 3} {
 		m, open := healthy(t), 0
-		m.Open = func(int) (Writer, error) {
+		m.Open = func(context.Context, int) (Writer, error) {
 			open++
 			return &writer{odd: odd, open: &open}, nil
 		}

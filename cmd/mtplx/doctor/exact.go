@@ -44,7 +44,7 @@ func (e exactness) Run(ctx context.Context, m *Machine) Finding {
 			continue
 		}
 		tried[n] = true
-		w, err := m.Open(n)
+		w, err := m.Open(ctx, n)
 		if err != nil {
 			return failed(err)
 		}

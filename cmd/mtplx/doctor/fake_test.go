@@ -58,7 +58,7 @@ func healthy(t *testing.T) *Machine {
 		Device: func() (runtime.Choice, error) {
 			return runtime.Choice{Kind: "cuda", Name: "cuda:0", Why: "the first"}, nil
 		},
-		Open:     func(int) (Writer, error) { return &writer{}, nil },
+		Open:     func(context.Context, int) (Writer, error) { return &writer{}, nil },
 		Embedded: demo.Files,
 		Read:     func(context.Context) (float64, error) { return 20, nil },
 		Products: func(context.Context) (Speed, error) { return Speed{Product: 18, Read: 20}, nil },

@@ -50,7 +50,7 @@ type Machine struct {
 	// Device opens what --device auto takes, and says which that is and why.
 	Device func() (runtime.Choice, error)
 	// Open opens the model with so many threads.
-	Open func(threads int) (Writer, error)
+	Open func(ctx context.Context, threads int) (Writer, error)
 	// Embedded is the files of the embedded model.
 	Embedded func() map[string][]byte
 	// Read is the speed of reading memory, in 10^9 bytes a second.
@@ -98,8 +98,8 @@ func ThisMachine(model string, port int) *Machine {
 		Listener:  whoListens,
 		Config:    func() (string, error) { return "", errNoConfig },
 		Device:    openDevice,
-		Open: func(threads int) (Writer, error) {
-			r, err := runtime.Open(runtime.Options{Model: model, Profile: runtime.Profiles[0], Device: "cpu", Threads: threads, Context: selfContext})
+		Open: func(ctx context.Context, threads int) (Writer, error) {
+			r, err := runtime.Open(ctx, runtime.Options{Model: model, Profile: runtime.Profiles[0], Device: "cpu", Threads: threads, Context: selfContext})
 			if err != nil {
 				return nil, err
 			}

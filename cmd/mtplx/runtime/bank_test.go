@@ -71,7 +71,7 @@ func withBank(t testing.TB, o bank.Options) func(*sched.Env) {
 // open opens the embedded checkpoint for a few sessions.
 func open(t testing.TB) *runtime.Runtime {
 	t.Helper()
-	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 3})
+	r, err := runtime.Open(t.Context(), runtime.Options{Profile: runtime.Profiles[0], Sessions: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func openLong(t testing.TB, shape string) *runtime.Runtime {
 	if err := long.Write(t.Context(), dir, synthetic.Options{Bits: 4, Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := runtime.Open(runtime.Options{Model: dir, Profile: runtime.Profiles[0], Sessions: 3})
+	r, err := runtime.Open(t.Context(), runtime.Options{Model: dir, Profile: runtime.Profiles[0], Sessions: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestGoldensOnADiscreteGPU(t *testing.T) {
 			}
 			defer func() { _ = set.Close() }()
 			var breaches atomic.Int64
-			l, err := loadOn(set, golden.Options(kernels.Float32), func() (kernels.Device, Choice, error) {
+			l, err := loadOn(t.Context(), set, golden.Options(kernels.Float32), func() (kernels.Device, Choice, error) {
 				return openDiscrete(context.WithoutCancel(t.Context()), &breaches)
 			})
 			if err != nil {

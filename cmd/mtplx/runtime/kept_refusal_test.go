@@ -22,7 +22,7 @@ func TestDevicesRefuseWaysOfKeepingKeysAndValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Open(Options{Profile: Profiles[0], KV: kv, open: func() (kernels.Device, Choice, error) {
+		_, err = Open(t.Context(), Options{Profile: Profiles[0], KV: kv, open: func() (kernels.Device, Choice, error) {
 			return plainOnly{d}, Choice{Kind: "cuda", Name: "a card"}, nil
 		}})
 		var f *Failure

@@ -13,7 +13,7 @@ import (
 // openKept opens the embedded checkpoint with keys and values kept in a way, and a bank on disk.
 func openKept(t *testing.T, kv kernels.KV, dir string) *runtime.Runtime {
 	t.Helper()
-	r, err := runtime.Open(runtime.Options{
+	r, err := runtime.Open(t.Context(), runtime.Options{
 		Profile: runtime.Profiles[0], Sessions: 3, Device: "cpu", KV: kv.String(),
 		Bank: &runtime.BankOptions{Dir: dir, DiskBytes: 1 << 30},
 	})

@@ -100,7 +100,7 @@ var arithmetics = []arithmetic{
 }
 
 func compare(ctx context.Context, ref *numerics.Reference, set *weights.Set, o *NumericsOptions, a arithmetic, ck *qwen.Checkpoint, vocab int) (none numerics.Mode, _ error) {
-	l, err := LoadModel(set, o.Device, o.Threads, numerics.Options(a.mode, a.kv, &ck.Config))
+	l, err := LoadModel(ctx, set, o.Device, o.Threads, numerics.Options(a.mode, a.kv, &ck.Config))
 	if err != nil {
 		return none, err
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -142,15 +143,25 @@ func (l *Loaded) Close() {
 	_ = l.Device.Close()
 }
 
-// LoadModel puts a checkpoint onto a device that it starts; see OpenDevice. The caller closes what it gets.
-func LoadModel(set *weights.Set, device string, threads int, opt qwen.Options) (*Loaded, error) {
-	return loadOn(set, opt, func() (kernels.Device, Choice, error) { return OpenDevice(device, threads) })
+// LoadModel puts a checkpoint onto a device that it starts; see OpenDevice. The end of ctx ends the loading, not what was
+// loaded. The caller closes what it gets.
+func LoadModel(ctx context.Context, set *weights.Set, device string, threads int, opt qwen.Options) (*Loaded, error) {
+	return loadOn(ctx, set, opt, func() (kernels.Device, Choice, error) { return OpenDevice(device, threads) })
 }
 
-func loadOn(set *weights.Set, opt qwen.Options, open func() (kernels.Device, Choice, error)) (*Loaded, error) {
+func loadOn(ctx context.Context, set *weights.Set, opt qwen.Options, open func() (kernels.Device, Choice, error)) (*Loaded, error) {
 	ck, err := qwen.Load(set)
 	if err != nil {
 		return nil, LoadFailure(err)
+	}
+	forget := opt.Loaded
+	opt.Loaded = func(done, parts int) error {
+		if forget != nil {
+			if err := forget(done, parts); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
 	}
 	l := &Loaded{Checkpoint: ck}
 	if l.Device, l.Choice, err = open(); err != nil {
@@ -171,8 +182,8 @@ func loadOn(set *weights.Set, opt qwen.Options, open func() (kernels.Device, Cho
 	return l, nil
 }
 
-// Open opens a model and starts its engine. The caller closes the runtime.
-func Open(o Options) (_ *Runtime, err error) {
+// Open opens a model and starts its engine. The end of ctx ends the opening, not what was opened. The caller closes the runtime.
+func Open(ctx context.Context, o Options) (_ *Runtime, err error) {
 	opt, err := modelOptions(&o)
 	if err != nil {
 		return nil, err
@@ -192,11 +203,12 @@ func Open(o Options) (_ *Runtime, err error) {
 		}
 	}()
 	start := time.Now()
-	opt.Loaded = func(done, parts int) {
+	opt.Loaded = func(done, parts int) error {
 		set.Drop()
 		if o.Progress != nil {
 			o.Progress(done, parts)
 		}
+		return nil
 	}
 	text := make(chan error, 1)
 	go func() { text <- r.openText(set) }() // beside the weights: both take tens of milliseconds
@@ -204,7 +216,7 @@ func Open(o Options) (_ *Runtime, err error) {
 	if open == nil {
 		open = func() (kernels.Device, Choice, error) { return OpenDevice(o.Device, o.Threads) }
 	}
-	l, err := loadOn(set, opt, open)
+	l, err := loadOn(ctx, set, opt, open)
 	if textErr := <-text; err == nil {
 		err = textErr
 	}

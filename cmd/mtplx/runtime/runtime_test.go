@@ -19,7 +19,7 @@ func open(t testing.TB, o Options) *Runtime {
 	if o.Profile.Name == "" {
 		o.Profile = Profiles[0]
 	}
-	r, err := Open(o)
+	r, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

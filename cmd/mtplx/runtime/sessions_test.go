@@ -60,7 +60,7 @@ func suite(t testing.TB, r *runtime.Runtime, name string, n int) [][]int32 {
 
 // Every depth, the engine's own choice included, alone and in company, writes the same text on the real model.
 func TestAutoDepthChangesNoText(t *testing.T) {
-	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
+	r, err := runtime.Open(t.Context(), runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestAutoDepthChangesNoText(t *testing.T) {
 // Sessions that share beginnings, in two cohorts, with auto depth, a bank and chunks of any size, write on the
 // real model what each writes alone with plain decoding.
 func TestManySessionsWriteWhatEachWritesAlone(t *testing.T) {
-	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
+	r, err := runtime.Open(t.Context(), runtime.Options{Profile: runtime.Profiles[0], Sessions: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func BenchmarkDepth(b *testing.B) {
 // BenchmarkSessions is the rate of all streams together, plainly and with auto depth, by their number, over
 // one plain stream.
 func BenchmarkSessions(b *testing.B) {
-	r, err := runtime.Open(runtime.Options{Profile: runtime.Profiles[0], Sessions: 8})
+	r, err := runtime.Open(b.Context(), runtime.Options{Profile: runtime.Profiles[0], Sessions: 8})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type trial struct {
 // try lets the embedded model write a few tokens, with drafts and without, which must be the same.
 func try(ctx context.Context) (*trial, error) {
 	flags := command.ModelFlags{Profile: "performance-cold", DraftVocab: "auto"}
-	r, shut, err := flags.Open(1)
+	r, shut, err := flags.Open(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded model: %w", err)
 	}

@@ -94,11 +94,11 @@ func (e *engines) with(ctx context.Context, s tuning.Settings) (*engine, error) 
 		return nil, err
 	}
 	opt.Calibrate, opt.Progress = command.Calibration, e.loading
-	r, shut, err := f.OpenWith(opt)
+	r, shut, err := f.OpenWith(ctx, opt)
 	for failure, ok := errors.AsType[*runtime.Failure](err); ok && failure.Kind == runtime.NoResource && len(e.open) > 0; failure, ok = errors.AsType[*runtime.Failure](err) {
 		e.closeOldest() // there was less room than it seemed
 		e.most = max(len(e.open), 1)
-		r, shut, err = f.OpenWith(opt)
+		r, shut, err = f.OpenWith(ctx, opt)
 	}
 	if err != nil {
 		if failure, ok := errors.AsType[*runtime.Failure](err); ok && (failure.Kind == runtime.NoResource || failure.Kind == runtime.Environment) {
