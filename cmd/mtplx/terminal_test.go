@@ -116,3 +116,18 @@ func TestAskOnATerminal(t *testing.T) {
 		t.Error("code is not highlighted")
 	}
 }
+
+// Ctrl-C in the middle of an answer leaves the terminal as it was, with the colour off and the cursor on a line of its own.
+func TestAnswersOnATerminalAreInterrupted(t *testing.T) {
+	for _, name := range []string{"ask", "run"} {
+		e := emulator.New(t, 80, 30)
+		cmd := onTerminal(t, e, t.TempDir(), name, "--temperature", "1.5", "--seed", "1", "--depth", "0", "--threads", "1", "--max-tokens", "3500", "Write a function that adds two numbers.")
+		e.See("def ")
+		e.Type("\x03")
+		if c := code(t, cmd); c != 130 {
+			t.Errorf("%s: exit code %d", name, c)
+		}
+		e.See("\nmtplx: interrupted")
+		e.Restored()
+	}
+}
