@@ -44,7 +44,7 @@ func (c *qaGoldenCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	failed := 0
 	for _, dir := range c.Dirs {
-		rep, err := c.check(ctx, dir, mode) //nolint:contextcheck // a check is over within seconds
+		rep, err := c.check(ctx, dir, mode)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (c *qaGoldenCmd) check(ctx context.Context, dir string, mode kernels.Mode) 
 		return nil, err
 	}
 	defer l.Close()
-	return golden.Check(dir, l.Device, l.Model, t, mode)
+	return golden.Check(dir, l.Device, l.Model, t, mode) //nolint:contextcheck // a check is over within seconds
 }
 
 func printGolden(s command.Streams, r *golden.Report) {

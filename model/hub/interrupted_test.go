@@ -12,9 +12,9 @@ import (
 
 // countdown is a context that ends when it is asked the last of so many times whether it has ended.
 type countdown struct {
-	context.Context //nolint:containedctx // it is one
-	end             context.CancelFunc
-	left            *atomic.Int64
+	context.Context
+	end  context.CancelFunc
+	left *atomic.Int64
 }
 
 func (c *countdown) Err() error {

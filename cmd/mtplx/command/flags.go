@@ -98,7 +98,7 @@ func (f *ModelFlags) Open(ctx context.Context, depth int, more ...Setting) (r *r
 
 // OpenWith opens the model, and the trace that --trace names. The caller calls shut, which closes both.
 func (f *ModelFlags) OpenWith(ctx context.Context, o runtime.Options) (r *runtime.Runtime, shut func(), err error) {
-	release, err := f.locate(&o)
+	release, err := f.locate(&o) //nolint:contextcheck // it looks into the file system only
 	if err != nil {
 		return nil, nil, err
 	}

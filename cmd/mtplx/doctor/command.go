@@ -45,7 +45,7 @@ func (c *Cmd) Run(ctx context.Context, k *kong.Kong, s command.Streams) error {
 		return err
 	}
 	defer p.Release()
-	m := ThisMachine(p.Dir, c.Port) //nolint:contextcheck // models that it opens are closed by who opened them
+	m := ThisMachine(p.Dir, c.Port)
 	m.Config = configOf(k)
 	r, err := c.examine(ctx, m, s)
 	if err != nil {

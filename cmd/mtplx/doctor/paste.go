@@ -26,7 +26,7 @@ type Paste struct {
 
 // Gather examines the machine as mtplx doctor does, for k's commands.
 func Gather(ctx context.Context, k *kong.Kong) (*Paste, error) {
-	m := ThisMachine("", 8000) //nolint:contextcheck // models that it opens are closed by who opened them
+	m := ThisMachine("", 8000)
 	m.Config = configOf(k)
 	return gather(ctx, m)
 }

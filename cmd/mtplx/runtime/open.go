@@ -240,7 +240,7 @@ func Open(ctx context.Context, o Options) (_ *Runtime, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, r.start(&o, b)
+	return r, r.start(&o, b) //nolint:contextcheck // the timing of forwards is bounded by Calibrate
 }
 
 // openBank makes the session bank, if one is wanted.
