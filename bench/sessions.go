@@ -45,10 +45,16 @@ type Width struct {
 	Queues *trace.Occupied `json:"queues,omitempty"`
 }
 
-// Join is the gaps of a stream alone, and while a long prompt joins.
+// Join is the gaps of a stream by itself and while a long prompt joins it, and how long that prompt waits for its first
+// token beside the stream and alone: the median over rounds. What a stream's tokens cost grows with its text, so gaps by
+// itself are of before the prompt and of after it, as many of each.
 type Join struct {
-	Quiet  float64 `json:"quiet_p99_ms"`
-	Loaded float64 `json:"loaded_p99_ms"`
+	Quiet     float64 `json:"quiet_p99_ms"`
+	Loaded    float64 `json:"loaded_p99_ms"`
+	QuietP50  float64 `json:"quiet_p50_ms"`
+	LoadedP50 float64 `json:"loaded_p50_ms"`
+	FirstMS   float64 `json:"ttft_ms"`
+	AloneMS   float64 `json:"ttft_alone_ms"`
 }
 
 // SessionsReport is the outcome of RunSessions.
@@ -195,48 +201,114 @@ func (w *window) summarise(start time.Time) (Width, error) {
 	}, nil
 }
 
-// join measures a stream's gaps before and while a long prompt is read.
+// join measures a stream's gaps before, while and after a long prompt is read. A stream whose context is full begins anew.
 func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
-	const warm, quiet = 20, 200 // arrivals
-	var before, during []float64
+	var j joint
 	for range max(o.Rounds, 1) {
-		stream, stop := context.WithCancel(ctx)
-		joined := make(chan error, 1)
-		var last time.Time
-		n, running, over := 0, false, false
-		err := s(stream, 0, o.Depth, func(int) {
-			now := time.Now()
-			gap := 1000 * now.Sub(last).Seconds()
-			last = now
-			switch n++; {
-			case n <= warm:
-			case n <= warm+quiet:
-				before = append(before, gap)
-			case !running:
-				running = true
-				go func() { joined <- o.Long(ctx) }()
-			case !over:
-				during = append(during, gap)
-				select {
-				case err := <-joined:
-					joined <- err
-					over = true
-					stop()
-				default:
-				}
-			}
-		})
-		stop()
+		took, err := timed(ctx, o.Long)
 		if err != nil {
-			return nil, fmt.Errorf("run a stream that a long prompt joins: %w", err)
+			return nil, fmt.Errorf("read a long prompt alone: %w", err)
 		}
-		if running {
-			if err := <-joined; err != nil {
-				return nil, fmt.Errorf("join a long prompt: %w", err)
+		j.alone = append(j.alone, took)
+		j.phase, j.n = before, 0
+		for j.phase != done {
+			if err := j.stream(ctx, s, o); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return &Join{Quiet: quantile(before, 0.99), Loaded: quantile(during, 0.99)}, nil
+	return &Join{
+		Quiet: quantile(j.quiet, 0.99), Loaded: quantile(j.loaded, 0.99), QuietP50: median(j.quiet), LoadedP50: median(j.loaded),
+		FirstMS: median(j.first), AloneMS: median(j.alone),
+	}, nil
+}
+
+// joint is a long prompt that joins a stream, and what came of it so far, in milliseconds.
+type joint struct {
+	phase                       phase
+	n                           int // arrivals in the phase
+	joined                      chan joinedIn
+	quiet, loaded, first, alone []float64
+}
+
+type joinedIn struct {
+	ms  float64
+	err error
+}
+
+type phase int
+
+const (
+	before phase = iota
+	while
+	after
+	done
+)
+
+// stream lets one stream take the joint through its phases, as far as it goes.
+func (j *joint) stream(ctx context.Context, s Stream, o SessionsOptions) error {
+	const warm, quiet = 20, 100 // arrivals
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	var last time.Time
+	var failed error
+	got := 0
+	err := s(within, 0, o.Depth, func(int) {
+		now := time.Now()
+		gap := 1000 * now.Sub(last).Seconds()
+		last = now
+		if got++; got <= warm || failed != nil {
+			return
+		}
+		switch j.n++; j.phase {
+		case before:
+			j.quiet = append(j.quiet, gap)
+			if j.n == quiet {
+				j.joined = make(chan joinedIn, 1)
+				go func() {
+					ms, err := timed(ctx, o.Long)
+					j.joined <- joinedIn{ms, err}
+				}()
+				j.phase = while
+			}
+		case while:
+			j.loaded = append(j.loaded, gap)
+			select {
+			case r := <-j.joined:
+				j.first, failed = append(j.first, r.ms), r.err
+				j.phase, j.n = after, 0
+			default:
+			}
+		case after:
+			j.quiet = append(j.quiet, gap)
+			if j.n == quiet {
+				j.phase = done
+				stop()
+			}
+		case done:
+		}
+	})
+	switch {
+	case err != nil:
+		err = fmt.Errorf("run a stream that a long prompt joins: %w", err)
+	case failed != nil:
+		err = fmt.Errorf("join a long prompt: %w", failed)
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case got <= warm:
+		err = fmt.Errorf("run a stream that a long prompt joins: it ended after %d arrivals, of which %d are not counted", got, warm)
+	}
+	if err != nil && j.phase == while {
+		<-j.joined
+	}
+	return err
+}
+
+// timed is how many milliseconds f takes.
+func timed(ctx context.Context, f func(context.Context) error) (float64, error) {
+	start := time.Now()
+	err := f(ctx)
+	return 1000 * time.Since(start).Seconds(), err
 }
 
 // quantile is the value below which the share q of x lies, by nearest rank.
@@ -264,6 +336,8 @@ func (r *SessionsReport) Print(w io.Writer) {
 		}
 	}
 	if j := r.Join; j != nil {
-		fmt.Fprintf(w, "  p99 between arrivals: alone %.1f ms, while a long prompt joins %.1f ms\n", j.Quiet, j.Loaded)
+		fmt.Fprintf(w, "  between arrivals: alone %.1f ms, p99 %.1f ms; while a long prompt joins %.1f ms, p99 %.1f ms, %.2fx\n",
+			j.QuietP50, j.Quiet, j.LoadedP50, j.Loaded, j.Loaded/max(j.Quiet, 1e-9))
+		fmt.Fprintf(w, "  first token of that prompt: alone %.0f ms, beside a stream %.0f ms\n", j.AloneMS, j.FirstMS)
 	}
 }

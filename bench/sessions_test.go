@@ -42,8 +42,8 @@ func TestSessionsReportFollowsFromArrivals(t *testing.T) {
 				t.Errorf("row %d is %+v, want %d sessions, %s, %v tok/s, gaps of 5 ms, first after 10 to 14 ms", i, got, w.n, w.mode, w.rate)
 			}
 		}
-		if r.Join == nil || r.Join.Quiet != 5 || r.Join.Loaded != 5 {
-			t.Errorf("join %+v, want gaps of 5 ms", r.Join)
+		if want := (Join{Quiet: 5, Loaded: 5, QuietP50: 5, LoadedP50: 5, FirstMS: 100, AloneMS: 100}); r.Join == nil || *r.Join != want {
+			t.Errorf("join %+v, want %+v", r.Join, want)
 		}
 	})
 }

@@ -10,10 +10,6 @@ import (
 	"mtplx/stages"
 )
 
-// leastChunk is the number of prompt rows that join running streams whatever they cost, so that every
-// prompt moves.
-const leastChunk = 4
-
 // form sends cycles while there are ready lanes and idle cycles.
 func (e *Engine) form(b *board, in chan<- *stages.Cycle) {
 	for len(b.idle) > 0 && len(b.ready) > 0 {
@@ -98,7 +94,10 @@ func (e *Engine) pick(b *board, lanes int) {
 	b.ready = kept
 }
 
-// share divides the rows of a forward: a row for every stream, then chunks of prompts, then drafts.
+// share divides the rows of a forward: a row for every stream and the drafts of its plan, then chunks of prompts. A plan
+// is made as if there were no prompts. Chunks are given a part of what the streams take by themselves, so that the plan
+// that brings the streams most without chunks also does so with them; a plan that took chunks for a fixed cost would
+// draft deeper to make up for them, and make the streams' cycles longer for it.
 func (e *Engine) share(b *board) {
 	b.streams, b.prompts, b.plans = b.streams[:0], b.prompts[:0], b.plans[:0]
 	rows := e.env.Rows
@@ -122,53 +121,34 @@ func (e *Engine) share(b *board) {
 			b.plans = append(b.plans, s.plan)
 		}
 	}
-	budget := rows - len(b.streams)
-	if len(b.streams) > 0 && len(b.prompts) > 0 {
-		budget = min(budget, e.chunk(b, budget))
+	if len(b.streams) > 0 {
+		kept := 0
+		if len(b.prompts) > 0 {
+			kept = firstChunk
+		}
+		b.planner.Plan(b.plans, rows-kept)
+	}
+	for _, s := range b.streams {
+		s.lane.Depth, s.lane.Copying = s.plan.Depth, s.plan.Copying
+		s.rows = 1 + s.lane.Depth
+		rows -= s.rows
+	}
+	joins := len(b.streams) > 0 && len(b.prompts) > 0
+	if joins {
+		rows = e.chunk(b, rows)
 	}
 	taken := 0
 	for _, s := range b.prompts {
 		if e.follows(b, s) || s.lane.Err != nil {
 			continue
 		}
-		s.lane.Chunk = min(s.left(), budget-taken)
+		s.lane.Chunk = min(s.left(), rows)
 		s.rows = s.lane.Chunk
+		rows -= s.rows
 		taken += s.rows
 	}
-	if len(b.streams) > 0 {
-		b.planner.Plan(b.plans, rows, taken)
-	}
-	for _, s := range b.streams {
-		s.lane.Depth, s.lane.Copying = s.plan.Depth, s.plan.Copying
-		s.rows = 1 + s.lane.Depth
+	if b.joining.last = 0; joins {
+		b.joining.last = taken
 	}
 	e.foresee(b)
-}
-
-// chunk is how many prompt rows may join the streams: as many as keep the cycle, by what forwards have cost,
-// within Stretch of what it would take without them, at the depths of the cycle before. Where more prompts than
-// streams share the cycle, each prompt counts for what one would beside its share of streams: otherwise the first
-// of many sessions that arrive together would hold up all others for as long as it writes.
-func (e *Engine) chunk(b *board, most int) int {
-	c := &b.planner.Costs
-	rows, deepest := len(b.plans), 0
-	for _, l := range b.plans {
-		d := l.Usual()
-		rows += d
-		deepest = max(deepest, d)
-	}
-	lanes := len(b.plans)
-	quiet := c.Rest.At(lanes) + c.Verify.At(lanes, rows)
-	if deepest == 0 {
-		quiet += c.Bare.At(lanes)
-	} else {
-		quiet += c.First.At(lanes) + float64(deepest-1)*c.Chain.At(lanes)
-	}
-	allowed := (e.env.Stretch - 1) * quiet * max(1, float64(len(b.prompts))/float64(lanes))
-	n := most
-	// The head reads them in the cycle after.
-	for n > leastChunk && (!c.Chunk.Known() || c.Chunk.At(n)+c.Read.At(n) > allowed) {
-		n = max(n*7/8, leastChunk)
-	}
-	return n
 }

@@ -9,9 +9,11 @@
 //     one that could never fit is refused with the numbers.
 //  2. Sessions are admitted by arrival, a step of priority counting as a head start; ready lanes are taken by
 //     the longest wait. Nobody starves.
-//  3. While prompts load, a cycle with running streams is planned to take at most Stretch times what it would
-//     take without prompt rows, by what forwards have been measured to cost, or carries the least chunk. Where
-//     prompts outnumber streams, what is beyond the quiet time grows in proportion.
+//  3. While prompts load, streams draft as they would without them, and no cycle with a stream in it is planned to take
+//     more than Stretch (1.8) times what the same cycle would take without prompt rows, by what forwards have been
+//     measured to cost; what single cycles err by at first keeps them within twice. A prompt's rows are never so few
+//     that it takes more than eight times what it takes alone. Where prompts outnumber streams, what is beyond the quiet
+//     time grows in proportion. TestChunksKeepCyclesWithinStretch holds the cycles to that, on devices of exact costs.
 //  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
 //     lane; its memory is free again at the next cycle border.
 //  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,

@@ -59,8 +59,8 @@ type Env struct {
 	Hidden int
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
-	// Stretch is how much longer than without it a cycle may be planned to take for a chunk of a prompt
-	// that joins running streams (default 1.8); several prompts for each stream may take as much each.
+	// Stretch is the multiple of its time without prompt rows that a cycle may be planned to take for a chunk of a
+	// prompt that joins running streams (default 1.8); several prompts for each stream may take as much each.
 	Stretch float64
 	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
 	HeadStart time.Duration
@@ -253,6 +253,7 @@ type board struct {
 	recorded   uint64 // Env.Recorded at the last cycle that came back
 	overlap    overlap
 	debts      debts
+	joining    joining
 	hidden     hiddens
 
 	picked, streams, prompts []*Session // scratch of form

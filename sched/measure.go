@@ -58,6 +58,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 		b.planner.Yield(streams, tokens, time.Since(t.Formed).Seconds())
 	}
 	costs := &b.planner.Costs
+	b.joining.observe(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	observeForward(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	together := c.Read > 0 && t.Read == 0 // without a forward of its own
 	if together && drafting == 0 {

@@ -31,15 +31,15 @@ func TestLongMatchesThatStandAreCopied(t *testing.T) {
 	for range 20 {
 		p.ObserveCopies(l, 20, 8, 8)
 	}
-	p.Plan([]*Lane{found(l, 8, 20, 8)}, 16, 0)
+	p.Plan([]*Lane{found(l, 8, 20, 8)}, 16)
 	if !l.Copying || l.Depth != 8 {
 		t.Fatalf("copying %t, depth %d; want 8 copied", l.Copying, l.Depth)
 	}
-	p.Plan([]*Lane{found(l, 8, 20, 8)}, 6, 0)
+	p.Plan([]*Lane{found(l, 8, 20, 8)}, 6)
 	if !l.Copying || l.Depth != 5 {
 		t.Errorf("copying %t, depth %d where the forward has 6 rows", l.Copying, l.Depth)
 	}
-	p.Plan([]*Lane{found(l, 8, 0, 0)}, 16, 0)
+	p.Plan([]*Lane{found(l, 8, 0, 0)}, 16)
 	if l.Copying {
 		t.Error("nothing was found, and it is copied")
 	}
@@ -53,14 +53,14 @@ func TestMatchesThatMislead(t *testing.T) {
 		p.ObserveCopies(l, 2, 8, 0)
 		p.ObserveCopies(l, 20, 8, 8)
 	}
-	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); l.Copying {
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16); l.Copying {
 		t.Errorf("%d tokens are copied after a match that never leads further", l.Depth)
 	}
-	if p.Plan([]*Lane{found(l, 8, 20, 8)}, 16, 0); !l.Copying {
+	if p.Plan([]*Lane{found(l, 8, 20, 8)}, 16); !l.Copying {
 		t.Error("a match that always leads further is not copied")
 	}
 	fresh := p.NewLane(nil, false)
-	if p.Plan([]*Lane{found(fresh, 8, 20, 8)}, 16, 0); !fresh.Copying {
+	if p.Plan([]*Lane{found(fresh, 8, 20, 8)}, 16); !fresh.Copying {
 		t.Error("a new lane does not learn from the others")
 	}
 }
@@ -69,13 +69,13 @@ func TestMatchesThatMislead(t *testing.T) {
 func TestCopiesAreLearnedOfWithoutBeingTried(t *testing.T) {
 	p := priced(0.0002, 0.002)
 	l := p.NewLane(nil, true)
-	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); l.Copying {
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16); l.Copying {
 		t.Fatal("a first short match is copied at once")
 	}
 	for range 60 {
 		p.ObserveCopies(l, 2, 3, 3)
 	}
-	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16, 0); !l.Copying {
+	if p.Plan([]*Lane{found(l, 8, 2, 8)}, 16); !l.Copying {
 		t.Error("short matches that always lead further are not copied")
 	}
 }
@@ -99,8 +99,8 @@ func TestPlansWithoutMatchesAreTheHeads(t *testing.T) {
 				found(a[j], 8, 0, 0)
 				b[j].Limit = 8
 			}
-			with.Plan(a, 16*n, 0)
-			without.Plan(b, 16*n, 0)
+			with.Plan(a, 16*n)
+			without.Plan(b, 16*n)
 			tokens, rows := n, 0
 			for j := range n {
 				if (i+j)%3 == 0 {
@@ -141,7 +141,7 @@ func TestLanesThatCopyAndLanesThatDraft(t *testing.T) {
 	}
 	lanes := []*Lane{found(copies, 8, 32, 8), found(drafts, 8, 0, 0), found(plain, 0, 0, 0)}
 	for rows := 3; rows < 24; rows++ {
-		p.Plan(lanes, rows, 0)
+		p.Plan(lanes, rows)
 		if n := copies.Depth + drafts.Depth + plain.Depth; n > rows-3 {
 			t.Fatalf("%d drafts of three lanes in %d rows", n, rows)
 		}
@@ -158,7 +158,7 @@ func TestPlanningCopiesAllocatesNothing(t *testing.T) {
 		for _, l := range lanes {
 			found(l, 8, 9, 8)
 		}
-		p.Plan(lanes, 18, 0)
+		p.Plan(lanes, 18)
 		for _, l := range lanes {
 			p.ObserveCopies(l, 9, 8, 5)
 			p.Observe(l, 8, 3)
@@ -197,7 +197,7 @@ func TestPlansOfManyLanesMustYieldWhatTheyPromise(t *testing.T) {
 			for _, l := range lanes {
 				found(l, 8, 20, 8)
 			}
-			p.Plan(lanes, 32, 0)
+			p.Plan(lanes, 32)
 			tokens, rows := 2, 0
 			for _, l := range lanes {
 				tokens, rows = tokens+min(l.Depth, 4), rows+l.Depth
@@ -233,7 +233,7 @@ func TestVeryManyLanesCopy(t *testing.T) {
 	for i, l := range lanes {
 		found(l, 8, 20, i%2*8)
 	}
-	p.Plan(lanes, 5*n, 0)
+	p.Plan(lanes, 5*n)
 	rows := n
 	for i, l := range lanes {
 		rows += l.Depth

@@ -10,7 +10,7 @@ func crowded(p *Planner, lanes []*Lane, cycles int, row float64, stands int) (dr
 		for _, l := range lanes {
 			l.Limit = 8
 		}
-		p.Plan(lanes, 9*n, 0)
+		p.Plan(lanes, 9*n)
 		tokens, rows, some := n, n, false
 		for j, l := range lanes {
 			proposed += l.Depth

@@ -51,7 +51,7 @@ func BenchmarkPlan(b *testing.B) {
 							l.Copies, l.Match = 8, 9
 						}
 					}
-					p.Plan(lanes, 9*n, 0)
+					p.Plan(lanes, 9*n)
 				}
 			})
 		}

@@ -22,14 +22,6 @@ type Lane struct {
 	stands []float64 // of the copies at hand
 }
 
-// Usual is the depth of the lane's last plan, trials aside, within its limit.
-func (l *Lane) Usual() int {
-	if l.policy != nil {
-		return l.policy.Depth(l.Limit)
-	}
-	return min(l.base, l.Limit)
-}
-
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
 type Planner struct {
 	Costs Costs
@@ -106,16 +98,16 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 	}
 }
 
-// Plan sets the Depth of every lane of a cycle, whose trunk forward has room for `rows` rows, of which others
-// than these lanes take `taken`. Each lane brings at least one row.
-func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
-	room := max(rows-taken-len(lanes), 0)
+// Plan sets the Depth of every lane of a cycle, whose trunk forward has room for `rows` rows of these lanes. Each brings
+// at least one.
+func (p *Planner) Plan(lanes []*Lane, rows int) {
+	room := max(rows-len(lanes), 0)
 	p.contest, p.copied = 0, 0
 	if p.forced(lanes) {
 		p.rest(lanes, room)
 		return
 	}
-	used := p.search(lanes, room, taken)
+	used := p.search(lanes, room)
 	if p.settle(lanes) {
 		p.rest(lanes, room)
 		return
@@ -146,8 +138,8 @@ func (p *Planner) Plan(lanes []*Lane, rows, taken int) {
 
 // search leaves the best plan in p.best, for lanes that draft, and p.taken, for those that copy, and returns how many
 // tokens it proposes.
-func (p *Planner) search(lanes []*Lane, room, taken int) int {
-	deepest := p.prepare(lanes, room, taken)
+func (p *Planner) search(lanes []*Lane, room int) int {
+	deepest := p.prepare(lanes, room)
 	used := p.rows(p.trial)
 	p.tally(p.trial)
 	tokens := p.tokens(lanes, p.trial)
@@ -175,7 +167,7 @@ func (p *Planner) search(lanes []*Lane, room, taken int) int {
 
 // prepare computes what the search needs and returns the greatest limit. It leaves in p.trial the depths of
 // the lanes that a policy decides.
-func (p *Planner) prepare(lanes []*Lane, room, taken int) (deepest int) {
+func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 	p.order, p.trial = p.order[:0], p.trial[:0]
 	for k := range p.shared {
 		p.rates[k] = p.shared[k].Rates(p.rates[k][:0], p.prior)
@@ -200,7 +192,7 @@ func (p *Planner) prepare(lanes []*Lane, room, taken int) (deepest int) {
 		p.trial = append(p.trial, d)
 	}
 	p.order, p.spare = rank(p.order, p.spare)
-	p.tariff.read(&p.Costs, len(lanes), min(room, most), taken)
+	p.tariff.read(&p.Costs, len(lanes), min(room, most))
 	return deepest
 }
 
@@ -212,4 +204,32 @@ func (p *Planner) Yield(lanes, tokens int, seconds float64) {
 	if lanes > 0 && lanes == p.copied {
 		p.pays[lanes].Observe(tokens, seconds)
 	}
+}
+
+// Seconds is how long the cycle of a plan is expected to take. Where foreseen is true the head has drafted before, as far
+// as anyone hopes, so that its time does not count.
+func (p *Planner) Seconds(lanes []*Lane, foreseen bool) float64 {
+	c := &p.Costs
+	rows, drafting, deepest, steps := len(lanes), 0, 0, 0
+	for _, l := range lanes {
+		rows += l.Depth
+		if l.Depth > 0 && !l.Copying {
+			drafting++
+			deepest = max(deepest, l.Depth)
+			steps += l.Depth - 1
+		}
+	}
+	seconds := c.Rest.At(len(lanes)) + c.Verify.At(len(lanes), rows)
+	if drafting > 0 && !foreseen {
+		seconds += c.First.At(drafting)
+		if further := deepest - 1; further > 0 {
+			seconds += float64(further) * c.Chain.At((steps+further-1)/further)
+		}
+	}
+	return seconds
+}
+
+// Plainest is how long a cycle of so many lanes takes that neither draft nor read.
+func (p *Planner) Plainest(lanes int) float64 {
+	return p.Costs.Rest.At(lanes) + p.Costs.Verify.At(lanes, lanes)
 }

@@ -50,7 +50,7 @@ func TestPlanIsTheBestOfAllVectors(t *testing.T) {
 			lanes = append(lanes, l)
 		}
 		rows := n + rapid.IntRange(0, 12).Draw(t, "room")
-		p.Plan(lanes, rows, 0)
+		p.Plan(lanes, rows)
 		got := make([]int, n)
 		for i, l := range lanes {
 			got[i] = l.Depth
@@ -90,7 +90,7 @@ func (m machine) run(p *Planner, l *Lane, limit, cycles int, accept []float64, n
 	tokens, seconds := 0.0, 0.0
 	for range cycles {
 		l.Limit = limit
-		p.Plan([]*Lane{l}, 64, 0)
+		p.Plan([]*Lane{l}, 64)
 		stood := 0
 		for stood < l.Depth && rng.Float64() < accept[min(stood, len(accept)-1)] {
 			stood++
@@ -172,7 +172,7 @@ func TestPlanIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
 	l.Limit = 2
 	m := machine{1, 0.05, 0.02, 0.05, 0.02}
 	m.teach(&p.Costs, 1)
-	p.Plan([]*Lane{l}, 8, 0)
+	p.Plan([]*Lane{l}, 8)
 	if l.base != 2 {
 		t.Fatalf("depth %d, want 2", l.base)
 	}
@@ -180,25 +180,11 @@ func TestPlanIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
 		m.slope += 0.0005
 		p.Costs = Costs{}
 		m.teach(&p.Costs, 1)
-		p.Plan([]*Lane{l}, 8, 0)
+		p.Plan([]*Lane{l}, 8)
 		l.probe.wait = 100
 	}
 	if gain := p.rate([]*Lane{l}, []int{l.base}) / p.rate([]*Lane{l}, []int{2}); gain < 1.01 {
 		t.Fatalf("depth 2 was left for one that promises %.4f times its tokens a second", gain)
-	}
-}
-
-func TestDeeperDraftsAreChosenWhereLanesShareTheForward(t *testing.T) {
-	// With a chunk of a prompt in the forward, further rows are cheap beside it.
-	m := machine{verify: 1, slope: 0.3, bare: 0.02, step: 0.05, rest: 0.02}
-	p := NewPlanner([]float64{0.7, 0.7, 0.7, 0.7}, 8)
-	m.teach(&p.Costs, 1)
-	alone, beside := p.NewLane(nil, true), p.NewLane(nil, true)
-	alone.Limit, beside.Limit = 4, 4
-	p.Plan([]*Lane{alone}, 64, 0)
-	p.Plan([]*Lane{beside}, 64, 24)
-	if beside.Depth <= alone.Depth {
-		t.Fatalf("depth %d beside a chunk of 24 rows, %d alone", beside.Depth, alone.Depth)
 	}
 }
 
@@ -226,13 +212,13 @@ func TestNewLanesStartFromWhatOthersSaw(t *testing.T) {
 	m.run(p, p.NewLane(nil, true), 4, 800, []float64{0.05}, 0.1, rand.New(rand.NewPCG(7, 8)))
 	l := p.NewLane(nil, true)
 	l.Limit = 4
-	p.Plan([]*Lane{l}, 64, 0)
+	p.Plan([]*Lane{l}, 64)
 	if l.Depth != 0 {
 		t.Fatalf("a new lane starts at depth %d though nothing stood before", l.Depth)
 	}
 	l = p.NewLane(nil, false)
 	l.Limit = 4
-	p.Plan([]*Lane{l}, 64, 0)
+	p.Plan([]*Lane{l}, 64)
 	if l.rates[0] < 0.7 {
 		t.Fatalf("sampling lanes start from %.2f, which only greedy ones saw", l.rates[0])
 	}
@@ -248,8 +234,8 @@ func TestPlanningAllocatesNothing(t *testing.T) {
 		l.Limit = 6
 		lanes = append(lanes, l)
 	}
-	p.Plan(lanes, 64, 0)
-	if n := testing.AllocsPerRun(100, func() { p.Plan(lanes, 64, 0) }); n > 0 {
+	p.Plan(lanes, 64)
+	if n := testing.AllocsPerRun(100, func() { p.Plan(lanes, 64) }); n > 0 {
 		t.Fatalf("a plan allocates %v times", n)
 	}
 }

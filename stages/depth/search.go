@@ -17,12 +17,9 @@ type tariff struct {
 	bare   float64
 }
 
-// read makes the tariff of so many lanes with at most so many proposed rows, beside prompts' rows.
-func (t *tariff) read(c *Costs, lanes, rows, taken int) {
+// read makes the tariff of so many lanes with at most so many proposed rows.
+func (t *tariff) read(c *Costs, lanes, rows int) {
 	t.fixed = c.Rest.Hopeful(lanes)
-	if taken > 0 {
-		t.fixed += c.Chunk.Hopeful(taken)
-	}
 	t.verify = c.Verify.appendHopeful(t.verify[:0], lanes, lanes, lanes+rows)
 	t.bare = c.Bare.Hopeful(lanes)
 	t.first = c.First.appendHopeful(append(t.first[:0], t.bare), 1, lanes)

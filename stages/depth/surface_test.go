@@ -81,7 +81,7 @@ func settle(lanes int, seed uint64) float64 {
 		for _, l := range all {
 			l.Limit = 3
 		}
-		p.Plan(all, 256, 0)
+		p.Plan(all, 256)
 		rows, drafting, deepest, got := lanes, 0, 0, lanes
 		for _, l := range all {
 			n := 0

@@ -70,11 +70,11 @@ func (e *event) Wait(ctx context.Context, v uint64) error {
 // ErrFault is what a queue fails with.
 var ErrFault = errors.New("fake device fault")
 
-// Queue runs forwards one after another, each taking Time of the test's clock, and PerRow for each of its
-// rows after the first.
+// Queue runs forwards one after another, each taking Time of the test's clock, PerRow for each of its rows after the
+// first, and PerLane for each of its lanes after the first.
 type Queue struct {
 	queue.Queue
-	Time, PerRow time.Duration
+	Time, PerRow, PerLane time.Duration
 	// FailAt is the submission that faults; 0 is never.
 	FailAt int
 
@@ -97,14 +97,19 @@ func NewQueue(d time.Duration) *Queue {
 	return q
 }
 
+// Takes is the time of a forward.
+func (q *Queue) Takes(lanes, rows int) time.Duration {
+	return q.Time + time.Duration(rows-1)*q.PerRow + time.Duration(lanes-1)*q.PerLane
+}
+
 // run queues f, which is the forward's work, and signals done after it.
-func (q *Queue) run(rows int, f func(), done queue.Point) error {
+func (q *Queue) run(lanes, rows int, f func(), done queue.Point) error {
 	q.mu.Lock()
 	q.count++
 	fail := q.count == q.FailAt
 	q.mu.Unlock()
 	q.work <- func() {
-		time.Sleep(q.Time + time.Duration(rows-1)*q.PerRow)
+		time.Sleep(q.Takes(lanes, rows))
 		if fail {
 			q.mu.Lock()
 			q.err = ErrFault

@@ -152,7 +152,7 @@ func (f *forward) Submit(q queue.Queue, _, done queue.Point) error {
 	for i := range f.lanes {
 		rows += len(f.lanes[i].Tokens)
 	}
-	return q.(*Queue).run(rows, f.run, done)
+	return q.(*Queue).run(len(f.lanes), rows, f.run, done)
 }
 
 // AppendHidden appends n hidden rows of a session's last trunk forward, from the i-th on: each is a number
