@@ -49,17 +49,6 @@ type Confined interface {
 	Memory() (free, total int64, err error)
 }
 
-// Choosy is a device that does not keep keys and values in every way. A device without this method does.
-type Choosy interface {
-	Keeps(kv KV) bool
-}
-
-// Keeps tells whether a device keeps keys and values in a way.
-func Keeps(d Device, kv KV) bool {
-	c, choosy := d.(Choosy)
-	return !choosy || c.Keeps(kv)
-}
-
 // Acts is the input of products: rows of K values, in every form that the products reading it
 // want. Forms and layouts of the quantised copies are the device's own; F32 is [MaxRows][K].
 //

@@ -45,9 +45,6 @@ func (d *Device) Name() string { return d.traits.Name }
 // Threads is the number of its processors.
 func (d *Device) Threads() int { return d.traits.Units }
 
-// Keeps tells whether the kernels keep keys and values in a way: plain ones only.
-func (d *Device) Keeps(kv kernels.KV) bool { return kv == kernels.KVPlain }
-
 // Guesses tells that a program which goes on from its own guesses saves what a round trip to the host takes.
 func (d *Device) Guesses() bool { return true }
 

@@ -9,8 +9,9 @@
 //
 // Guarantees:
 //
-//  1. Every operation of package kernels in every mode and width, bits equal to kernels/ref. Only
-//     integer sums are left to matrix units, and those are exact in any order.
+//  1. Every operation of package kernels in every mode and width, and over keys and values kept in every
+//     way, bits equal to kernels/ref. Only integer sums are left to matrix units, and those are exact in
+//     any order.
 //  2. A program is replayed with nothing rebuilt: what changes lies in slots. Grids are sized for
 //     the number of rows rounded up to a power of two; a program keeps one graph for each such
 //     size, made when it is first met.

@@ -26,8 +26,8 @@ type pages struct {
 func (l *lowering) pages(d kernels.AttnDims, layer int, pool operand) (pages, error) {
 	s := l.slots
 	switch {
-	case !l.dev.Keeps(d.KV):
-		return pages{}, fmt.Errorf("this device does not keep keys and values as %v; give --kv plain, or --device cpu", d.KV)
+	case d.KV > kernels.KVQ8V3:
+		return pages{}, fmt.Errorf("way %d of keeping keys and values is not known", d.KV)
 	case d.NQ < 1 || d.NKV < 1 || d.NQ%d.NKV != 0:
 		return pages{}, fmt.Errorf("%d query heads do not share %d key heads evenly", d.NQ, d.NKV)
 	case d.HeadDim < 16 || d.HeadDim%16 != 0 || d.HeadDim > attnHeadMost:
@@ -39,13 +39,28 @@ func (l *lowering) pages(d kernels.AttnDims, layer int, pool operand) (pages, er
 	case 4*pool.words < d.PoolBytes():
 		return pages{}, fmt.Errorf("the page pool holds %d bytes, needs %d", 4*pool.words, d.PoolBytes())
 	}
-	e := d.ElemBytes()
-	p := pages{d: d, pool: pool, kind: "bf16"}
-	if d.Float32 {
-		p.kind = "f32"
+	p, e := pages{d: d, pool: pool}, 2
+	switch {
+	case d.KV != kernels.KVPlain:
+		p.kind = codedKinds[d.KV]
+	case d.Float32:
+		p.kind, e = "f32", 4
+	default:
+		p.kind = "bf16"
 	}
-	p.dims = words{}.u(d.NQ, d.NKV, d.HeadDim, d.Rotary, d.Pages, layer, d.PageBytes()/e, d.KeyBytes()/e, 0)
+	p.dims = words{}.u(d.NQ, d.NKV, d.HeadDim, d.Rotary, d.Pages, layer, d.PageBytes()/e, d.KeyBytes()/e, d.HeadBytes()/e)
 	return p, nil
+}
+
+// codedKinds are the kernels' names of quantised keys and values.
+var codedKinds = [...]string{kernels.KVQ8: "q8", kernels.KVQ8V4: "q8v4", kernels.KVQ8V3: "q8v3"}
+
+// merge is the kernel that merges splits, and its threads: of rotated values, they have a whole block of the rotation.
+func (p *pages) merge() (kernel string, threads uint32) {
+	if p.d.KV == kernels.KVPlain {
+		return "attention_merge", pair
+	}
+	return "attention_merge_coded", max(pair, u32(kernels.RotationBlock(p.d.HeadDim)/2))
 }
 
 func (l *lowering) attnPrep(o *kernels.AttnPrep) (step, error) {
@@ -115,6 +130,7 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 	apart := func(sh Shape) bool { return sh.Rows <= attnRowsMost && sh.Rows*sh.Splits*line <= attnScratch }
 	scratch := l.scratch(max(s.Dims.Rows*line, min(attnScratch, min(attnRowsMost, s.Dims.Rows)*splits*line)))
 	ds := make([]dispatch, 0, 4)
+	merge, mergers := pg.merge()
 	for _, whole := range []bool{false, true} {
 		// Few rows leave room for a threadgroup a quad of heads; many share what is read.
 		heads := min(most, 4)
@@ -145,11 +161,13 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 				},
 			},
 			dispatch{
-				kernel: "attention_merge", threads: pair,
+				kernel: merge, threads: mergers,
 				args: append([]Arg{in(l.slotBuf), {}, in(gates)}, append(a.args(), Arg{shaped: func(sh Shape) words {
 					return append(words{}.slots(s).acts(a), pg.dims...).u(cut(sh)).flag(whole).u(o.Stride, o.QCol)
 				}})...),
-				grid: func(sh Shape) [3]uint32 { return here(sh, pairGrid(d.NQ*hd, sh.Rows)) },
+				grid: func(sh Shape) [3]uint32 {
+					return here(sh, [3]uint32{u32(up(d.NQ*hd, 2*int(mergers))), u32(sh.Rows), 1})
+				},
 			})
 	}
 	caps := []capacity{{q.rows(d.NQ * hd), "the queries"}, {gates.rows(o.Stride), "the gates"}, {a.maxRows, "the activations"}}

@@ -68,9 +68,6 @@ func Numerics(ctx context.Context, o NumericsOptions) (*numerics.Report, error) 
 	for _, a := range arithmetics {
 		o.Progress(fmt.Sprintf("mode %v, keys and values %s", a.mode, a.kv.Stored(a.mode)))
 		m, err := compare(ctx, ref, set, &o, a, ck, vocab)
-		if errors.Is(err, errKept) {
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}

@@ -134,9 +134,6 @@ type Loaded struct {
 	Model      *qwen.Model
 }
 
-// errKept is wrapped by the error of opening a model on a device that does not keep keys and values as asked.
-var errKept = errors.New("the device does not keep keys and values in that way")
-
 // Close releases the model and ends the device.
 func (l *Loaded) Close() {
 	l.Model.Close()
@@ -166,10 +163,6 @@ func loadOn(ctx context.Context, set *weights.Set, opt qwen.Options, open func()
 	l := &Loaded{Checkpoint: ck}
 	if l.Device, l.Choice, err = open(); err != nil {
 		return nil, err
-	}
-	if !kernels.Keeps(l.Device, opt.KV) {
-		_ = l.Device.Close()
-		return nil, Fail(Unsupported, fmt.Errorf("open model with --kv %v on %s: %w", opt.KV, l.Choice.Name, errKept), "give --kv plain, or --device cpu")
 	}
 	if l.Model, err = qwen.New(l.Device, ck, opt); err != nil {
 		_ = l.Device.Close()

@@ -6,7 +6,7 @@
 #define PAGE 64u
 
 struct attn_dims {
-  uint NQ, NKV, HD, rotary, pages, layer, pageelems, halfelems, layerelems;  // elements of the pool
+  uint NQ, NKV, HD, rotary, pages, layer, pageelems, halfelems, headelems;  // of the pool, in the elements of a way
 };
 
 // Element of dim i of token t within a head's keys or values.
@@ -23,11 +23,8 @@ GPU_FN uint value_index(uint t, uint i) {
 
 GPU_FN ulong page_at(gptr<const int> sl, cref<slots_at> s, cref<attn_dims> d, uint l, uint position, uint head) {
   const uint page = uint(sl[s.pages + l * s.maxpages + position / PAGE]);
-  return (ulong(d.layer) * d.pages + page) * d.pageelems + ulong(head) * 2u * d.halfelems;
+  return (ulong(d.layer) * d.pages + page) * d.pageelems + ulong(head) * d.headelems;
 }
-
-GPU_FN void pool_put(gptr<ushort> pool, ulong at, float v) { pool[at] = ushort(bf16_of(v)); }
-GPU_FN void pool_put(gptr<float> pool, ulong at, float v) { pool[at] = v; }
 
 struct attn_prep_args {
   slots_at s;
@@ -38,8 +35,8 @@ struct attn_prep_args {
 
 #define HEAD_MOST 512
 
-// Unit u of a row: query heads, key heads, value heads. T is ushort (bfloat16) or float.
-template <class T, bool F32>
+// Unit u of a row: query heads, key heads, value heads. WAY is how keys and values are kept, as plain_way.
+template <class WAY, class T>
 GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float> qgain, gptr<const float> kgain, gptr<T> pool, gptr<float> out,
                       cref<attn_prep_args> p, tptr<float> x, uint u, uint row, uint lane) {
   const bool here = row < uint(sl[SLOT_ROWS]);
@@ -56,7 +53,7 @@ GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float
   if (!here) return;
   gptr<const float> line = in + (ulong(row) * p.stride + (query ? p.q + h * 2u * HD : value ? p.v + h * HD : p.k + h * HD));
   if (value) {
-    for (uint i = lane; i < HD; i += 32u) pool_put(pool, at + value_index<F32>(pos % PAGE, i), line[i]);
+    WAY::put_value(pool, at, sl, in, p, h, row, pos % PAGE, lane);
     return;
   }
   for (uint from = 0; from < HD; from += 256u) {  // loads first
@@ -99,9 +96,9 @@ GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float
   const float scale = inv_sqrt(float(HD));
   UNROLL
   for (uint e = 0; e < HEAD_MOST / 32; e++) {
+    if (32u * e >= HD) break;  // of all lanes
     const uint i = lane + 32u * e;
-    if (i >= HD) continue;
-    float v = x[i];
+    float v = i < HD ? float(x[i]) : 0.0f;
     if (i < 2u * R) {
       const uint j = i < R ? i : i - R;
       const float c = as_type<float>(sl[p.s.cos + row * p.s.rotary + j]), s = as_type<float>(sl[p.s.sin + row * p.s.rotary + j]);
@@ -109,22 +106,13 @@ GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float
       const float bs = b * s, as = a * s;
       v = i < R ? fma(a, c, -bs) : fma(b, c, as);
     }
-    if (query) {
+    if (!query) {
+      WAY::put_key(pool, at, HD, pos % PAGE, i, v, lane);
+    } else if (i < HD) {
       v = v * scale;
       out[(ulong(row) * NQ + u) * HD + i] = v;
-    } else {
-      pool_put(pool, at + key_index<F32>(HD, pos % PAGE, i), v);
     }
   }
-}
-
-KERNEL_SLOTS(attn_prep_bf16, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(ushort, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
-  THREADGROUP(float, x, HEAD_MOST);
-  attn_unit<ushort, false>(sl, in, qgain, kgain, pool, out, p, x, tg.x, tg.y, lane);
-}
-KERNEL_SLOTS(attn_prep_f32, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(float, pool), INOUT(float, out), ARG(attn_prep_args, p)) {  // 32 threads
-  THREADGROUP(float, x, HEAD_MOST);
-  attn_unit<float, true>(sl, in, qgain, kgain, pool, out, p, x, tg.x, tg.y, lane);
 }
 
 struct attn_args {
@@ -290,6 +278,16 @@ GPU_FN void load_value(gptr<const uint> pool, split_pages pages, GPU_ARRAY(uint,
   }
 }
 
+// A dim of a quad's O, merged into what the splits before left in o.
+GPU_FN void merge_into(tptr<float4> o, tptr<float4> st, uint g, uint HD, uint i, float4 a, bool merge) {
+  if (merge) {
+    const float4 e = st[g * ST_SIZE + ST_OLD], e2 = st[g * ST_SIZE + ST_NEW], old = o[g * HD + i];
+    const float4 oe = mul4(old, e);
+    a = F4(fma(a.x, e2.x, oe.x), fma(a.y, e2.y, oe.y), fma(a.z, e2.z, oe.z), fma(a.w, e2.w, oe.w));
+  }
+  o[g * HD + i] = a;
+}
+
 // O of a split, merged into what the splits before left in o: item (dim, quad) is a chain over tokens ascending. v: what
 // the first item begins with.
 template <bool F32>
@@ -324,21 +322,17 @@ GPU_FN void attn_values(gptr<const uint> pool, cref<attn_args> p, tptr<float4> w
       UNROLL
       for (uint j = 0; j < LOAD_WORDS; j++) v[j] = next[j];
     }
-    if (merge) {
-      const float4 e = st[g * ST_SIZE + ST_OLD], e2 = st[g * ST_SIZE + ST_NEW], old = o[g * HD + i];
-      const float4 oe = mul4(old, e);
-      a = F4(fma(a.x, e2.x, oe.x), fma(a.y, e2.y, oe.y), fma(a.z, e2.z, oe.z), fma(a.w, e2.w, oe.w));
-    }
-    o[g * HD + i] = a;
+    merge_into(o, st, g, HD, i, a, merge);
   }
 }
 
-template <bool F32>
+template <class WAY>
 GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const uint> pool, gptr<float> scratch, cref<attn_args> p, tptr<float4> q, tptr<float4> o,
                        tptr<float4> w, tptr<float4> st, uint x, uint row, uint split, uint tid, uint lane, uint sg) {
   const uint group = p.d.NQ / p.d.NKV, kv = x / p.blocks, head0 = x % p.blocks * p.heads, HD = p.d.HD;
   const uint heads = group - head0 < p.heads ? group - head0 : p.heads, quads = (heads + 3u) / 4u, qh = kv * group + head0;
-  const uint half = F32 ? p.d.halfelems : p.d.halfelems / 2u;
+  const uint elems = WAY::WIDE ? 1u : 2u;  // in a word
+  const uint half = p.d.halfelems / elems, values = p.d.headelems / elems - half;  // words
   uint l = 0, end = 0;
   if (row < uint(sl[SLOT_ROWS])) {
     l = uint(sl[p.s.lane + row]);
@@ -351,8 +345,8 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
   pages.b = 0;
   if (here) {
     const uint n = end - split * SPLIT < SPLIT ? end - split * SPLIT : SPLIT;
-    pages = pages_of<F32>(sl, p.s, p.d, l, split * SPLIT, n, kv);
-    if (tid < (n > PAGE ? 4u : 2u)) bring(pool + ((tid < 2u ? pages.a : pages.b) + (tid & 1u) * half), half * 4u);
+    pages = pages_of<WAY::WIDE != 0>(sl, p.s, p.d, l, split * SPLIT, n, kv);
+    if (tid < (n > PAGE ? 4u : 2u)) bring(pool + ((tid < 2u ? pages.a : pages.b) + (tid & 1u) * half), (tid & 1u) ? values * 4u : half * 4u);
   }
   GRID_WAIT();
   if (!here) return;
@@ -366,10 +360,12 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
   const uint upto = p.whole ? last : split;
   for (uint s = split; s <= upto; s++) {
     const uint from = s * SPLIT, n = end - from < SPLIT ? end - from : SPLIT;
-    if (s > split) pages = pages_of<F32>(sl, p.s, p.d, l, from, n, kv);
-    attn_scores<F32>(pool, p, q, w, pages, n, quads, tid);
+    if (s > split) pages = pages_of<WAY::WIDE != 0>(sl, p.s, p.d, l, from, n, kv);
+    WAY::scores(pool, p, q, w, pages, n, quads, tid);
     uint v[LOAD_WORDS];
-    if (tid < HD * quads) load_value<F32>(pool, pages, v, half, tid % HD, 0, n);
+    float scale[SPLIT / 32u];
+    if (tid < HD * quads) WAY::load(pool, pages, v, half, tid % HD, 0, n);
+    if (sg < quads) WAY::load_scales(pool, pages, scale, half, HD, n, lane);
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (sg < quads) attn_top(w, st, n, sg, s > split, lane);
     threadgroup_barrier(mem_flags::mem_threadgroup);
@@ -379,8 +375,12 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
         w[item] = exp4(score, m);
       }
     threadgroup_barrier(mem_flags::mem_threadgroup);
-    if (sg < quads) attn_sum(w, st, n, sg, s > split, lane);
-    attn_values<F32>(pool, p, w, o, st, pages, v, n, quads, s > split, tid);
+    if (sg < quads) {
+      attn_sum(w, st, n, sg, s > split, lane);
+      WAY::weigh(w, scale, n, sg, lane);
+    }
+    if (WAY::SCALED) threadgroup_barrier(mem_flags::mem_threadgroup);
+    WAY::values(pool, p, w, o, st, pages, v, n, quads, s > split, tid);
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
   for (uint item = tid; item < heads * HD; item += 256u) {
@@ -396,16 +396,53 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
   }
 }
 
-#define ATTENTION(name, F32)                                                                                                              \
-  KERNEL_SLOTS(name, IN(int, sl), IN(float, query), IN(uint, pool), INOUT(float, scratch), ARG(attn_args, p)) {                           \
-    THREADGROUP(float4, q, Q_MOST);                                                                                                       \
-    THREADGROUP(float4, o, Q_MOST);                                                                                                       \
-    THREADGROUP(float4, w, W_MOST);                                                                                                       \
-    THREADGROUP(float4, st, 4 * 5);                                                                                                       \
-    attn_block<F32>(sl, query, pool, scratch, p, q, o, w, st, tg.x, tg.y, tg.z, tid.x, lane, sg);                                         \
+// Keys and values in bfloat16 (T is ushort) or float32 (float). What a way must have: the pool's elements are as wide as
+// words or half of that; whether weights are multiplied by scales after they were summed; how a row's key, dim by dim and by
+// all lanes also past the last, and value are written; how a split's scores and values are computed.
+template <class T, bool F32>
+struct plain_way {
+  enum { WIDE = F32, SCALED = 0 };
+  GPU_FN void put(gptr<ushort> pool, ulong at, float v) { pool[at] = ushort(bf16_of(v)); }
+  GPU_FN void put(gptr<float> pool, ulong at, float v) { pool[at] = v; }
+  GPU_FN void put_key(gptr<T> pool, ulong at, uint HD, uint t, uint i, float v, uint lane) {
+    if (i < HD) put(pool, at + key_index<F32>(HD, t, i), v);
   }
-ATTENTION(attention_bf16, false)
-ATTENTION(attention_f32, true)
+  GPU_FN void put_value(gptr<T> pool, ulong at, gptr<const int> sl, gptr<const float> in, cref<attn_prep_args> p, uint h, uint row, uint t, uint lane) {
+    gptr<const float> line = in + (ulong(row) * p.stride + p.v + h * p.d.HD);
+    for (uint i = lane; i < p.d.HD; i += 32u) put(pool, at + value_index<F32>(t, i), line[i]);
+  }
+  GPU_FN void scores(gptr<const uint> pool, cref<attn_args> p, tptr<float4> q, tptr<float4> w, split_pages pages, uint n, uint quads, uint tid) {
+    attn_scores<F32>(pool, p, q, w, pages, n, quads, tid);
+  }
+  GPU_FN void load(gptr<const uint> pool, split_pages pages, GPU_ARRAY(uint, v, LOAD_WORDS), uint half, uint i, uint t, uint n) {
+    load_value<F32>(pool, pages, v, half, i, t, n);
+  }
+  GPU_FN void load_scales(gptr<const uint> pool, split_pages pages, GPU_ARRAY(float, scale, SPLIT / 32u), uint half, uint HD, uint n, uint lane) {}
+  GPU_FN void weigh(tptr<float4> w, GPU_ARRAY(float, scale, SPLIT / 32u), uint n, uint g, uint lane) {}
+  GPU_FN void values(gptr<const uint> pool, cref<attn_args> p, tptr<float4> w, tptr<float4> o, tptr<float4> st, split_pages pages, GPU_ARRAY(uint, v, LOAD_WORDS), uint n,
+                     uint quads, bool merge, uint tid) {
+    attn_values<F32>(pool, p, w, o, st, pages, v, n, quads, merge, tid);
+  }
+};
+
+#define ATTN_PREP(name, T, ...)                                                                                                         \
+  KERNEL_SLOTS(name, IN(int, sl), IN(float, in), FIXED(float, qgain), FIXED(float, kgain), INOUT(T, pool), INOUT(float, out),           \
+               ARG(attn_prep_args, p)) { /* 32 threads */                                                                               \
+    THREADGROUP(float, x, HEAD_MOST);                                                                                                   \
+    attn_unit<__VA_ARGS__>(sl, in, qgain, kgain, pool, out, p, x, tg.x, tg.y, lane);                                                    \
+  }
+#define ATTENTION(name, ...)                                                                                                            \
+  KERNEL_SLOTS(name, IN(int, sl), IN(float, query), IN(uint, pool), INOUT(float, scratch), ARG(attn_args, p)) {                         \
+    THREADGROUP(float4, q, Q_MOST);                                                                                                     \
+    THREADGROUP(float4, o, Q_MOST);                                                                                                     \
+    THREADGROUP(float4, w, W_MOST);                                                                                                     \
+    THREADGROUP(float4, st, 4 * 5);                                                                                                     \
+    attn_block<__VA_ARGS__>(sl, query, pool, scratch, p, q, o, w, st, tg.x, tg.y, tg.z, tid.x, lane, sg);                               \
+  }
+ATTN_PREP(attn_prep_bf16, ushort, plain_way<ushort, false>, ushort)
+ATTN_PREP(attn_prep_f32, float, plain_way<float, true>, float)
+ATTENTION(attention_bf16, plain_way<ushort, false>)
+ATTENTION(attention_f32, plain_way<float, true>)
 
 struct attn_merge_args {
   slots_at s;
@@ -430,18 +467,23 @@ GPU_FN attn_carry carried(attn_carry c, float m, float l) {
 
 #define MERGE_AHEAD 8u  // splits whose values are in flight
 
-// A simdgroup has a block of 64, whose lanes' two dims are of one head, or are merged with factors of their own.
-KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates), ACTS_OUT, ARG(attn_merge_args, p)) {  // 64 threads
-  const uint row = tg.y, b = tg.x * 2u + sg, HD = p.d.HD, K = p.d.NQ * HD, k0 = 64u * b + lane, k1 = k0 + 32u;
-  const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < K;
-  const uint splits = here && !p.whole ? row_position(sl, p.s, row) / SPLIT + 1u : 1u;
-  GRID_WAIT();
-  if (!here) return;
+// Whether a simdgroup has a block of a row, and how many splits are to be merged there.
+GPU_FN bool merge_here(gptr<const int> sl, cref<attn_merge_args> p, uint row, uint b, GPU_OUT_REF(uint) splits) {
+  const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < p.d.NQ * p.d.HD;
+  splits = here && !p.whole ? row_position(sl, p.s, row) / SPLIT + 1u : 1u;
+  return here;
+}
+
+// Merges a block of 64 of a row: its lanes' two dims are of one head, or are merged with factors of their own. z: gates.
+GPU_FN void merge_block(gptr<const float> scratch, gptr<const float> gates, cref<attn_merge_args> p, uint row, uint b, uint splits, uint lane, GPU_OUT_REF(float) y0,
+                        GPU_OUT_REF(float) y1, GPU_OUT_REF(float) z0, GPU_OUT_REF(float) z1) {
+  const uint HD = p.d.HD, K = p.d.NQ * HD, k0 = 64u * b + lane, k1 = k0 + 32u;
   const bool two = k1 < K;
   const uint h0 = (k0 < K ? k0 : K - 1u) / HD, h1 = (two ? k1 : K - 1u) / HD, i0 = k0 % HD, i1 = k1 % HD, step = HD + 2u;
   gptr<const float> from0 = scratch + (ulong(row) * p.d.NQ + h0) * p.splits * step, from1 = scratch + (ulong(row) * p.d.NQ + h1) * p.splits * step;
   gptr<const float> gate = gates + (ulong(row) * p.stride + p.qcol + HD);
-  const float z0 = gate[h0 * 2u * HD + i0], z1 = gate[h1 * 2u * HD + i1];
+  z0 = gate[h0 * 2u * HD + i0];
+  z1 = gate[h1 * 2u * HD + i1];
   attn_carry c0, c1;
   c0.m = from0[0];
   c0.l = from0[1];
@@ -502,8 +544,20 @@ KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates),
     }
   }
   const float inv0 = 1.0f / c0.l, inv1 = 1.0f / c1.l;
-  o0 = o0 * inv0;
-  o1 = o1 * inv1;
-  const float y0 = k0 < K ? o0 * sigmoid_bits(z0) : 0.0f, y1 = two ? o1 * sigmoid_bits(z1) : 0.0f;
-  put_block(ACTS, p.a, row, b, y0, y1, lane);
+  y0 = o0 * inv0;
+  y1 = o1 * inv1;
+}
+
+// What a lane's dim of a block comes to behind its gate; 0 past the last.
+GPU_FN float gated(float y, float z, uint k, uint K) { return k < K ? y * sigmoid_bits(z) : 0.0f; }
+
+KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates), ACTS_OUT, ARG(attn_merge_args, p)) {  // 64 threads
+  const uint row = tg.y, b = tg.x * 2u + sg, K = p.d.NQ * p.d.HD, k = 64u * b + lane;
+  uint splits = 0;
+  const bool here = merge_here(sl, p, row, b, splits);
+  GRID_WAIT();
+  if (!here) return;
+  float y0 = 0.0f, y1 = 0.0f, z0 = 0.0f, z1 = 0.0f;
+  merge_block(scratch, gates, p, row, b, splits, lane, y0, y1, z0, z1);
+  put_block(ACTS, p.a, row, b, gated(y0, z0, k, K), gated(y1, z1, k + 32u, K), lane);
 }

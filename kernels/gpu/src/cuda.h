@@ -46,6 +46,7 @@ GPU_D int dot4(uint a, int b, int acc) {
   asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(acc));
   return d;
 }
+GPU_D uint bytes_at(uint lo, uint hi, uint sel) { return __byte_perm(lo, hi, sel); }
 GPU_D uint4 load_stream(const uint4* p, ulong i) {
   uint4 v;
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p + i));

@@ -232,6 +232,7 @@ GPU_FN float max32(float x) {
 // simdgroup. Lane l holds, with r = l/4 and t = l%4: of A the bytes at row r, columns 4t.. (a.x), row r+8, columns 4t..
 // (a.y), row r, columns 16+4t.. (a.z), row r+8, columns 16+4t.. (a.w); of B column r, rows 4t.. (b0) and 16+4t.. (b1);
 // of C (r, 2t), (r, 2t+1), (r+8, 2t), (r+8, 2t+1). Sums are integers, so the order inside the unit cannot show.
+// bytes_at: four bytes, each the one of the eight in lo and hi that the low three bits of a nibble of sel tell.
 // bring: a hint that `bytes`, a multiple of 16 on a border of 16, will be read soon; one thread gives it for all.
 #if defined(__METAL_VERSION__) || defined(GPU_LINT) || defined(GPU_EMU)
 GPU_FN int byte_s(int v, uint i) { return (v << (24 - 8 * i)) >> 24; }
@@ -239,6 +240,10 @@ GPU_FN int byte_u(uint v, uint i) { return int((v >> (8 * i)) & 255u); }
 GPU_FN int dot4(uint a, int b, int acc) {
   for (uint i = 0; i < 4; i++) acc += byte_u(a, i) * byte_s(b, i);
   return acc;
+}
+GPU_FN uint byte_at(uint lo, uint hi, uint i) { return uint(byte_u(i & 4u ? hi : lo, i & 3u)); }
+GPU_FN uint bytes_at(uint lo, uint hi, uint sel) {
+  return byte_at(lo, hi, sel) | byte_at(lo, hi, sel >> 4) << 8 | byte_at(lo, hi, sel >> 8) << 16 | byte_at(lo, hi, sel >> 12) << 24;
 }
 GPU_FN uint4 load_stream(gptr<const uint4> p, ulong i) { return p[i]; }
 template <class P> GPU_FN void bring(P p, uint bytes) {}  // P: a pointer to device memory

@@ -13,4 +13,5 @@
 #include "delta.metal"
 #include "delta_head.metal"
 #include "attention.metal"
+#include "attention_coded.metal"
 #include "measure.metal"
