@@ -10,7 +10,10 @@ import (
 
 // On the default checkpoint, edits with copies are what plain decoding writes, greedily and for a seed.
 func TestCopiesChangeNoTextOnTheDefaultModel(t *testing.T) {
-	r := open(t, Options{Lookup: true})
+	if testing.Short() {
+		t.Skip("long prompts of the default model")
+	}
+	r := open(t, Options{Lookup: true, Threads: 1})
 	prompts, err := suites.Load("edit")
 	if err != nil {
 		t.Fatal(err)

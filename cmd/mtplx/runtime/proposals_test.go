@@ -16,7 +16,7 @@ func TestProposalsChangeNoTextOnTheDefaultModel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many answers of the default model")
 	}
-	r := open(t, Options{Proposals: sched.Proposals{
+	r := open(t, Options{Threads: 1, Proposals: sched.Proposals{
 		Correction: correction.Options{Key: correction.SourceToken, Online: true, Prompt: true, Least: 1, PromptLeast: 2},
 		Drift:      drift.Options{Alpha: 1, Decay: 0.8, Warmup: 1, Key: drift.Token},
 	}})
