@@ -109,6 +109,9 @@ func shellWords(line string) (words []string) {
 // Every page after --help fits a screen of 24 lines and 80 columns, opens with a sentence and an example, and at 40 columns
 // no line is longer.
 func TestHelpFitsAScreen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("renders hundreds of pages one after another")
+	}
 	lines := []string{"--help"}
 	for _, node := range help.All(tree(t).Node) {
 		lines = append(lines, help.Path(node)+" --help", "help "+help.Path(node))

@@ -92,6 +92,9 @@ func onDisk(t *testing.T, disk, endpoint string, args ...string) (code int, out,
 // On a full disk a command says which file it could not write and that room is what it takes; what was there stays as it
 // was, and nothing half-written has a name that is read later.
 func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what is told of a full disk has no goroutines to watch")
+	}
 	for _, c := range []struct {
 		name    string
 		options string            // of the disk; empty is one that is filled before the command runs
@@ -181,6 +184,9 @@ func TestFullDisk(t *testing.T) {
 // A pull without room is refused before its first large byte; one that meets a full disk midway keeps what arrived, leaves
 // nothing that runs, and goes on once there is room.
 func TestPullOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what is told of a full disk has no goroutines to watch")
+	}
 	hub := hubtest.New(t)
 	hub.Add("acme/demo", demo.Files())
 	disk := smallDisk(t, "size=2m")
@@ -218,6 +224,9 @@ func TestPullOnAFullDisk(t *testing.T) {
 
 // A server whose bank and log have no room says so, and answers.
 func TestServeOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what is told of a full disk has no goroutines to watch")
+	}
 	disk := smallDisk(t, "size=1m")
 	fill(t, disk)
 	t.Setenv("MTPLX_HOME", disk+"/home")
@@ -248,6 +257,9 @@ func TestServeOnAFullDisk(t *testing.T) {
 
 // What was tuned before stays where what was tuned now has no room.
 func TestTuneKeepsOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what is told of a full disk has no goroutines to watch")
+	}
 	disk := smallDisk(t, "size=1m")
 	path := filepath.Join(disk, "tune.json")
 	settings := tuning.Settings{Depth: "auto", DraftHead: "4", DraftVocab: "auto", Device: "cpu"}

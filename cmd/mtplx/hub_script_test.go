@@ -21,7 +21,7 @@ func TestHubScripts(t *testing.T) {
 	t.Setenv("HF_TOKEN", "")
 	var stalled sync.Map // of each script's folder: a channel that is closed when a download stalls
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/hub",
+		Files:               scripts(t, "testdata/hub", "pull", "interrupted"),
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// stalled waits until a large file of acme/slow is asked for.

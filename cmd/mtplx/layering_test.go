@@ -64,6 +64,9 @@ var modules = []struct {
 type imports struct{ code, tests []string }
 
 func TestLayering(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads the sources of all packages")
+	}
 	root, module, err := findModule()
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // Every script in testdata/remote is a conversation with a command that asks a server. What the server says is in the script.
 func TestRemoteScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/remote",
+		Files:               scripts(t, "testdata/remote", "metrics", "status"),
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"server": serveScript},
 		Setup: func(e *testscript.Env) error {

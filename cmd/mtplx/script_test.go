@@ -18,10 +18,31 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mtplx": main})
 }
 
+// concurrent are the scripts whose commands have goroutines beside each other: under -short, for the race detector, the
+// others are left out, since each command is a program of its own that takes a second to start under it.
+var concurrent = []string{"ask", "chat", "config_at_once", "run", "serve", "sessions", "start"}
+
+// scripts are the scripts of a folder, or under -short those with the given names.
+func scripts(t *testing.T, dir string, short ...string) (files []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d scripts in %s: %v", len(files), dir, err)
+	}
+	if !testing.Short() {
+		return files
+	}
+	files = nil
+	for _, name := range short {
+		files = append(files, filepath.Join(dir, name+".txtar"))
+	}
+	return files
+}
+
 // Every script in testdata/script is a conversation with the command line.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               scripts(t, "testdata/script", concurrent...),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			wd, err := os.Getwd()

@@ -87,6 +87,9 @@ func TestFirstMinuteInTheTerminal(t *testing.T) {
 
 // Ctrl-C ends a measurement and keeps nothing of it, which is said; the line of progress is gone.
 func TestTuneIsInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measuring takes long under the race detector")
+	}
 	e, home := emulator.New(t, 60, 30), t.TempDir()
 	cmd := onTerminal(t, e, home, "tune", "--budget", "10m", "--tokens", "256", "--unsafe-force-untrusted", "--yes")
 	e.See("% screening: ")

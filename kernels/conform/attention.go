@@ -230,7 +230,7 @@ func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64)
 
 // attentionLong compares with the oracle where splits are many: more than a device may want to merge at once.
 func attentionLong(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
-	if dims.HeadDim != 48 && dims.HeadDim != 64 {
+	if dims.HeadDim != 48 && dims.HeadDim != 64 || t.Short() && dims.Float32 {
 		return
 	}
 	lengths := []int{9*kernels.SplitTokens + 3, 33*kernels.SplitTokens + 70}

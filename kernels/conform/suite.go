@@ -40,9 +40,15 @@ var suites = []struct {
 // and samples long lists of cases. open starts one and arranges for its Close with t.Cleanup; it is called
 // once for every part. A device that can run with several thread counts or instruction sets
 // calls Run for each: equality with the oracle makes them equal to each other.
-func Run(t *testing.T, open func(t *testing.T) kernels.Device) {
+func Run(t *testing.T, open func(t *testing.T) kernels.Device) { run(t, testing.Short(), open) }
+
+// RunBriefly is Run as under -short: for the second of two configurations that share their kernels, or what cuts
+// their work.
+func RunBriefly(t *testing.T, open func(t *testing.T) kernels.Device) { run(t, true, open) }
+
+func run(t *testing.T, short bool, open func(t *testing.T) kernels.Device) {
 	for _, s := range suites {
-		t.Run(s.name, func(t *testing.T) { s.run(In(t), open(t)) })
+		t.Run(s.name, func(t *testing.T) { s.run(tested{t, short}, open(t)) })
 	}
 }
 

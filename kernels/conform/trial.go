@@ -24,17 +24,21 @@ type T interface {
 // In makes a T of a Go test.
 func In(t *testing.T) T { //nolint:ireturn // the suite speaks T
 	t.Helper()
-	return tested{t}
+	return tested{t, testing.Short()}
 }
 
-type tested struct{ *testing.T }
+type tested struct {
+	*testing.T
+
+	short bool
+}
 
 func (t tested) Run(name string, f func(t T)) bool {
 	t.Helper()
-	return t.T.Run(name, func(t *testing.T) { f(tested{t}) })
+	return t.T.Run(name, func(sub *testing.T) { f(tested{sub, t.short}) })
 }
 
-func (t tested) Short() bool { return testing.Short() }
+func (t tested) Short() bool { return t.short }
 
 // Part is what a part of Check found.
 type Part struct {

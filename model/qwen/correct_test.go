@@ -70,6 +70,9 @@ func mended(a map[string]arrays.Array, h []float32, blend float64, shift []float
 }
 
 func TestTheHeadsOutputIsMendedBeforeItIsFedBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads the default model many times")
+	}
 	ck := openDemo(t)
 	h := ck.HiddenSize
 	const blend = 0.6

@@ -2,6 +2,7 @@ package qwen_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -146,6 +147,7 @@ func randomText(rng *rand.Rand, n, vocab int) []int32 {
 // wrong drafts of which random many are committed, sessions are forked. Every row of logits that belongs
 // to committed text has the bits of the same row computed alone, one row at a time, by one thread.
 func TestLogitsDoNotDependOnTheSchedule(t *testing.T) {
+	fewer(t)
 	ck := openDemo(t)
 	const length, sessions = 70, 4
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -157,6 +159,9 @@ func TestLogitsDoNotDependOnTheSchedule(t *testing.T) {
 		mode kernels.Mode
 		kv   kernels.KV
 	}{{mode: kernels.Fast}, {mode: kernels.Exact}, {kv: kernels.KVQ8}, {kv: kernels.KVQ8V4}, {kv: kernels.KVQ8V3}} {
+		if testing.Short() && (way.mode == kernels.Exact || way.kv == kernels.KVQ8V4) {
+			continue // the same goroutines
+		}
 		opt := qwen.Options{Mode: way.mode, KV: way.kv, Rows: 64, Lanes: sessions, Sessions: 2 * sessions, Logits: 64, Context: 256, Pages: 64}
 		single := newRig(t, ck, 1, opt)
 		var want [sessions][][]float32
@@ -169,6 +174,17 @@ func TestLogitsDoNotDependOnTheSchedule(t *testing.T) {
 				playSchedule(t, rt, many, texts[:], want[:], ck.VocabSize)
 			})
 		})
+	}
+}
+
+// fewer lets rapid try 25 schedules, each of which computes some hundred rows, unless its flag asks for another number.
+func fewer(t *testing.T) {
+	t.Helper()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("25"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
 	}
 }
 
@@ -252,6 +268,9 @@ func playSchedule(t *testing.T, rt *rapid.T, r *rig, texts [][]int32, want [][][
 func TestHeadRowsDoNotDependOnTheSchedule(t *testing.T) {
 	ck := openDemo(t)
 	for _, kv := range []kernels.KV{kernels.KVPlain, kernels.KVQ8, kernels.KVQ8V4, kernels.KVQ8V3} {
+		if testing.Short() && kv != kernels.KVPlain {
+			continue // the same goroutines
+		}
 		t.Run(kv.String(), func(t *testing.T) { playHead(t, ck, kv) })
 	}
 }

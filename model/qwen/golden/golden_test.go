@@ -82,6 +82,9 @@ func TestGoldensOnTheCPU(t *testing.T) {
 
 // The oracle itself is held against the goldens, on the shapes that are quick in plain Go.
 func TestGoldensOnTheReference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the oracle has no goroutines for the race detector to watch, and is slow under it")
+	}
 	for _, name := range []string{"qwen3_5-tied", "qwen3_5-tied-mlx4", "qwen3_next-mlx4"} {
 		t.Run(name, func(t *testing.T) {
 			dev := ref.New()
