@@ -92,13 +92,17 @@ func (w *world) live(t *testing.T, control Control, dies int, do func(*Switch) e
 // Whatever the step at which a process dies, and at which the one after it dies (which cleans up, or turns up for itself), what is
 // up is noted, and the next one turns down to what there was before the first, and leaves nothing behind.
 func TestDeathAtEveryStep(t *testing.T) {
+	stride := 1
+	if testing.Short() {
+		stride = 5 // of the deaths after the first: each is a start of goroutines like the others
+	}
 	for _, c := range []struct{ kind, next string }{{"fans", "recovers"}, {"fans", "turns up"}, {"governor", "recovers"}, {"governor", "turns up"}} {
 		kind := c.kind
 		t.Run(kind+" and the next "+c.next, func(t *testing.T) {
 			deaths, points := 0, map[string]bool{}
 			for first := 0; ; first++ {
 				over := false
-				for second := 0; ; second++ {
+				for second := 0; ; second += stride {
 					over2 := false
 					synctest.Test(t, func(t *testing.T) {
 						w := newWorld(t)
