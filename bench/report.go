@@ -43,6 +43,14 @@ type Proposals struct {
 	MedianSpeedup float64   `json:"median_speedup_vs_without"` // over prompts
 }
 
+// Chain sets drafts of which one run of the head gives all against those that it is asked for one by one.
+type Chain struct {
+	Without       Mode    `json:"without"`
+	Followed      int     `json:"followed_rows"` // that the head went on with by itself, and how many for a token that was not drawn
+	Cut           int     `json:"cut_rows"`
+	MedianSpeedup float64 `json:"median_speedup_vs_without"` // over prompts
+}
+
 // Report is the outcome of a suite.
 type Report struct {
 	Suite   string `json:"suite"`
@@ -65,6 +73,8 @@ type Report struct {
 
 	// Lookup is nil where copies were not compared.
 	Lookup *Lookup `json:"lookup,omitempty"`
+	// Chain is nil where the head was asked for one draft at a time only.
+	Chain *Chain `json:"chain,omitempty"`
 	// Proposals is nil where only the head proposed.
 	Proposals *Proposals `json:"proposals,omitempty"`
 
@@ -148,6 +158,10 @@ func (r *Report) Print(w io.Writer) {
 	if l := r.Lookup; l != nil {
 		fmt.Fprintf(w, "  lookup off %.1f tok/s, %.2f tokens a cycle: copying makes %.2fx median; %d of %d copied stood\n",
 			l.Without.TokS, l.Without.PerCycle, l.MedianSpeedup, l.Accepted, l.Copied)
+	}
+	if c := r.Chain; c != nil {
+		fmt.Fprintf(w, "  a draft at a time %.1f tok/s, draft %.0f%% of it: going on makes %.2fx median; %d of %d rows were for a token that was not drawn\n",
+			c.Without.TokS, 100*c.Without.Draft/max(c.Without.Draft+c.Without.Verify+c.Without.Accept+c.Without.Commit, 1e-9), c.MedianSpeedup, c.Cut, c.Followed)
 	}
 	if p := r.Proposals; p != nil {
 		fmt.Fprintf(w, "  the head alone %.1f tok/s, %.2f tokens a cycle, accepted by depth%s: other proposals make %.2fx median; %d of %d stood\n",

@@ -23,6 +23,8 @@ type Sample struct {
 	Copied, CopiedAccepted int
 	// Others is how many drafts were proposed by others than the head's own draw, OthersAccepted how many stood.
 	Others, OthersAccepted int
+	// Followed is how many rows the head went on with by itself, Cut how many of them were for another token than the one drawn.
+	Followed, Cut int
 	// Joules is the energy that the processors used meanwhile; 0 where the machine does not show it.
 	Joules float64
 }
@@ -58,6 +60,7 @@ type Off string
 // What can be left out.
 const (
 	OffLookup    Off = "lookup"    // copies from the text itself
+	OffChain     Off = "chain"     // the head's going on by itself
 	OffProposals Off = "proposals" // what proposes besides the head's own draws and copies
 )
 
@@ -140,6 +143,8 @@ func Run(ctx context.Context, name string, prompts []suites.Prompt, g Generate, 
 			Without: without.mode(), Acceptance: acceptance(without.drafted, without.accepted),
 			Proposed: mtp.others, Accepted: mtp.othersStood, MedianSpeedup: median(r.offSpeedups),
 		}
+	case o.Off == OffChain:
+		r.Chain = &Chain{Without: without.mode(), Followed: mtp.followed, Cut: mtp.cut, MedianSpeedup: median(r.offSpeedups)}
 	default:
 		r.Lookup = &Lookup{Without: without.mode(), Copied: mtp.copied, Accepted: mtp.stood, MedianSpeedup: median(r.offSpeedups)}
 	}
@@ -151,6 +156,7 @@ type group struct {
 	rates, first, prefill         []float64
 	tokens, cycles, copied, stood int
 	others, othersStood           int
+	followed, cut                 int
 	drafted, accepted             []int
 	draft, verify, accept, commit float64
 	joules                        float64
@@ -171,6 +177,8 @@ func (g *group) add(s *Sample) {
 	g.stood += s.CopiedAccepted
 	g.others += s.Others
 	g.othersStood += s.OthersAccepted
+	g.followed += s.Followed
+	g.cut += s.Cut
 	g.draft += s.Draft
 	g.verify += s.Verify
 	g.accept += s.Accept

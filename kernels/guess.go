@@ -211,3 +211,10 @@ func (d *Draw) noise(name int32) float32 {
 	}
 	return FMA(float32(c[1]>>8), 1.0/(1<<24), 1.0/(1<<25))
 }
+
+// Guesses tells whether a program on d that goes on from its own guesses saves anything: what a round trip to the host
+// takes, on a device that is not the host.
+func Guesses(d Device) bool {
+	g, ok := d.(interface{ Guesses() bool })
+	return ok && g.Guesses()
+}

@@ -13,8 +13,8 @@ type View struct {
 	At, Size int // bytes; At is on a ViewBorder
 }
 
-// ViewBorder is the border that buffers, and so their parts, start on.
-const ViewBorder = 64
+// ViewBorder is the border that parts start on: what vectors of four words need.
+const ViewBorder = 16
 
 // NewView is n bytes of b from a border on.
 func NewView(b queue.Buffer, at, n int) (*View, error) {

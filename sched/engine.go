@@ -30,6 +30,7 @@ type Env struct {
 	Depth   int // drafts of a verify
 	Cycles  int // cycles in flight (default 1, or 2 where Overlap is OverlapCohorts); more than one are used where that is measured to pay
 	Overlap Overlap
+	Chain   Chain
 	Waiting int // sessions that may wait for admission (default 64)
 
 	// Pool is the memory of the sessions. With it, a request is admitted only when all it may come to
@@ -129,7 +130,7 @@ func Open(env Env) (*Engine, error) {
 	if err := env.defaults(); err != nil {
 		return nil, err
 	}
-	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1}
+	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain == ChainAuto}
 	if env.NewHead != nil {
 		head, err := env.NewHead(env.DraftQueue)
 		if err != nil {
@@ -192,8 +193,8 @@ func (e *Engine) Start(r Request) (*Session, error) {
 		Text:   append(make([]int32, 0, len(r.Prompt)+r.Limits.MaxTokens+e.env.Depth+1), r.Prompt...),
 		Target: r.Target, Draft: r.Draft, Rule: r.Rule, Seed: r.Seed,
 		Constraint: r.Constraint, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
-		Speculate: r.Speculate && e.env.NewHead != nil,
-		Out:       commit.NewDecoder(r.Detok, r.Limits, s.sink),
+		Speculate: r.Speculate && e.env.NewHead != nil, NoChain: r.NoChain,
+		Out: commit.NewDecoder(r.Detok, r.Limits, s.sink),
 	}
 	s.prompt = s.lane.Text[:len(r.Prompt):len(r.Prompt)]
 	if r.Shape.Active() {

@@ -71,6 +71,10 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 			costs.Bare.Observe(streams, b.debts.share()*t.Read.Seconds()/float64(c.Read)*float64(streams))
 		}
 	}
+	if c.Followed > 0 && deepest > 1 { // one run gave first and further drafts
+		first, _ := divide(costs, drafting, (steps+deepest-2)/(deepest-1), deepest-1, (t.Draft - t.Read).Seconds())
+		t.History = time.Duration(first * 1e9)
+	}
 	if drafting > 0 && !late && !together && !foreseen { // else some of the drafting was done before, or more than that
 		costs.First.Observe(drafting, t.History.Seconds())
 	}
@@ -96,6 +100,9 @@ func observeForward(costs *depth.Costs, streams, rows, prompts int, seconds floa
 
 // leastShare bounds what rows of prompts are taken to cost from below: this part of the forward they were in.
 const leastShare = 50
+
+// calibrated is how many rows that follow are timed.
+const calibrated = 3
 
 // leastBeside is the part of the shorter of two forwards that must vanish beside the longer one, for drafting beside a
 // verify to be tried at all.
@@ -208,12 +215,22 @@ func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 			return err
 		}
 		costs.Chain.Observe(1, took)
+		costs.First.Observe(1, took)
 		both, err := beside(&e.env, trunk, head, &span, &step)
 		if err != nil {
 			return err
 		}
 		b.overlap.hopeless = costs.Verify.At(1, 1)+took-both < leastBeside*min(costs.Verify.At(1, 1), took)
-		costs.First.Observe(1, costs.Chain.At(1))
+		if f, ok := head.(stages.Follower); ok && e.env.Chain == ChainAuto && f.Follows() > 0 {
+			follow := step
+			follow.Follow = min(f.Follows(), calibrated)
+			whole, err := timed(head, e.env.DraftQueue, follow)
+			if err != nil {
+				return err
+			}
+			costs.Chain = depth.Curve{} // a row that follows is never asked for by itself
+			costs.Chain.Observe(1, max(whole-took, took/leastShare)/float64(follow.Follow))
+		}
 	}
 	return nil
 }

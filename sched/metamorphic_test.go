@@ -32,7 +32,7 @@ type history struct {
 	texts [][]int32
 	live  []*talk
 	done  int
-	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied, others, guesses, foreseen int }
+	seen  struct{ ended, cancelled, late, reused, refused, restarts, copied, others, guesses, foreseen, followed, cut int }
 }
 
 // talk is one session with a goroutine that reads it.
@@ -73,6 +73,10 @@ func (h *history) open() {
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
 	m.Rows = env.Rows
+	m.Chains, m.Mistaken = rng.IntN(3) > 0, []float64{0, 0.02, 0.1, 0.6, 1}[rng.IntN(5)]
+	if rng.IntN(6) == 0 {
+		env.Chain = ChainOff
+	}
 	env.Overlap = []Overlap{OverlapAuto, OverlapOff, OverlapCohorts, OverlapOptimistic, OverlapOptimistic}[rng.IntN(5)]
 	if rng.IntN(3) > 0 {
 		env.Calibrate = time.Second
@@ -189,6 +193,8 @@ func (h *history) judge(k *talk, closing bool) {
 	h.seen.others += st.BySource.Others(true)
 	h.seen.guesses += st.Guesses
 	h.seen.foreseen += st.Foreseen
+	h.seen.followed += st.Followed
+	h.seen.cut += st.Cut
 	switch {
 	case (k.finish == "length" || k.finish == "stop" && len(k.q.Limits.StopTokens) > 0 && len(k.text) >= k.q.Shape.Least) && k.text == want:
 		h.seen.ended++
@@ -303,13 +309,15 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 			sum.seen.others += h.seen.others
 			sum.seen.guesses += h.seen.guesses
 			sum.seen.foreseen += h.seen.foreseen
+			sum.seen.followed += h.seen.followed
+			sum.seen.cut += h.seen.cut
 		})
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
-	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 150 || s.others < 300 || s.guesses < 250 || s.foreseen < 20) {
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 150 || s.others < 300 || s.guesses < 250 || s.foreseen < 20 || s.followed < 500 || s.cut < 100) {
 		t.Fatalf("the histories are too tame: %+v", s)
 	}
 }

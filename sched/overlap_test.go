@@ -139,15 +139,31 @@ func TestGuessedDraftsAreAcceptedExactly(t *testing.T) {
 	q.Limits.MaxTokens, q.Rule, q.Depth = tokens, sample.Ratio, 1
 	q.Target = sample.Sampler{Temperature: 1.5, TopP: 1, TopK: 2}
 	q.Draft = sample.Sampler{Temperature: 1, TopP: 1, TopK: 3}
+	stats := distributed(t, q, n, 0.8, func(e *Env, _ *fake.Model) {
+		e.Overlap = OverlapOptimistic
+		e.VerifyQueue.(*fake.Queue).Time = 30 * time.Millisecond
+	})
+	taken := stats.Foreseen
+	if taken < n/4 {
+		t.Errorf("only %d guesses were used in %d sessions", taken, n)
+	}
+}
+
+// distributed has n sessions of one request write, each with a seed of its own, by head and trunk as alike as that, and
+// fails when what they write is not distributed as plain sampling is. It gives what they guessed and foresaw.
+func distributed(t *testing.T, q Request, n int, alike float64, change func(*Env, *fake.Model)) (sum stages.Stats) {
+	t.Helper()
 	want := chances(t, &q, nil)
 	got := map[string]int{}
-	taken := 0
 	synctest.Test(t, func(t *testing.T) {
+		m, err := fake.New(8, 64, alike)
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := newRig(t, func(e *Env) {
-			e.Overlap, e.Waiting = OverlapOptimistic, n
-			e.VerifyQueue.(*fake.Queue).Time = 30 * time.Millisecond
+			e.Waiting, e.Pool, e.NewTrunk, e.NewHead = n, m.Pool, m.Trunk, m.Head
+			change(e, m)
 		})
-		r.model.Agreement = 0.8
 		defer r.draft.Close()
 		defer r.verify.Close()
 		defer r.Close()
@@ -167,13 +183,17 @@ func TestGuessedDraftsAreAcceptedExactly(t *testing.T) {
 				if got[text]++; err != nil {
 					t.Error(err)
 				}
-				taken += s.Stats().Foreseen
+				st := s.Stats()
+				sum.Foreseen += st.Foreseen
+				sum.Followed += st.Followed
+				sum.Cut += st.Cut
 			})
 		}
 		wg.Wait()
+		for _, w := range m.Wrong {
+			t.Fatal(w)
+		}
 	})
 	plausible(t, got, want, n)
-	if taken < n/4 {
-		t.Errorf("only %d guesses were used in %d sessions", taken, n)
-	}
+	return sum
 }

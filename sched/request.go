@@ -62,6 +62,8 @@ type Request struct {
 	Policy    string
 	// NoLookup keeps the session from copying from its own text; see Env.Lookup.
 	NoLookup bool
+	// NoChain has the head asked for one draft at a time; see Env.Chain.
+	NoChain bool
 	// Proposals are instead of the engine's; nil are the engine's. Reranker and Drift, where there are any, are instead of
 	// theirs and belong to the session from Start on.
 	Proposals *Proposals

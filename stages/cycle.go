@@ -21,6 +21,8 @@ type Cycle struct {
 	Foresight Foresight
 	// Read is how many rows of history the head has read that nobody drafted from.
 	Read int
+	// Followed is the most further drafts that one run of the head gave a lane.
+	Followed int
 
 	Times Times
 }
@@ -36,5 +38,5 @@ type Times struct {
 
 // Reset empties a cycle for reuse.
 func (c *Cycle) Reset(id uint64) {
-	c.ID, c.Lanes, c.Busy, c.Read, c.Times = id, c.Lanes[:0], false, 0, Times{}
+	c.ID, c.Lanes, c.Busy, c.Read, c.Followed, c.Times = id, c.Lanes[:0], false, 0, 0, Times{}
 }

@@ -33,6 +33,8 @@ type Lane struct {
 	Reranker Reranker
 	// Drift, where it is set, moves the head's output before it is fed back.
 	Drift Drift
+	// NoChain has the head asked for one draft at a time.
+	NoChain bool
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 
@@ -59,7 +61,9 @@ type Lane struct {
 	Next     int32
 	// Foreseen tells that the first drafts were guessed while the cycle before was verified.
 	Foreseen bool
-	Emitted  int // set by commit: how many of them became text
+	// Cut, where the head went on for another token than the one drawn, is the row of its span that the right one follows.
+	Cut     int
+	Emitted int // set by commit: how many of them became text
 	// Logprob describes the accepted drafts and Next, where asked for.
 	Logprob []sample.Logprob
 
@@ -123,6 +127,9 @@ type Stats struct {
 	// Guesses is how often the head drafted for the next cycle while one was verified, and Foreseen how often that came
 	// true and was used; the others were discarded.
 	Guesses, Foreseen int
+	// Followed is how many rows the head was let go on with for tokens that nobody had drawn yet, and Cut how often
+	// another one was drawn.
+	Followed, Cut int
 	// BySource tells of the drafts in Drafted and Accepted, and of copies, who proposed them.
 	BySource   Tally
 	PromptTime time.Duration

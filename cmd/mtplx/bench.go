@@ -78,6 +78,11 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 			base.NoLookup = true
 			o.Without, o.Off = generate(r, base), bench.OffLookup
 		}
+		if o.Without == nil && f.depth > 1 && r.Chains() {
+			base := f.base
+			base.NoChain = true
+			o.Without, o.Off = generate(r, base), bench.OffChain
+		}
 		if !c.JSON {
 			o.Progress = func(done, total int) { progress(fmt.Sprintf("%s %d/%d", name, done, total)) }
 		}
@@ -129,6 +134,7 @@ func generate(r *runtime.Runtime, base runtime.Request) bench.Generate {
 			Tokens: len(res.Tokens), DecodeS: (res.Elapsed - res.FirstToken).Seconds(), FirstS: res.FirstToken.Seconds(),
 			Prompt: res.Prompt, PromptS: e.PromptTime.Seconds(), Cycles: e.Cycles, Drafted: e.Drafted, Accepted: e.Accepted,
 			Copied: e.Copied, CopiedAccepted: e.CopiedAccepted,
+			Followed: e.Followed, Cut: e.Cut,
 			Others: e.BySource.Others(false), OthersAccepted: e.BySource.Others(true),
 			Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(), Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(),
 			Joules: joules,

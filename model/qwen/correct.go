@@ -101,7 +101,7 @@ func (u *uploader) dense(d *dense, label string) kernels.Weight {
 
 // correct records the mending of the head's output in r.x, after everything that the output as it is is for.
 func (r *recorder) correct() {
-	m, f, s, c := r.m, r.f, r.f.slots, r.m.correct
+	m, f, s, c := r.m, r.f, r.s, r.m.correct
 	h, eps := m.cfg.HiddenSize, m.cfg.RMSEps
 	fed := r.buffer("fed back", m.opt.Rows*h)
 	if m.opt.Feedback || c.down != nil {

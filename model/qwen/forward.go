@@ -26,8 +26,10 @@ type Forward struct {
 
 	program queue.Program
 	queue   queue.Queue
+	steps   []step       // rows that may follow those of spans
 	logits  queue.Buffer // [rows of logits][stride]
 	stride  int
+	room    int // rows of logits
 	support queue.Buffer
 
 	// A head that proposes from part of the vocabulary: the first ids, and the blocks listed for each row of
@@ -46,6 +48,9 @@ type Forward struct {
 // Begin empties the forward for a new batch.
 func (f *Forward) Begin() {
 	f.rows, f.lanes, f.wanted = 0, 0, 0
+	for i := range f.steps {
+		f.steps[i].rows = 0
+	}
 }
 
 // Rows is how many rows were added since Begin.
@@ -65,6 +70,8 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane: all %d lanes are taken", d.Lanes)
 	case span.Logits > n || f.wanted+span.Logits > d.Logits:
 		return fmt.Errorf("add lane with logits of %d rows: %d are taken of %d", span.Logits, f.wanted, d.Logits)
+	case len(f.steps) > 0 && f.steps[0].rows > 0 && f.wanted+span.Logits > f.m.each():
+		return fmt.Errorf("add lane with logits of %d rows beside lanes with rows that follow: %d are taken of %d", span.Logits, f.wanted, f.m.each())
 	case f.reader && (span.Logits > 0 || span.Chain):
 		return fmt.Errorf("add lane of %d rows, %d with logits, chain %t: a forward that reads history gives none and goes on from none", n, span.Logits, span.Chain)
 	case !f.head && (span.Hidden < 0 || span.Hidden+n > f.m.opt.Rows):
@@ -75,6 +82,11 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane: a shift of %d numbers where this forward takes %d", len(span.Shift), f.HiddenSize())
 	case len(span.State.Pages()) > d.Pages:
 		return fmt.Errorf("add lane: %d pages exceed the context of %d tokens", len(span.State.Pages()), d.Pages*page.Tokens)
+	}
+	if span.Follow > 0 {
+		if err := f.followable(span); err != nil {
+			return err
+		}
 	}
 	for _, id := range span.Tokens {
 		if id < 0 || int(id) >= f.m.cfg.VocabSize {
@@ -104,11 +116,17 @@ func (f *Forward) Add(span *page.Span) error {
 			s.Out[r] = pool.trunk(span.Hidden + i)
 		case span.Chain:
 			s.In[r], s.Out[r] = pool.last(), pool.last()
+			if span.After > 0 {
+				s.In[r] = pool.kept(span.After - 1)
+			}
 		default:
 			s.In[r], s.Out[r] = pool.trunk(span.Hidden+i), pool.head(i)
 			if i == n-1 {
 				s.Out[r] = pool.last()
 			}
+		}
+		if span.Follow > 0 && i == n-1 {
+			s.Out[r] = pool.kept(0)
 		}
 		if f.head {
 			if by := span.Shift; i == n-1 {
@@ -133,6 +151,9 @@ func (f *Forward) Add(span *page.Span) error {
 		f.wanted++
 	}
 	f.rows += n
+	if span.Follow > 0 {
+		f.follow(span, f.wanted-1)
+	}
 	return nil
 }
 
@@ -141,6 +162,12 @@ func (f *Forward) Submit(q queue.Queue, after, done queue.Point) error {
 	f.slots.Head[kernels.HeadRows] = int32(f.rows)
 	f.slots.Head[kernels.HeadLanes] = int32(f.lanes)
 	f.slots.Head[kernels.HeadLogits] = int32(f.wanted)
+	for i := range f.steps {
+		st := &f.steps[i]
+		for _, count := range [...]int{kernels.HeadRows, kernels.HeadLanes, kernels.HeadLogits} {
+			st.slots.Head[count] = int32(st.rows)
+		}
+	}
 	f.queue = q
 	return q.Submit(f.program, after, done)
 }
@@ -176,7 +203,7 @@ func (f *Forward) list(i int) []int32 {
 // named turns places in row i into ids.
 func (f *Forward) named(i int, places []int32) []int32 {
 	if f.ids == nil {
-		f.ids = make([]int32, f.m.opt.Logits*kernels.SupportTop)
+		f.ids = make([]int32, f.room*kernels.SupportTop)
 	}
 	ids := f.ids[i*kernels.SupportTop:][:len(places)]
 	list := f.list(i)[1:]
@@ -278,12 +305,15 @@ func (f *Forward) Close() {
 }
 
 // hiddenPool is one session's rows of the hidden pool: Rows of the trunk, Rows of the head, and
-// the head's last.
+// the head's last. The last of the head's rows are those that rows which follow a span take; nobody takes the others.
 type hiddenPool struct{ base, rows int32 }
 
 func (p hiddenPool) trunk(i int) int32 { return p.base + int32(i) }
 func (p hiddenPool) head(i int) int32  { return p.base + p.rows + int32(i) }
 func (p hiddenPool) last() int32       { return p.base + 2*p.rows }
+
+// kept is the output of a row that others follow, the n-th after its span.
+func (p hiddenPool) kept(n int) int32 { return p.head(int(p.rows) - 1 - n) }
 
 func (m *Model) hiddenRow(slot int32) hiddenPool {
 	r := int32(m.opt.Rows)

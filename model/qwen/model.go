@@ -40,6 +40,9 @@ type Options struct {
 	// spans shift it besides, and the caller read it. Drafts only, as above.
 	Corrector *corrector.Corrector
 	Feedback  bool
+	// Follow has heads take spans whose rows are followed by others (page.Span.Follow). It saves a round trip to the host for
+	// each on a device that has one to save.
+	Follow bool
 	// Loaded, when set, is called whenever a layer's weights are on the device: what was read of the checkpoint's
 	// files so far may be forgotten. It is told how many parts of all are there; its error ends the loading.
 	Loaded func(done, parts int) error

@@ -17,6 +17,10 @@ type recorder struct {
 	err  error
 	bufs map[string]queue.Buffer
 
+	// The slots that operations count by, and the tokens that rows are for where the slots do not say.
+	s      *kernels.Slots
+	tokens queue.Buffer
+
 	x     queue.Buffer // residual stream [rows][hidden]
 	acts  map[actKey]queue.Buffer
 	proj  queue.Buffer // projections of the mixer
@@ -65,6 +69,7 @@ func (m *Model) record(q queue.Queue, f *Forward, label string, vocab kernels.We
 		return nil, fmt.Errorf("record %s: %w", label, err)
 	}
 	f.held = append(f.held, f.slots.Buf)
+	r.s = f.slots
 	r.cb = q.NewCommandBuffer(label)
 	if f.reader {
 		r.reader()
@@ -95,10 +100,10 @@ func (r *recorder) stream() {
 
 // headInput records x = FC(EmbNorm(embedding) | HidNorm(hidden)).
 func (r *recorder) headInput() {
-	m, s, h := r.m, r.f.slots, r.m.cfg.HiddenSize
+	m, s, h := r.m, r.s, r.m.cfg.HiddenSize
 	emb := r.buffer("embedding", m.opt.Rows*h)
 	in := r.activations("head", 1, m.head.fc)
-	r.do(&kernels.Embed{S: s, Table: m.embed, Out: emb})
+	r.do(&kernels.Embed{S: s, Table: m.embed, Tokens: r.tokens, Out: emb})
 	r.do(&kernels.HeadInput{S: s, Width: h, Eps: m.cfg.RMSEps, EmbGain: m.head.embGain, HidGain: m.head.hidGain, Emb: emb, Pool: m.hidden, Acts: in})
 	r.do(&kernels.Product{S: s, X: in, Parts: []kernels.Part{{W: m.head.fc}}, Out: r.x, Stride: h})
 }
@@ -107,7 +112,7 @@ func (r *recorder) headInput() {
 func (r *recorder) reader() {
 	r.stream()
 	r.headInput()
-	m, s, l, d := r.m, r.f.slots, &r.m.head.layer, r.m.attnDims
+	m, s, l, d := r.m, r.s, &r.m.head.layer, r.m.attnDims
 	a := l.attn
 	in := r.activations("hidden", 1, a.k, a.v)
 	r.norm(l.inGain, in)
@@ -122,24 +127,35 @@ func (r *recorder) reader() {
 
 func (r *recorder) forward(vocab kernels.Weight) {
 	m, f := r.m, r.f
-	h, eps := m.cfg.HiddenSize, m.cfg.RMSEps
 	r.stream()
 	if f.head && m.opt.DraftVocabulary > 0 {
 		// A tokenizer may name fewer ids than that part of the projection has.
 		f.first = min(m.opt.DraftVocabulary, m.vocab/kernels.BlockOutputs*kernels.BlockOutputs)
 	}
+	r.laySteps()
+	f.room = m.opt.Logits
+	if n := len(f.steps); n > 0 {
+		f.room = max(f.room, (1+n)*m.each())
+	}
 	if f.first > 0 {
 		f.stride = f.first + draftBlocks*kernels.BlockOutputs
-		f.blocks = r.buffer("draft blocks", m.opt.Logits*(1+draftBlocks))
+		f.blocks = r.buffer("draft blocks", f.room*(1+draftBlocks))
 	} else {
 		f.stride = m.cfg.VocabSize
 	}
-	f.logits = r.buffer("logits", m.opt.Logits*f.stride)
-	f.support = r.buffer("support", m.opt.Logits*kernels.SupportWords)
+	f.logits = r.buffer("logits", f.room*f.stride)
+	f.support = r.buffer("support", f.room*kernels.SupportWords)
 	if r.err != nil {
 		return
 	}
-	s := f.slots
+	r.pass(vocab, f.logits, f.support, f.blocks)
+	r.followed(vocab)
+}
+
+// pass records a forward of the rows that the slots at hand count.
+func (r *recorder) pass(vocab kernels.Weight, logits, support, blocks queue.Buffer) {
+	m, f, s := r.m, r.f, r.s
+	h, eps := m.cfg.HiddenSize, m.cfg.RMSEps
 	gain := m.finalGain
 	if f.head {
 		r.headInput()
@@ -156,14 +172,13 @@ func (r *recorder) forward(vocab kernels.Weight) {
 	r.do(&kernels.Quantize{S: s, X: m.hidden, XMap: kernels.LogitOut, Acts: out})
 	if f.first > 0 {
 		r.do(&kernels.PartProduct{
-			S: s, X: out, W: vocab, First: f.first, Limit: m.vocab, Most: draftBlocks, Blocks: f.blocks, Out: f.logits, Stride: f.stride,
+			S: s, X: out, W: vocab, First: f.first, Limit: m.vocab, Most: draftBlocks, Blocks: blocks, Out: logits, Stride: f.stride,
 		})
-		r.do(&kernels.Support{S: s, Vocab: f.first, Most: draftBlocks, Blocks: f.blocks, Stride: f.stride, Logits: f.logits, Out: f.support})
-		r.mend()
-		return
+		r.do(&kernels.Support{S: s, Vocab: f.first, Most: draftBlocks, Blocks: blocks, Stride: f.stride, Logits: logits, Out: support})
+	} else {
+		r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: logits, Stride: f.stride})
+		r.do(&kernels.Support{S: s, Vocab: m.vocab, Stride: f.stride, Logits: logits, Out: support})
 	}
-	r.do(&kernels.Product{S: s, Map: kernels.LogitRow, X: out, Parts: []kernels.Part{{W: vocab}}, Out: f.logits, Stride: f.stride})
-	r.do(&kernels.Support{S: s, Vocab: m.vocab, Stride: f.stride, Logits: f.logits, Out: f.support})
 	r.mend()
 }
 
@@ -189,12 +204,12 @@ func (r *recorder) layer(l *layer) {
 }
 
 func (r *recorder) norm(gain queue.Buffer, a *kernels.Acts) {
-	r.do(&kernels.Norm{S: r.f.slots, Width: r.m.cfg.HiddenSize, Eps: r.m.cfg.RMSEps, Gain: gain, X: r.x, Acts: a})
+	r.do(&kernels.Norm{S: r.s, Width: r.m.cfg.HiddenSize, Eps: r.m.cfg.RMSEps, Gain: gain, X: r.x, Acts: a})
 }
 
 // product records y = W x for weights laid side by side in columns and returns the columns.
 func (r *recorder) product(in *kernels.Acts, out queue.Buffer, stride int, add bool, ws ...kernels.Weight) []int {
-	p := &kernels.Product{S: r.f.slots, X: in, Out: out, Stride: stride, Add: add}
+	p := &kernels.Product{S: r.s, X: in, Out: out, Stride: stride, Add: add}
 	cols := make([]int, len(ws))
 	col := 0
 	for i, w := range ws {
@@ -207,7 +222,7 @@ func (r *recorder) product(in *kernels.Acts, out queue.Buffer, stride int, add b
 }
 
 func (r *recorder) attention(l *layer) {
-	m, s, a, d := r.m, r.f.slots, l.attn, r.m.attnDims
+	m, s, a, d := r.m, r.s, l.attn, r.m.attnDims
 	in := r.activations("hidden", 1, a.q, a.k, a.v)
 	r.norm(l.inGain, in)
 	c := r.product(in, r.proj, r.width, false, a.q, a.k, a.v)
@@ -222,7 +237,7 @@ func (r *recorder) attention(l *layer) {
 }
 
 func (r *recorder) delta(l *layer) {
-	m, s, w, d := r.m, r.f.slots, l.delta, r.m.deltaDims
+	m, s, w, d := r.m, r.s, l.delta, r.m.deltaDims
 	in := r.activations("hidden", 1, w.qkv, w.z, w.b, w.a)
 	r.norm(l.inGain, in)
 	c := r.product(in, r.proj, r.width, false, w.qkv, w.z, w.b, w.a)
@@ -252,12 +267,12 @@ func (r *recorder) gated(in *kernels.Acts, gate, up *kernels.Weight, down kernel
 	gu := r.buffer(fmt.Sprintf("gate-up %d", n), m.opt.Rows*2*n)
 	r.product(in, gu, 2*n, false, *gate, *up)
 	mid := r.activations("gated", 1, down)
-	r.do(&kernels.SwiGLU{S: r.f.slots, Times: 1, Width: n, In: gu, Acts: mid})
+	r.do(&kernels.SwiGLU{S: r.s, Times: 1, Width: n, In: gu, Acts: mid})
 	r.product(mid, out, m.cfg.HiddenSize, add, down)
 }
 
 func (r *recorder) moe(l *layer) {
-	m, s, e := r.m, r.f.slots, l.moe
+	m, s, e := r.m, r.s, l.moe
 	h, k, n := m.cfg.HiddenSize, m.cfg.ExpertsPerToken, len(e.gate)
 	ws := append([]kernels.Weight{e.router, e.sharedGate, e.shared.gate, e.shared.up}, e.gate...)
 	in := r.activations("hidden", 1, append(ws, e.up...)...)

@@ -28,6 +28,12 @@ type Span struct {
 	// head's own last output.
 	Hidden int
 	Chain  bool
+	// Follow is how many rows more the head forwards for the lane after the span's last, each for the token that the
+	// device expects to be drawn of the row before it, and fed with that row's output. After, of a span with Chain set,
+	// says whose output it takes when that was not what was drawn: that of row After of the last span with rows that
+	// followed, of which 1 is the span's own last; 0 is the head's last.
+	Follow, After int
+	Expect        Expect
 	// Shift, where it is set, is added to what the head gives for the span's last row before a chain takes it.
 	Shift []float32
 	// Logits is how many of the span's last rows want logits, and Temperature the one their

@@ -25,6 +25,8 @@ type Stage struct {
 	Behind int
 	// Late is how many rows a lane that drafts may have to read before all but the last are left to Reader.
 	Late int
+	// Chain has the head go on by itself for as many drafts as a lane wants, where it can: one run gives them all.
+	Chain bool
 
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
@@ -36,7 +38,14 @@ type Stage struct {
 	lanes  []*stages.Lane // its lanes, in the order of Add
 	wants  []bool         // whether each of them wants a draft
 	tokens []int32        // one a lane: the draft that a chain step feeds
-	span   page.Span      // the one being added: an interface takes it, and so it would be allocated each time
+	// Of a head that can go on by itself: how far, and what follows the lanes' spans.
+	follower  stages.Follower
+	follows   int
+	following []following
+	followed  int       // the most rows that followed in this cycle
+	u         []float64 // random numbers of the lane being added
+
+	span page.Span // the one being added: an interface takes it, and so it would be allocated each time
 
 	ahead    []*stages.Lane // lanes that Onward goes on with
 	guessing bool           // Onward is at work
@@ -52,7 +61,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	c.Times.Start = start
 	depth := 0
 	for _, l := range c.Lanes {
-		l.Drafts, l.By, l.Foreseen = l.Drafts[:0], l.By[:0], false
+		l.Drafts, l.By, l.Foreseen, l.Cut = l.Drafts[:0], l.By[:0], false, 0
 		switch {
 		case l.Err == nil && l.Copying:
 			duplicate(l)
@@ -63,6 +72,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 			l.Depth = 0
 		}
 	}
+	s.followed = 0
 	if s.Head != nil {
 		s.ask()
 		for _, l := range c.Lanes {
@@ -81,6 +91,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	for _, l := range c.Lanes {
 		l.Forget()
 	}
+	c.Followed = s.followed
 	s.foresee(c)
 	c.Times.Draft = time.Since(start)
 	return nil
@@ -92,6 +103,9 @@ func (s *Stage) ask() {
 		return
 	}
 	s.asked = true
+	if f, ok := s.Head.(stages.Follower); ok && s.Chain {
+		s.follower, s.follows = f, f.Follows()
+	}
 	if n, ok := s.Head.(stages.Narrow); ok {
 		s.first, s.most = n.Narrow()
 	}
@@ -118,6 +132,7 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 			span.Logits = 1
 			span.Blocks = s.blocks(l)
 			span.Shift = s.moved(l)
+			s.follow(l, &span)
 		} else {
 			c.Read += to - from
 		}
@@ -230,8 +245,10 @@ func (s *Stage) chain(ctx context.Context, c *stages.Cycle, step int) error {
 		}
 		span := page.Span{
 			State: l.State, Tokens: s.tokens[i : i+1], Base: l.State.Len() - 1 + step, Chain: true,
-			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l), Shift: s.moved(l),
+			Logits: 1, Temperature: l.Draft.Temperature, Blocks: s.blocks(l), Shift: s.moved(l), After: l.Cut,
 		}
+		l.Cut = 0
+		s.follow(l, &span)
 		i++
 		if err := s.add(ctx, l, span); err != nil {
 			return err
@@ -251,7 +268,7 @@ func (s *Stage) blocks(l *stages.Lane) []int32 {
 func (s *Stage) begin(f stages.Forward) {
 	s.at = f
 	f.Begin()
-	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
+	s.lanes, s.wants, s.following = s.lanes[:0], s.wants[:0], s.following[:0]
 }
 
 // add puts a span into the forward; one that does not fit ends the lane.
@@ -280,6 +297,7 @@ func (s *Stage) fit(ctx context.Context, l *stages.Lane, span page.Span) (unfit,
 	}
 	s.lanes = append(s.lanes, l)
 	s.wants = append(s.wants, span.Logits > 0)
+	s.following = append(s.following, following{rows: span.Follow})
 	return nil, nil
 }
 
@@ -299,20 +317,18 @@ func (s *Stage) flush(ctx context.Context) error {
 	if err := s.Queue.Err(); err != nil {
 		return err
 	}
-	row := 0
-	for i, l := range s.lanes {
-		if !s.wants[i] {
-			continue
+	if !s.guessing {
+		s.drawFollowed()
+	} else {
+		row := 0
+		for i, l := range s.lanes {
+			if s.wants[i] {
+				s.guess(l, row)
+				row++
+			}
 		}
-		if s.guessing {
-			s.guess(l, row)
-		} else {
-			s.watch(l, row)
-			s.draw(l, row)
-		}
-		row++
 	}
-	s.lanes, s.wants = s.lanes[:0], s.wants[:0]
+	s.lanes, s.wants, s.following = s.lanes[:0], s.wants[:0], s.following[:0]
 	return nil
 }
 

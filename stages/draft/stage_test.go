@@ -98,7 +98,7 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 		s.ask()
 		s.teach(l)
 		s.begin(s.Head)
-		s.lanes, s.wants = append(s.lanes, l), append(s.wants, true)
+		s.lanes, s.wants, s.following = append(s.lanes, l), append(s.wants, true), append(s.following, following{})
 		if err := s.flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ type Request struct {
 	Speculate    bool
 	Depth        int
 	NoLookup     bool // copy nothing from the text itself
+	NoChain      bool // ask the head for one draft at a time
 	Endless      bool // the model's stop tokens end nothing: the answer has MaxTokens
 	// Proposals are instead of those the runtime was opened with, nil those; Reranker and Drift are instead of theirs.
 	Proposals *sched.Proposals
@@ -80,7 +81,7 @@ func (r *Runtime) Generate(ctx context.Context, q Request, emit func([]byte)) (*
 		Limits: commit.Limits{MaxTokens: q.MaxTokens, StopTokens: stop, Stops: q.Stops},
 		Detok:  tokenizer.NewStream(r.Tokenizer, true),
 		Target: q.Sampler, Draft: res.DraftSampler, Rule: res.Rule, Seed: seed,
-		Speculate: res.Mode == "mtp", Depth: q.Depth, NoLookup: q.NoLookup || !q.Speculate,
+		Speculate: res.Mode == "mtp", Depth: q.Depth, NoLookup: q.NoLookup || !q.Speculate, NoChain: q.NoChain,
 		Proposals: q.Proposals, Reranker: q.Reranker, Drift: q.Drift,
 	})
 	if err != nil {

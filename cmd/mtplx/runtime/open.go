@@ -49,6 +49,7 @@ type Options struct {
 	Sessions   int    // 0: one
 	Cycles     int    // cycles in flight, 0: one
 	Overlap    sched.Overlap
+	Chain      sched.Chain
 	Waiting    int // sessions that may wait for admission, 0: the engine's default
 	// Calibrate is how long to time forwards before the first request, for depths chosen by cost.
 	Calibrate time.Duration
@@ -164,6 +165,7 @@ func loadOn(ctx context.Context, set *weights.Set, opt qwen.Options, open func()
 	if l.Device, l.Choice, err = open(); err != nil {
 		return nil, err
 	}
+	opt.Follow = opt.Follow && kernels.Guesses(l.Device)
 	if l.Model, err = qwen.New(l.Device, ck, opt); err != nil {
 		_ = l.Device.Close()
 		fix := ""
@@ -268,6 +270,9 @@ func bankFingerprint(checkpoint, kind string, m *qwen.Options) string {
 	return fmt.Sprintf("%s %v %v %s head %d of %d", checkpoint, m.Mode, m.KV, kind, m.DraftHeadBits, m.DraftVocabulary)
 }
 
+// Chains tells whether the head goes on by itself from one draft to the next.
+func (r *Runtime) Chains() bool { return r.Model.HasHead() && r.Model.Options().Follow }
+
 // CheckOptions says what is wrong with options, without opening anything.
 func CheckOptions(o *Options) error {
 	if _, _, err := ParseDevice(o.Device); err != nil {
@@ -278,7 +283,7 @@ func CheckOptions(o *Options) error {
 }
 
 func modelOptions(o *Options) (qwen.Options, error) {
-	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions}
+	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions, Follow: o.Chain == sched.ChainAuto}
 	if o.Bank != nil {
 		opt.SparePages = true
 	}
@@ -368,7 +373,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
 		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
-		Cycles: opt.Cycles, Overlap: opt.Overlap, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
+		Cycles: opt.Cycles, Overlap: opt.Overlap, Chain: opt.Chain, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent, Hidden: r.hidden(),
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],
 		NewTrunk: func(q queue.Queue) (stages.Forward, error) { return r.Model.NewTrunk(q) },

@@ -32,12 +32,20 @@ type Model struct {
 	Agreement float64
 	// Rows, when set, is how many rows a trunk forward has room for.
 	Rows int
-	Pool *page.Pool
+	// Chains has the head go on by itself where it is asked to, and Mistaken is how often, in 0..1, it does for a random
+	// token instead of the one that will be drawn.
+	Chains   bool
+	Mistaken float64
+	Pool     *page.Pool
 
 	mu     sync.Mutex
 	hidden map[int32][]float32 // by session slot: the hidden rows of the last trunk forward
 	moved  map[int32]uint64    // and what was added to the head's last output, which the next step takes
 	moves  int
+	given  map[int32]*outputs
+	noise  uint64
+
+	expectations, mistakes int
 	// Wrong collects breaches of contract, for the test to report.
 	Wrong []string
 }
@@ -57,7 +65,7 @@ func NewAttention(sessions, pages int, agreement float64) (*Model, error) {
 
 func build(g page.Geometry, agreement float64) (*Model, error) {
 	p, err := page.NewPool(Device{}, g)
-	return &Model{Agreement: agreement, Pool: p, hidden: map[int32][]float32{}, moved: map[int32]uint64{}}, err
+	return &Model{Agreement: agreement, Pool: p, hidden: map[int32][]float32{}, moved: map[int32]uint64{}, given: map[int32]*outputs{}}, err
 }
 
 // Moved is how often the head's output was moved before it was fed back.
@@ -124,17 +132,20 @@ type forward struct {
 	tops    [][]float32
 	z       []float32
 	outputs []float32 // of the head, by row of logits
+
+	places   [][]int // of rows that follow
+	expected []int32 // the token of the row after each row
 }
 
 func (f *forward) Begin() { f.lanes = f.lanes[:0] }
 
 func (f *forward) Add(s *page.Span) error {
 	l := lane{Span: *s, slot: s.State.Slot(), pages: slices.Clone(s.State.Pages())}
-	l.Tokens, l.moved = slices.Clone(s.Tokens), slices.Clone(s.Shift)
+	l.Tokens, l.moved, l.Expect.U = slices.Clone(s.Tokens), slices.Clone(s.Shift), slices.Clone(s.Expect.U)
 	in, out, fold := s.State.Tapes()
 	l.in, l.out, l.fold = in, out, fold
-	if len(l.pages)*page.Tokens < s.Base+len(s.Tokens) {
-		return fmt.Errorf("%d pages hold no row at %d", len(l.pages), s.Base+len(s.Tokens)-1)
+	if end := s.Base + len(s.Tokens) + s.Follow; len(l.pages)*page.Tokens < end {
+		return fmt.Errorf("%d pages hold no row at %d", len(l.pages), end-1)
 	}
 	rows := len(s.Tokens)
 	for i := range f.lanes {
@@ -150,7 +161,7 @@ func (f *forward) Add(s *page.Span) error {
 func (f *forward) Submit(q queue.Queue, _, done queue.Point) error {
 	rows := 0
 	for i := range f.lanes {
-		rows += len(f.lanes[i].Tokens)
+		rows += len(f.lanes[i].Tokens) + f.lanes[i].Follow
 	}
 	return q.(*Queue).run(len(f.lanes), rows, f.run, done)
 }
@@ -207,6 +218,9 @@ func (f *forward) run() {
 		} else {
 			f.runTrunk(&f.lanes[i])
 		}
+	}
+	if f.head {
+		f.runFollowing()
 	}
 }
 
@@ -290,6 +304,9 @@ func (f *forward) runHead(l *lane) {
 		}
 		text[p+1] = id
 	}
+	if l.Chain {
+		f.takes(l, text[:l.Base+1])
+	}
 	for j := range l.Tokens {
 		if j < len(l.Tokens)-l.Logits {
 			continue
@@ -299,13 +316,7 @@ func (f *forward) runHead(l *lane) {
 		if l.Chain {
 			h ^= m.moved[l.slot]
 		}
-		x, other := Next(seen), hashed(h, 2)
-		s := stamp(h)
-		f.outputs = append(f.outputs, s[:]...)
-		for i := range x {
-			x[i] = float32(m.Agreement)*x[i] + float32(1-m.Agreement)*other[i]
-		}
-		f.score(x, l.Temperature)
+		f.gives(l, seen, h, 0)
 	}
 	m.moved[l.slot] = 0
 	if l.moved != nil {

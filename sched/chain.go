@@ -1,0 +1,44 @@
+package sched
+
+import (
+	"fmt"
+
+	"mtplx/stages/depth"
+)
+
+// Chain is whether the head goes on by itself from one draft to the next.
+type Chain uint8
+
+// The kinds of chain.
+const (
+	// ChainAuto lets it where the device saves a round trip by it.
+	ChainAuto Chain = iota
+	// ChainOff asks it for one draft at a time.
+	ChainOff
+)
+
+var chainNames = [...]string{"auto", "off"}
+
+func (c Chain) String() string { return chainNames[c] }
+
+// ParseChain finds a kind of chain by name.
+func ParseChain(name string) (Chain, error) {
+	for i, n := range chainNames {
+		if n == name {
+			return Chain(i), nil
+		}
+	}
+	return ChainAuto, fmt.Errorf("unknown chain %q; known are auto and off", name)
+}
+
+// divide tells what the first draft of some lanes and each of the further steps for so many lanes took of what all took
+// together, by what they are known to cost. Where depths differ from cycle to cycle, and those of one draft tell of the
+// first alone, what is known comes to be right.
+func divide(costs *depth.Costs, drafting, lanes, further int, seconds float64) (first, each float64) {
+	first, each = costs.First.At(drafting), costs.Chain.At(lanes)
+	whole := first + float64(further)*each
+	if whole <= 0 || first <= 0 || each <= 0 {
+		return seconds / float64(1+further), seconds / float64(1+further)
+	}
+	return first * seconds / whole, each * seconds / whole
+}
