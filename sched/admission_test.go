@@ -358,6 +358,9 @@ func TestJoiningPromptsKeepTheLatencyOfStreams(t *testing.T) {
 
 // With Auto the engine finds out by itself that drafting pays here, and that it does not there.
 func TestAutoDepthFollowsTheDevice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of cycles of an engine that others watch at work, too")
+	}
 	run := func(t *testing.T, depth int, perRow, step time.Duration) (d time.Duration) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
