@@ -14,35 +14,60 @@ const firstChunk = 2
 // takes more than this multiple of what it takes alone, even where each chunk has a price of its own.
 const patience = 8
 
-// joining is what is known of chunks beside streams.
+// joining is what is known of chunks beside streams. Costs are curves through forwards of all sizes and learn slowly, so
+// as not to follow the noise of single ones. That is too slow for a bound, which has to hold in the few cycles that a
+// prompt takes; so how far they are off lately is kept here.
 type joining struct {
-	last  int     // rows of the cycle before, 0 when it had no chunk beside streams
-	error float64 // what chunks have lately added to forwards, as a multiple of what was expected; 0: nothing was seen
+	last    int     // rows of the last chunk beside streams, 0 when streams have been by themselves since
+	run     int     // cycles with chunks since one without
+	added   lateral // of what chunks add to a forward
+	streams lateral // of what streams take without
 }
 
-// Of the error, so much is of the last chunk; and no chunk counts for more than twice or less than half as dear.
+// lateral is a cost lately, as a multiple of what its curve says.
+type lateral struct{ off float64 } // less 1
+
+// Of what a lateral says, so much is of the last measurement, and none counts for more than twice or less than half.
 const (
-	latest    = 0.25
-	mostError = 2
+	lately = 0.25
+	farOff = 2.0
 )
 
-// observe books a forward with chunks beside streams, before its costs are booked. Costs are curves through chunks of
-// all sizes, most of them large ones without company, and learn slowly, so as not to follow the noise of single
-// forwards. That is too slow for a bound: the first chunks beside streams would exceed it.
-func (j *joining) observe(costs *depth.Costs, streams, rows, prompts int, seconds float64) {
-	expected := costs.Chunk.At(prompts)
-	if streams == 0 || prompts == 0 || !costs.Verify.Known() || expected <= 0 {
-		return
+func (x *lateral) factor() float64 { return 1 + x.off }
+
+func (x *lateral) observe(seconds, expected float64) {
+	if expected > 0 {
+		x.off += lately * (min(max(seconds/expected, 1/farOff), farOff) - 1 - x.off)
 	}
-	off := (seconds - costs.Verify.At(streams, rows)) / expected
-	j.error = j.factor() + latest*(min(max(off, 1.0/mostError), mostError)-j.factor())
 }
 
-func (j *joining) factor() float64 {
-	if j.error == 0 {
-		return 1
+// breather is how many cycles in a row may have chunks. What streams take by themselves, which chunks are measured
+// against, changes while a prompt loads: their texts grow. Without a cycle of theirs alone now and then, all that they
+// take longer would be put down to the chunks.
+const breather = 15
+
+// observe books a forward before its costs are booked.
+func (j *joining) observe(costs *depth.Costs, streams, rows, prompts int, seconds float64) {
+	if streams == 0 || !costs.Verify.Known() {
+		return
 	}
-	return j.error
+	if prompts == 0 {
+		j.streams.observe(seconds, costs.Verify.At(streams, rows))
+		return
+	}
+	j.added.observe(seconds-j.streams.factor()*costs.Verify.At(streams, rows), costs.Chunk.At(prompts))
+}
+
+// rows books what the prompts beside streams, if there are any, were given.
+func (j *joining) rows(joins bool, taken int) {
+	switch j.run++; {
+	case !joins:
+		j.last, j.run = 0, 0
+	case taken == 0:
+		j.run = 0
+	default:
+		j.last = taken
+	}
 }
 
 // chunk is how many prompt rows may join the streams, whose plans are made: as many as keep the cycle, by what forwards
@@ -57,11 +82,15 @@ func (e *Engine) chunk(b *board, most int) int {
 	if most <= 0 {
 		return 0
 	}
+	j := &b.joining
+	if j.run == breather {
+		return 0
+	}
 	most = min(most, max(firstChunk, 2*b.joining.last))
 	if !c.Chunk.Known() {
 		return min(firstChunk, most)
 	}
-	adds := func(rows int) float64 { return b.joining.factor() * c.Chunk.At(rows) }
+	adds := func(rows int) float64 { return j.added.factor() * c.Chunk.At(rows) }
 	unread, reads := 0, false
 	for _, s := range b.prompts {
 		if l := &s.lane; l.Speculate {
@@ -71,8 +100,8 @@ func (e *Engine) chunk(b *board, most int) int {
 	}
 	n := float64(len(b.streams))
 	beyond := (e.env.Stretch - 1) * max(1, float64(len(b.prompts))/n)
-	quiet := b.planner.Seconds(b.plans, b.overlap.way == onward)
-	now, next := beyond*quiet, beyond*b.planner.Plainest(len(b.streams))
+	quiet := j.streams.factor() * b.planner.Seconds(b.plans, b.overlap.way == onward)
+	now, next := beyond*quiet, beyond*j.streams.factor()*b.planner.Plainest(len(b.streams))
 	reading := 0.0
 	if unread > 0 {
 		reading = c.Read.At(unread)

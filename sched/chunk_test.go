@@ -28,21 +28,22 @@ func joinedBy(t *testing.T, streams, depth int, speculate bool, device func(veri
 		var r *rig
 		var streaming atomic.Bool // the engine's goroutine looks
 		observe := func(c *stages.Cycle) {
-			rows, lanes, prompt, last := 0, 0, 0, false
+			lanes, prompt, chunks, last := 0, 0, 0, false
 			for _, l := range c.Lanes {
 				if l.Chunk > 0 {
 					prompt += l.Chunk
+					chunks++
 					last = l.Next >= 0
 				} else {
 					lanes++
-					rows += len(l.Span.Tokens)
 				}
 			}
 			if !streaming.Load() || lanes < streams || prompt == 0 {
 				return
 			}
-			quiet := c.Times.Draft - c.Times.Read + r.verify.Takes(lanes, rows)
-			ratio := float64(c.Times.Draft+c.Times.Verify) / float64(quiet)
+			total := c.Times.Draft + c.Times.Verify
+			quiet := total - c.Times.Read - time.Duration(prompt)*r.verify.PerRow - time.Duration(chunks)*r.verify.PerLane
+			ratio := float64(total) / float64(quiet)
 			j.worst = max(j.worst, ratio)
 			j.mean += ratio
 			if ratio > 1.8*1.05 {
@@ -126,6 +127,9 @@ func TestChunksKeepCyclesWithinStretch(t *testing.T) {
 		},
 		"lanes dear": func(verify, draft *fake.Queue) {
 			verify.PerRow, verify.PerLane, draft.PerRow = time.Millisecond, 2*time.Millisecond, 100*time.Microsecond
+		},
+		"streams ever dearer": func(verify, draft *fake.Queue) {
+			verify.PerRow, verify.Aging = 300*time.Microsecond, 100*time.Microsecond
 		},
 		"reading dear": func(verify, draft *fake.Queue) {
 			verify.PerRow, draft.PerRow, draft.Time = 300*time.Microsecond, 400*time.Microsecond, time.Millisecond

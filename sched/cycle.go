@@ -147,8 +147,6 @@ func (e *Engine) share(b *board) {
 		rows -= s.rows
 		taken += s.rows
 	}
-	if b.joining.last = 0; joins {
-		b.joining.last = taken
-	}
+	b.joining.rows(joins, taken)
 	e.foresee(b)
 }

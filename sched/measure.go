@@ -59,7 +59,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	}
 	costs := &b.planner.Costs
 	b.joining.observe(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
-	observeForward(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
+	observeForward(costs, b.joining.streams.factor(), streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	together := c.Read > 0 && t.Read == 0 // without a forward of its own
 	if together && drafting == 0 {
 		t.Read, t.History = t.History, 0
@@ -85,8 +85,8 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 }
 
 // observeForward books a forward of some streams' rows and of prompts' rows. What the latter added is told apart by
-// what the former are known to cost.
-func observeForward(costs *depth.Costs, streams, rows, prompts int, seconds float64) {
+// what the former are known to cost, times lately.
+func observeForward(costs *depth.Costs, lately float64, streams, rows, prompts int, seconds float64) {
 	switch {
 	case prompts == 0:
 		costs.Verify.Observe(streams, rows, seconds)
@@ -94,7 +94,7 @@ func observeForward(costs *depth.Costs, streams, rows, prompts int, seconds floa
 	case streams == 0:
 		costs.Chunk.Observe(prompts, max(seconds-costs.Verify.At(1, 1), seconds/leastShare))
 	default:
-		costs.Chunk.Observe(prompts, max(seconds-costs.Verify.At(streams, rows), seconds/leastShare))
+		costs.Chunk.Observe(prompts, max(seconds-lately*costs.Verify.At(streams, rows), seconds/leastShare))
 	}
 }
 
@@ -196,9 +196,9 @@ func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 			return err
 		}
 		if n <= e.env.Depth+1 {
-			observeForward(costs, 1, n, 0, took)
+			observeForward(costs, 1, 1, n, 0, took)
 		} else {
-			observeForward(costs, 0, 0, n, took)
+			observeForward(costs, 1, 0, 0, n, took)
 		}
 		if n > e.env.Depth+1 && reader != nil {
 			span.Logits, span.Certain = 0, 0

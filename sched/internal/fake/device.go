@@ -75,6 +75,8 @@ var ErrFault = errors.New("fake device fault")
 type Queue struct {
 	queue.Queue
 	Time, PerRow, PerLane time.Duration
+	// Aging is how much longer each forward takes than the one before it.
+	Aging time.Duration
 	// FailAt is the submission that faults; 0 is never.
 	FailAt int
 
@@ -97,8 +99,8 @@ func NewQueue(d time.Duration) *Queue {
 	return q
 }
 
-// Takes is the time of a forward.
-func (q *Queue) Takes(lanes, rows int) time.Duration {
+// takes is the time of a forward, its age aside.
+func (q *Queue) takes(lanes, rows int) time.Duration {
 	return q.Time + time.Duration(rows-1)*q.PerRow + time.Duration(lanes-1)*q.PerLane
 }
 
@@ -106,10 +108,10 @@ func (q *Queue) Takes(lanes, rows int) time.Duration {
 func (q *Queue) run(lanes, rows int, f func(), done queue.Point) error {
 	q.mu.Lock()
 	q.count++
-	fail := q.count == q.FailAt
+	fail, age := q.count == q.FailAt, time.Duration(q.count)*q.Aging
 	q.mu.Unlock()
 	q.work <- func() {
-		time.Sleep(q.Takes(lanes, rows))
+		time.Sleep(q.takes(lanes, rows) + age)
 		if fail {
 			q.mu.Lock()
 			q.err = ErrFault
