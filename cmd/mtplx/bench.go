@@ -21,6 +21,7 @@ import (
 type benchCmd struct {
 	Run       benchRunCmd       `cmd:"" help:"Run a prompt suite, plain and MTP in turn."`
 	Sessions  benchSessionsCmd  `cmd:"" help:"Measure many sessions at once, plain and MTP in turn."`
+	Depths    benchDepthsCmd    `cmd:"" help:"Compare --depth auto with every fixed depth, in turn."`
 	Kernels   benchKernelsCmd   `cmd:"" help:"Time the CPU's operations beside the machine's limits."`
 	Preflight benchPreflightCmd `cmd:"" help:"Say whether figures measured here, now, could be trusted."`
 	Serve     benchServeCmd     `cmd:"" help:"Put load on a server, ours or another, and measure what its clients see."`

@@ -50,6 +50,7 @@ var examples = map[string][]string{
 	"bench":            {"mtplx bench run --suite coding"},
 	"bench run":        {"mtplx bench run --suite coding", "mtplx bench run --suite prompts.jsonl --depth auto --json"},
 	"bench sessions":   {"mtplx bench sessions"},
+	"bench depths":     {"mtplx bench depths --suite code"},
 	"bench kernels":    {"mtplx bench kernels"},
 	"bench preflight":  {"mtplx bench preflight && mtplx bench run"},
 	"bench serve":      {"mtplx bench serve --url http://127.0.0.1:8080 --mix multi-turn --concurrency 4,16 --goodput ttft=200,tpot=20"},
