@@ -47,6 +47,8 @@ var suites = map[string]string{
 	"delta.metal":      "delta|delta-prep|delta-norm",
 	"delta_head.metal": "delta-chain",
 	"attention.metal":  "attn-prep|attention",
+	// Of these parts, only what has quantised keys and values.
+	"attention_coded.metal": "attn-prep|attention)$/(q8.*",
 }
 
 func replace(file, name, old, repl string) mutation {
@@ -123,6 +125,22 @@ var mistakes = []mutation{
 	replace("attention.metal", "attention: merged by the old maximum", "st[g * ST_SIZE + ST_NEW] = exp4(m, big);", "st[g * ST_SIZE + ST_NEW] = exp4(m, old);"),
 	replace("attention.metal", "rope: the other sign", "fma(a, c, -bs)", "fma(a, c, bs)"),
 	replace("attention.metal", "keys truncated instead of rounded", "pool[at] = ushort(bf16_of(v));", "pool[at] = ushort(as_type<uint>(v) >> 16);"),
+	replace("attention_coded.metal", "coded: every row writes its values", "if (row > first && t % BLOCK != 0u) return;", ""),
+	replace("attention_coded.metal", "coded: the block's later rows not written", "const uint rows = BLOCK - t % BLOCK < end - row ? BLOCK - t % BLOCK : end - row;", "const uint rows = 1;"),
+	replace("attention_coded.metal", "coded: rows past the lane's last", "const uint rows = BLOCK - t % BLOCK < end - row ? BLOCK - t % BLOCK : end - row;", "const uint rows = BLOCK - t % BLOCK;"),
+	replace("attention_coded.metal", "coded: neighbours' codes overwritten", "(uint(values[at]) & ~(((1u << BITS) - 1u) << bit)) | code << bit", "code << bit"),
+	replace("attention_coded.metal", "coded: high bits of codes 30 and 31 of 3 bits swapped", "((v[b + 1u] >> e) & 1u) << 2", "((v[b + 1u] >> (e ^ 1u)) & 1u) << 2"),
+	replace("attention_coded.metal", "coded: a level one off", "0x2c1f1206u", "0x2c1f1207u"),
+	replace("attention_coded.metal", "coded: a midpoint counts as above", "(a > 29.5f ? 1u : 0u)", "(a > 29.4f ? 1u : 0u)"),
+	replace("attention_coded.metal", "coded: key scale of the neighbour", "t & 1u ? 0u : 16u", "t & 1u ? 16u : 0u"),
+	replace("attention_coded.metal", "coded: key scale not rounded", "const float s = f32_of_bf16(h), inv", "const float s = most, inv"),
+	replace("attention_coded.metal", "coded: scores scaled dim by dim", "a = fma4(as_type<float>((s[b] << shift) & 0xffff0000u), sum, a);", "a = add4(a, mul4(F4(as_type<float>((s[b] << shift) & 0xffff0000u), as_type<float>((s[b] << shift) & 0xffff0000u), as_type<float>((s[b] << shift) & 0xffff0000u), as_type<float>((s[b] << shift) & 0xffff0000u)), sum));"),
+	replace("attention_coded.metal", "coded: weights scaled before they are summed", "simdgroup_barrier(mem_flags::mem_threadgroup);\n    UNROLL\n    for (uint j = 0; j < SPLIT / 32u; j++) {\n      const uint t = lane + 32u * j;\n      if (t < n) {", "UNROLL\n    for (uint j = 0; j < SPLIT / 32u; j++) {\n      const uint t = lane + 32u * j;\n      if (t < n) {"),
+	replace("attention_coded.metal", "coded: the last step of the rotation not turned back", "for (uint h = 1; 64u * h < block; h *= 2u) {", "for (uint h = 1; 128u * h < block; h *= 2u) {"),
+	replace("attention_coded.metal", "coded: a difference the other way round", "y1 = a - b;", "y1 = b - a;"),
+	replace("attention_coded.metal", "coded: sum of squares of the other half first", "acc = fma(v[j], v[j], acc);\n      if (32u * j + 16u < HD) acc = fma(more, more, acc);", "if (32u * j + 16u < HD) acc = fma(more, more, acc);\n      acc = fma(v[j], v[j], acc);"),
+	replace("attention_coded.metal", "coded: the second page's words at the first's place", "if (t + PAGE < n) load(pool, pages, next, half, i, t + PAGE, n);", "if (t + PAGE < n) load(pool, pages, next, half, i, t, n);"),
+	replace("attention_coded.metal", "coded: words of tokens that are not there", "if (t + first_of(j) < n) v[j] = value[j * 16u];", "if (t + first_of(j) <= n) v[j] = value[j * 16u + 64u * 512u];"),
 }
 
 var barrier = regexp.MustCompile(`(threadgroup|simdgroup)_barrier\([^;]*\);`)
