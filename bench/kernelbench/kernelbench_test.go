@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	rest := 0
-	for _, o := range others {
+	for _, o := range p.rest() {
 		rest += len(o.rows)
 	}
 	if got, want := len(r.Kernels), 2*(2*3+rest); got != want {
@@ -57,7 +58,7 @@ func TestReport(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"tier " + r.Tier, "64x128", "attention", "of peak"} {
+	for _, want := range []string{"tier " + r.Tier, "64x128", "attention", "of peak", "bfloat16", "q8-v3"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("text lacks %q:\n%s", want, text.String())
 		}
@@ -102,5 +103,24 @@ func TestCancelled(t *testing.T) {
 	cancel()
 	if _, err := Run(ctx, Options{Quick: true, Tier: cpu.Tiers()[0]}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error of a cancelled run: %v", err)
+	}
+}
+
+// TestAttentionIsTimedInEachWay holds a full run to attention at each length in each way of keeping keys and values.
+func TestAttentionIsTimedInEachWay(t *testing.T) {
+	p, err := Options{}.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	timed := map[string][]int{}
+	for _, o := range p.rest() {
+		if o.name == "attention" {
+			timed[o.kv] = append(timed[o.kv], o.shape[0])
+		}
+	}
+	for _, way := range []string{"bfloat16", "q8", "q8-v4", "q8-v3"} {
+		if !slices.Equal(timed[way], []int{1024, 8192, 32768}) {
+			t.Errorf("attention over %s is timed at contexts of %d, want 1024, 8192 and 32768", way, timed[way])
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mtplx/kernels"
@@ -16,12 +17,12 @@ import (
 const (
 	width      = 512
 	vocabulary = 16384
-	context4k  = 4096
 )
 
 // other is an operation beside products.
 type other struct {
 	name  string
+	kv    string // the way of keeping keys and values
 	shape [2]int
 	times int // repetitions in a program, on the same or on other memory
 	rows  []int
@@ -30,17 +31,20 @@ type other struct {
 	build func(b *bench, rows int) (ops []queue.Op, bytes int, sweep *cpu.Sweep, err error)
 }
 
-var others = []other{
-	{"quantize", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).quantize},
-	{"norm", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).norm},
-	{"delta", [2]int{128, 128}, 9, []int{1, 2, 4, 8}, (*bench).delta},
-	{"attention", [2]int{context4k, 256}, 4, []int{1, 2, 4, 8}, (*bench).attention},
-	{"support", [2]int{1, vocabulary}, 1, []int{1, 4, 8}, (*bench).support},
+// rest is every operation beside products.
+func (p *plan) rest() []other {
+	list := []other{
+		{"quantize", "", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).quantize},
+		{"norm", "", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).norm},
+		{"delta", "", [2]int{128, 128}, 9, []int{1, 2, 4, 8}, (*bench).delta},
+		{"support", "", [2]int{1, vocabulary}, 1, []int{1, 4, 8}, (*bench).support},
+	}
+	return append(list, p.attention()...)
 }
 
 func (b *bench) others(ctx context.Context) error {
-	for _, o := range others {
-		b.announce("%s, %d threads", o.name, b.dev.Threads())
+	for _, o := range b.rest() {
+		b.announce("%s, %d threads", strings.TrimSpace(o.name+" "+o.kv), b.dev.Threads())
 		if err := b.other(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
@@ -85,7 +89,7 @@ func (b *bench) other(ctx context.Context, o other) error {
 	for i, v := range list {
 		us := float64(b.took(v)) / float64(time.Microsecond) / float64(o.times)
 		f := Figure{
-			Name: o.name, Tier: b.dev.Tier(), Mode: kernels.Fast.String(), Rows: o.rows[i], Shape: o.shape, Threads: b.dev.Threads(),
+			Name: o.name, KV: o.kv, Tier: b.dev.Tier(), Mode: kernels.Fast.String(), Rows: o.rows[i], Shape: o.shape, Threads: b.dev.Threads(),
 			Micros: us, C: float64(b.took(v)) / float64(b.took(list[0])),
 		}
 		if bytes[i] > 0 {
@@ -164,45 +168,6 @@ func (b *bench) delta(rows int) ([]queue.Op, int, *cpu.Sweep, error) {
 	// Integers counted up in place of states, since states so changed would become subnormal.
 	like, err := b.alloc(d.StateBytes())
 	return ops, 2 * d.StateBytes() / d.Layers, &cpu.Sweep{Buffers: []queue.Buffer{like}, Update: true}, err
-}
-
-// attention is four layers near the end of a context of 4096, over scattered pages.
-func (b *bench) attention(rows int) ([]queue.Op, int, *cpu.Sweep, error) {
-	d := kernels.AttnDims{Layers: 4, NQ: 2, NKV: 1, HeadDim: 256, Rotary: 32, Pages: context4k / kernels.PageTokens}
-	s, err := b.slots(kernels.SlotDims{Rows: rows, Lanes: 1, Logits: 1, Pages: d.Pages, Rotary: d.Rotary})
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	s.Base[0] = context4k - 10
-	for i := range s.Pages {
-		s.Pages[i] = int32(i * 5 % d.Pages)
-	}
-	pool, err := b.alloc(d.PoolBytes())
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	halves := kernels.Halves(pool)
-	for i := range halves {
-		halves[i] = kernels.BF16(float32(i*7%31-15) / 16)
-	}
-	k := d.NQ * d.HeadDim
-	q, err := b.random(rows*k, 0.06)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	in, err := b.random(rows*2*k, 1)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	acts, err := b.actsFor(k, rows)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	var ops []queue.Op
-	for l := range d.Layers {
-		ops = append(ops, &kernels.Attention{S: s, Dims: d, Layer: l, Q: q, In: in, Stride: 2 * k, Pool: pool, Acts: acts})
-	}
-	return ops, d.PoolBytes() / d.Layers, &cpu.Sweep{Buffers: []queue.Buffer{pool}, Ahead: b.ahead}, nil
 }
 
 func (b *bench) support(rows int) ([]queue.Op, int, *cpu.Sweep, error) {

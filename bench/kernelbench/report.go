@@ -29,6 +29,7 @@ type Figure struct {
 	Tier    string `json:"tier"`
 	Bits    int    `json:"bits"` // of the weights; 0 for bfloat16 ones and for other operations
 	Mode    string `json:"mode"`
+	KV      string `json:"kv,omitempty"` // how attention's keys and values are kept
 	Rows    int    `json:"rows"`
 	Shape   [2]int `json:"shape"` // outputs and inputs of a product; what else says text.go
 	Threads int    `json:"threads"`
@@ -56,10 +57,10 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, n := range sortedKeys(r.Ceilings.Read) {
 		fmt.Fprintf(t, "%d\t%.1f\t%.3f\t\n", n, r.Ceilings.Read[n], r.Ceilings.Int[n])
 	}
-	fmt.Fprint(t, "\nkernel\tbits\tmode\tshape\tthreads\trows\tus\tGB/s\tof read\tc\tTMAC/s\tof peak\t\n")
+	fmt.Fprint(t, "\nkernel\tbits\tmode\tkv\tshape\tthreads\trows\tus\tGB/s\tof read\tc\tTMAC/s\tof peak\t\n")
 	for i := range r.Kernels {
 		f := &r.Kernels[i]
-		fmt.Fprintf(t, "%s\t%d\t%s\t%dx%d\t%d\t%d\t%.1f\t%s\t%s\t%.2f\t", f.Name, f.Bits, f.Mode, f.Shape[0], f.Shape[1], f.Threads, f.Rows,
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%dx%d\t%d\t%d\t%.1f\t%s\t%s\t%.2f\t", f.Name, f.Bits, f.Mode, f.KV, f.Shape[0], f.Shape[1], f.Threads, f.Rows,
 			f.Micros, positive("%.1f", f.GBs), positive("%.0f%%", 100*f.OfRead), f.C)
 		if f.Name == product {
 			fmt.Fprintf(t, "%.3f\t%.0f%%", f.TMACs(), 100*f.TMACs()/r.Ceilings.Int[f.Threads])
