@@ -33,13 +33,12 @@ type other struct {
 
 // rest is every operation beside products.
 func (p *plan) rest() []other {
-	list := []other{
+	return slices.Concat([]other{
 		{"quantize", "", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).quantize},
 		{"norm", "", [2]int{1, width}, 64, []int{1, 4, 512}, (*bench).norm},
 		{"delta", "", [2]int{128, 128}, 9, []int{1, 2, 4, 8}, (*bench).delta},
 		{"support", "", [2]int{1, vocabulary}, 1, []int{1, 4, 8}, (*bench).support},
-	}
-	return append(list, p.attention()...)
+	}, p.attention())
 }
 
 func (b *bench) others(ctx context.Context) error {

@@ -22,7 +22,7 @@ var attnShapes = []kernels.AttnDims{
 
 // checkAttnPrep checks queries, and keys and values in the pool.
 func checkAttnPrep(t T, d kernels.Device) {
-	eachAttention(t, d, func(t T, dims kernels.AttnDims, seed uint64) {
+	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
 		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 5 {
@@ -48,7 +48,7 @@ func checkAttnPrep(t T, d kernels.Device) {
 // checkAttention checks rows at every length around the borders of pages and splits, in any company,
 // appended in any portions, on any pages, beside memory full of NaNs.
 func checkAttention(t T, d kernels.Device) {
-	eachAttention(t, d, func(t T, dims kernels.AttnDims, seed uint64) {
+	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
 		t.Run("lengths", func(t T) { attentionLengths(t, d, dims, seed) })
 		if t.Short() && dims.HeadDim > 100 {
 			return
@@ -64,7 +64,7 @@ func checkAttention(t T, d kernels.Device) {
 	})
 }
 
-func eachAttention(t T, d kernels.Device, run func(t T, dims kernels.AttnDims, seed uint64)) {
+func eachAttention(t T, run func(t T, dims kernels.AttnDims, seed uint64)) {
 	for i, dims := range attnShapes {
 		for _, way := range attnWays {
 			// Quantised ones on every other shape and the last: all sizes of a last group, and of the rotation's blocks,
