@@ -17,7 +17,14 @@ NFPM_VERSION          := v2.48.0
 # 5 to 20 times slower under the detector, and it does not see into assembly.
 #   kernels/ref      the oracle is plain Go without a goroutine; for the same reason it is compiled without the detector
 #   kernels/conform  its own test runs the suite on the oracle; the tests of devices run it under the detector
-RACE_EXCLUDE := kernels/conform kernels/ref
+#   the others       no goroutine, lock or atomic in their files; what they call has tests of its own
+RACE_EXCLUDE := kernels/conform kernels/ref \
+  api/output bench/forward bench/kernelbench bench/selftest bench/suites bench/synthetic cmd/internal/naming \
+  cmd/mtplx/config cmd/mtplx/connect cmd/mtplx/env cmd/mtplx/help cmd/mtplx/machine cmd/mtplx/man cmd/mtplx/markdown \
+  cmd/mtplx/models cmd/mtplx/nearest cmd/mtplx/profiles cmd/mtplx/redact cmd/mtplx/setup cmd/mtplx/sheet \
+  cmd/mtplx/version cmd/release kernels kernels/cpu/gen kernels/gpu/mutate model/arrays model/corrector model/demo \
+  model/inspect model/qwen/golden stages/accept stages/correction stages/depth stages/draft stages/drift \
+  stages/lookup stages/rerank stages/sample
 
 BIN           := $(CURDIR)/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)

@@ -122,6 +122,9 @@ func properties(n int) string {
 }
 
 func TestHostileSchemasAreRefusedWithinBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and without a goroutine for the race detector to watch")
+	}
 	c := newCompiler(t, everyByte(), Options{})
 	for _, x := range refused {
 		var err error
@@ -149,6 +152,9 @@ func TestHostileSchemasAreRefusedWithinBounds(t *testing.T) {
 
 // What is large but ordinary is taken.
 func TestLargeOrdinarySchemasAreTaken(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and without a goroutine for the race detector to watch")
+	}
 	c := newCompiler(t, everyByte(), Options{})
 	for name, s := range map[string]string{
 		"long string":    `{"type":"string","maxLength":1000000}`,

@@ -143,6 +143,9 @@ func TestWalksUnderTheMaskEndInTheGrammar(t *testing.T) {
 
 // The mask, which walks the trie by whole rules and counts, equals trying every token byte by byte.
 func TestMaskIsEveryTokenThatAdvanceTakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and without a goroutine for the race detector to watch")
+	}
 	v := everyByte(pieces...)
 	c := newCompiler(t, v, Options{})
 	bits, walk := make([]uint64, c.Words()), make([]uint64, c.Words())
@@ -258,6 +261,9 @@ func TestMasksTellStacksApart(t *testing.T) {
 
 // Drafts walk along and are taken back: afterwards everything is as if they had never been.
 func TestRollbackIsNeverHavingAdvanced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and without a goroutine for the race detector to watch")
+	}
 	v := everyByte(pieces...)
 	c := newCompiler(t, v, Options{})
 	got, want := make([]uint64, c.Words()), make([]uint64, c.Words())
