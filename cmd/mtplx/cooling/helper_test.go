@@ -77,6 +77,9 @@ func fakeHelper() {
 // newFake makes this test binary a helper, with fans of its own.
 func newFake(t *testing.T) (h *Helper, dir string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a program built for the race detector takes seconds to start, on which the helper's limits of time are not made; it has no goroutines to watch")
+	}
 	dir = t.TempDir()
 	t.Setenv(fakeVariable, dir)
 	if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("auto"), 0o600); err != nil {
