@@ -46,8 +46,7 @@ type Width struct {
 }
 
 // Join is the gaps of a stream by itself and while a long prompt joins it, and how long that prompt waits for its first
-// token beside the stream and alone: the median over rounds. What a stream's tokens cost grows with its text, so gaps by
-// itself are of before the prompt and of after it, as many of each.
+// token beside the stream and alone: the median over rounds. Both gaps are of the same part of the stream's text.
 type Join struct {
 	Quiet     float64 `json:"quiet_p99_ms"`
 	Loaded    float64 `json:"loaded_p99_ms"`
@@ -201,107 +200,78 @@ func (w *window) summarise(start time.Time) (Width, error) {
 	}, nil
 }
 
-// join measures a stream's gaps before, while and after a long prompt is read. A stream whose context is full begins anew.
+// join measures a stream's gaps while a long prompt is read, and those of the same stream by itself in the same part of
+// its text: what a cycle costs depends on how long the text is and on what can be proposed there. A stream that comes to
+// its end before the prompt is read counts as far as it went.
 func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
-	var j joint
+	const warm = 40 // tokens before the prompt joins
+	var quiet, loaded, first, alone []float64
 	for range max(o.Rounds, 1) {
 		took, err := timed(ctx, o.Long)
 		if err != nil {
 			return nil, fmt.Errorf("read a long prompt alone: %w", err)
 		}
-		j.alone = append(j.alone, took)
-		j.phase, j.n = before, 0
-		for j.phase != done {
-			if err := j.stream(ctx, s, o); err != nil {
-				return nil, err
+		alone = append(alone, took)
+		joined, to := make(chan error, 1), 0
+		running, over := false, false
+		gaps, err := part(ctx, s, o.Depth, warm, func(tokens int) (done bool) {
+			if to = tokens; !running {
+				running = true
+				go func() {
+					var err error
+					took, err = timed(ctx, o.Long)
+					joined <- err
+				}()
 			}
+			select {
+			case err := <-joined:
+				joined <- err
+				over = true
+			default:
+			}
+			return over
+		})
+		if running {
+			err = errors.Join(err, <-joined)
 		}
+		if err != nil {
+			return nil, fmt.Errorf("run a stream that a long prompt joins: %w", err)
+		}
+		if len(gaps) == 0 {
+			return nil, fmt.Errorf("run a stream that a long prompt joins: it ended within %d tokens, which leaves nothing to measure", warm)
+		}
+		loaded, first = append(loaded, gaps...), append(first, took)
+		if gaps, err = part(ctx, s, o.Depth, warm, func(tokens int) bool { return tokens >= to }); err != nil {
+			return nil, fmt.Errorf("run the same stream by itself: %w", err)
+		}
+		quiet = append(quiet, gaps...)
 	}
 	return &Join{
-		Quiet: quantile(j.quiet, 0.99), Loaded: quantile(j.loaded, 0.99), QuietP50: median(j.quiet), LoadedP50: median(j.loaded),
-		FirstMS: median(j.first), AloneMS: median(j.alone),
+		Quiet: quantile(quiet, 0.99), Loaded: quantile(loaded, 0.99), QuietP50: median(quiet), LoadedP50: median(loaded),
+		FirstMS: median(first), AloneMS: median(alone),
 	}, nil
 }
 
-// joint is a long prompt that joins a stream, and what came of it so far, in milliseconds.
-type joint struct {
-	phase                       phase
-	n                           int // arrivals in the phase
-	joined                      chan joinedIn
-	quiet, loaded, first, alone []float64
-}
-
-type joinedIn struct {
-	ms  float64
-	err error
-}
-
-type phase int
-
-const (
-	before phase = iota
-	while
-	after
-	done
-)
-
-// stream lets one stream take the joint through its phases, as far as it goes.
-func (j *joint) stream(ctx context.Context, s Stream, o SessionsOptions) error {
-	const warm, quiet = 20, 100 // arrivals
+// part runs a stream and returns its gaps in milliseconds after so many tokens, until done, which is told of all tokens
+// so far at every arrival after those.
+func part(ctx context.Context, s Stream, depth, from int, done func(tokens int) bool) (gaps []float64, err error) {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	var last time.Time
-	var failed error
-	got := 0
-	err := s(within, 0, o.Depth, func(int) {
+	tokens, ended := 0, false
+	err = s(within, 0, depth, func(n int) {
 		now := time.Now()
-		gap := 1000 * now.Sub(last).Seconds()
-		last = now
-		if got++; got <= warm || failed != nil {
-			return
+		if tokens > from && !ended {
+			gaps = append(gaps, 1000*now.Sub(last).Seconds())
 		}
-		switch j.n++; j.phase {
-		case before:
-			j.quiet = append(j.quiet, gap)
-			if j.n == quiet {
-				j.joined = make(chan joinedIn, 1)
-				go func() {
-					ms, err := timed(ctx, o.Long)
-					j.joined <- joinedIn{ms, err}
-				}()
-				j.phase = while
-			}
-		case while:
-			j.loaded = append(j.loaded, gap)
-			select {
-			case r := <-j.joined:
-				j.first, failed = append(j.first, r.ms), r.err
-				j.phase, j.n = after, 0
-			default:
-			}
-		case after:
-			j.quiet = append(j.quiet, gap)
-			if j.n == quiet {
-				j.phase = done
+		last = now
+		if tokens += n; tokens > from && !ended {
+			if ended = done(tokens); ended {
 				stop()
 			}
-		case done:
 		}
 	})
-	switch {
-	case err != nil:
-		err = fmt.Errorf("run a stream that a long prompt joins: %w", err)
-	case failed != nil:
-		err = fmt.Errorf("join a long prompt: %w", failed)
-	case ctx.Err() != nil:
-		err = ctx.Err()
-	case got <= warm:
-		err = fmt.Errorf("run a stream that a long prompt joins: it ended after %d arrivals, of which %d are not counted", got, warm)
-	}
-	if err != nil && j.phase == while {
-		<-j.joined
-	}
-	return err
+	return gaps, errors.Join(err, ctx.Err())
 }
 
 // timed is how many milliseconds f takes.
