@@ -171,7 +171,7 @@ func TestMistakesAreCaught(t *testing.T) {
 		{"no constants", "with nothing at place 2", without("setBytes:length:atIndex:", 0)},
 		{"constants where a buffer belongs", "wrong kind of argument at place 0", with("setBytes:length:atIndex:", func(_ *bent, m *objc.Message) { m.Args[2] = 0 })},
 		{"too many constants", "5000 bytes of constants", with("setBytes:length:atIndex:", func(_ *bent, m *objc.Message) { m.Args[1] = 5000 })},
-		{"an offset", "from offset 16 on", with("setBuffer:offset:atIndex:", func(_ *bent, m *objc.Message) { m.Args[1] = 16 })},
+		{"an offset", "from offset 1048576 on", with("setBuffer:offset:atIndex:", func(_ *bent, m *objc.Message) { m.Args[1] = 1 << 20 })},
 		{"a place that is not there", "at place 31 of 31", with("setBuffer:offset:atIndex:", func(_ *bent, m *objc.Message) { m.Args[2] = 31 })},
 		{"no pipeline", "without a pipeline", without("setComputePipelineState:", 0)},
 		{"large threadgroups", "its pipeline takes 1024 threads", with(dispatchName, func(_ *bent, m *objc.Message) { (*size)(objc.Pointer(m.Args[1]))[0] = 2048 })},

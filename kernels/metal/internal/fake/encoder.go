@@ -38,6 +38,7 @@ func (e *encoder) free(r *Runtime, o *object) {
 // place is an entry of the argument table.
 type place struct {
 	buffer *object
+	at     int // of the buffer's bytes, the first that is bound
 	bytes  []byte
 }
 
@@ -77,10 +78,11 @@ var encoderMethods = map[string]method{
 		if b == nil || !r.within(o, a[2]) {
 			return
 		}
-		if a[1] != 0 {
-			r.fault("%v is bound from offset %d on; launches know of none", b, a[1])
+		if size := len(b.thing.(*buffer).bytes); a[1]%4 != 0 || a[1] != 0 && a[1] >= uintptr(size) {
+			r.fault("%v of %d bytes is bound from offset %d on", b, size, a[1])
+			return
 		}
-		e.places[a[2]] = place{buffer: b}
+		e.places[a[2]] = place{buffer: b, at: int(a[1])}
 		e.of.thing.(*commands).needs[b] = true
 	}),
 	"setBytes:length:atIndex:": encoding("setBytes:length:atIndex:", func(r *Runtime, o *object, e *encoder, a []uintptr) {
@@ -134,7 +136,7 @@ func dispatch(r *Runtime, o *object, e *encoder, a []uintptr) {
 			r.fault("kernel %s is dispatched with the wrong kind of argument at place %d", p.f.name, i)
 			return
 		}
-		l.Args[i].Data, l.Args[i].Write = at.bytes, param.write
+		l.Args[i].Data, l.Args[i].At, l.Args[i].Write = at.bytes, at.at, param.write
 		buffers[i] = at.buffer
 		if at.buffer == nil || at.buffer.label == unusedLabel {
 			continue
