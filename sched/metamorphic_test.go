@@ -271,10 +271,13 @@ func (h *history) close() {
 	}
 }
 
-// Whatever happens around a session, its text is the one it writes alone: 10,000 steps in all, or as many as
-// MTPLX_STEPS says.
+// Whatever happens around a session, its text is the one it writes alone: 10,000 steps in all, 2,000 under -short, or as many as
+// MTPLX_STEPS says. What the histories must have met is a third of what they meet: that differs with the machine's load.
 func TestRandomHistoriesChangeNoText(t *testing.T) {
 	steps := 10_000
+	if testing.Short() {
+		steps = 2000
+	}
 	if n, err := strconv.Atoi(os.Getenv("MTPLX_STEPS")); err == nil {
 		steps = n
 	}
@@ -317,7 +320,7 @@ func TestRandomHistoriesChangeNoText(t *testing.T) {
 		}
 	}
 	t.Logf("%d steps, %d sessions: %+v", steps, sum.done, sum.seen)
-	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 150 || s.others < 300 || s.guesses < 250 || s.foreseen < 20 || s.followed < 500 || s.cut < 100) {
+	if s := sum.seen; steps >= 10_000 && (s.ended < 1000 || s.cancelled < 50 || s.late < 20 || s.reused < 300 || s.restarts < 20 || s.copied < 150 || s.others < 300 || s.guesses < 250 || s.foreseen < 20 || s.followed < 500 || s.cut < 30) {
 		t.Fatalf("the histories are too tame: %+v", s)
 	}
 }
