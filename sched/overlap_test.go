@@ -90,6 +90,9 @@ func TestCohortsAreKeptWhereTheyPay(t *testing.T) {
 // enough; auto finds out, and leaves it where the queues compete or the head is wrong. The texts are those of plain
 // decoding in any case: sessions sees to that.
 func TestGuessesAreKeptWhereTheyPay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of cycles of an engine that others watch at work, too")
+	}
 	beside := func(o Overlap) func(*Env) {
 		return func(e *Env) {
 			e.Overlap = o

@@ -132,6 +132,9 @@ func TestProposalsChangeNoText(t *testing.T) {
 // Under the ratio rule, texts have the joint distribution of plain sampling whoever proposes: over three cycles and more,
 // so that what was learnt in one shows in the next.
 func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of texts for a distribution: other tests have the same goroutines")
+	}
 	const n, length = 4000, 7
 	for name, p := range proposals() {
 		t.Run(name, func(t *testing.T) {

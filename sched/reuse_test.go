@@ -118,6 +118,9 @@ func TestSameRequestAgainAfterAnother(t *testing.T) {
 }
 
 func TestLongRequestsAgainAfterOthers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long prompts: other tests have the same goroutines")
+	}
 	for _, n := range []int{2047, 2048, 2049, 8191, 8192, 8193} {
 		synctest.Test(t, func(t *testing.T) {
 			r := banked(t, bank.Options{}, func(e *Env) {
