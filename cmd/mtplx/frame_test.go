@@ -52,6 +52,9 @@ func tree(t *testing.T) *kong.Application {
 
 // Every command has a group, and examples that its parser takes.
 func TestEveryCommandHasExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes hundreds of parsers one after another")
+	}
 	for _, node := range help.All(tree(t).Node) {
 		path := help.Path(node)
 		if help.GroupOf(node) == "More" {
