@@ -31,6 +31,10 @@ func ParseChain(name string) (Chain, error) {
 	return ChainAuto, fmt.Errorf("unknown chain %q; known are auto and off", name)
 }
 
+// oftenEnough is how often a shape must be wanted before its chain is recorded. On an H100 a graph of the default head
+// takes a millisecond or several, and saves some 20 us a row that follows.
+const oftenEnough = 32
+
 // divide tells what the first draft of some lanes and each of the further steps for so many lanes took of what all took
 // together, by what they are known to cost. Where depths differ from cycle to cycle, and those of one draft tell of the
 // first alone, what is known comes to be right.

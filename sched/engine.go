@@ -131,6 +131,9 @@ func Open(env Env) (*Engine, error) {
 		return nil, err
 	}
 	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain == ChainAuto}
+	if env.Recorded != nil {
+		d.Patience = oftenEnough
+	}
 	if env.NewHead != nil {
 		head, err := env.NewHead(env.DraftQueue)
 		if err != nil {

@@ -63,7 +63,8 @@ type Lane struct {
 	Foreseen bool
 	// Cut, where the head went on for another token than the one drawn, is the row of its span that the right one follows.
 	Cut     int
-	Emitted int // set by commit: how many of them became text
+	Strayed bool // it did so in this cycle
+	Emitted int  // set by commit: how many of them became text
 	// Logprob describes the accepted drafts and Next, where asked for.
 	Logprob []sample.Logprob
 

@@ -10,9 +10,9 @@ import (
 
 // checkGuess checks guessed tokens, what is looked up by them, and that parts of buffers serve as operands.
 func checkGuess(t T, d kernels.Device) {
-	cases := make([]rowCase, 0, 45)
+	cases := make([]rowCase, 0, 54)
 	for _, kind := range []kernels.DrawKind{kernels.DrawBest, kernels.DrawPick, kernels.DrawRace} {
-		for _, c := range []struct{ vocab, most, limit int }{{1, 0, 1}, {40, 0, 40}, {300, 0, 300}, {288, 6, 1600}, {300, 0, 150}} {
+		for _, c := range []struct{ vocab, most, limit int }{{1, 0, 1}, {40, 0, 40}, {300, 0, 300}, {288, 6, 1600}, {16, 6, 1600}, {300, 0, 150}} {
 			for _, scale := range []float32{0.2, 4, 40} {
 				cases = append(cases, rowCase{
 					name: fmt.Sprintf("kind %d, %d entries and %d blocks, tokens below %d, spread %v", kind, c.vocab, c.most, c.limit, scale), rows: 48, counts: []int{1, 3},
@@ -72,7 +72,7 @@ func prepareGuess(r *Rig, rng *rand.Rand, kind kernels.DrawKind, vocab, most, li
 	for i := range draws {
 		draws[i] = kernels.Draw{
 			Kind: kind, TopK: []int{0, 1, 5, 20, 64, 1000}[rng.IntN(6)], TopP: []float32{2, 0.95, 0.5, 0}[rng.IntN(4)],
-			MinP: []float32{0, 0.05, 1}[rng.IntN(3)], InvT: []float32{1, 1 / 0.6, 0.5}[rng.IntN(3)], U: rng.Float32(),
+			MinP: []float32{0, 0.05, 1}[rng.IntN(3)], InvT: []float32{1, 1 / 0.6, 0.5}[rng.IntN(3)], U: []float32{rng.Float32(), rng.Float32(), 1}[rng.IntN(3)],
 			Seed: rng.Uint64(), Position: rng.Int64(), Purpose: rng.Uint32(),
 		}
 		lists = append(lists, int32(most))

@@ -103,10 +103,13 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 	if !ok {
 		return
 	}
-	rows, prompt, drafted, accepted, copied, stood := 0, 0, 0, 0, 0, 0
+	rows, prompt, drafted, accepted, copied, stood, cut := 0, 0, 0, 0, 0, 0, 0
 	for _, l := range c.Lanes {
 		rows += len(l.Span.Tokens)
 		prompt += l.Chunk
+		if l.Strayed {
+			cut++
+		}
 		if l.Copying {
 			copied += len(l.Drafts)
 			stood += l.Accepted
@@ -120,7 +123,7 @@ func (r *Recorder) slice(c *stages.Cycle, track int, name string, at time.Time, 
 	for _, a := range [...]struct {
 		name  string
 		value int
-	}{{"lanes", len(c.Lanes)}, {"rows", rows}, {"prompt_rows", prompt}, {"drafted", drafted}, {"accepted", accepted}, {"copied", copied}, {"copied_accepted", stood}} {
+	}{{"lanes", len(c.Lanes)}, {"rows", rows}, {"prompt_rows", prompt}, {"drafted", drafted}, {"accepted", accepted}, {"copied", copied}, {"copied_accepted", stood}, {"followed", c.Followed}, {"cut", cut}} {
 		b = append(append(append(b, `,"`...), a.name...), `":`...)
 		b = strconv.AppendInt(b, int64(a.value), 10)
 	}

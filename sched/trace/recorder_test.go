@@ -23,6 +23,7 @@ type event struct {
 
 func cycle(id uint64, formed time.Time, verifyFrom, verify time.Duration) *stages.Cycle {
 	c := &stages.Cycle{ID: id, Lanes: []*stages.Lane{{Drafts: []int32{1, 2}, Accepted: 1}, {Chunk: 7}, {Drafts: []int32{3, 4, 5}, Copying: true, Accepted: 2}}}
+	c.Followed, c.Lanes[0].Strayed = 3, true
 	c.Lanes[1].Span.Tokens = make([]int32, 7)
 	c.Lanes[0].Span.Tokens = make([]int32, 3)
 	c.Times = stages.Times{
@@ -55,7 +56,7 @@ func TestTraceIsJSONWithOneSliceAStageAndNoOverlapOnATrack(t *testing.T) {
 			t.Errorf("%s of cycle %v begins at %v on a track that is busy to %v, and lasts %v", e.Name, e.Args["cycle"], e.Ts, end[e.Tid], e.Dur)
 		}
 		end[e.Tid] = e.Ts + e.Dur
-		for name, want := range map[string]float64{"lanes": 3, "rows": 10, "prompt_rows": 7, "drafted": 2, "accepted": 1, "copied": 3, "copied_accepted": 2} {
+		for name, want := range map[string]float64{"lanes": 3, "rows": 10, "prompt_rows": 7, "drafted": 2, "accepted": 1, "copied": 3, "copied_accepted": 2, "followed": 3, "cut": 1} {
 			if e.Args[name] != want {
 				t.Errorf("%s says %s is %v, want %v", e.Name, name, e.Args[name], want)
 			}

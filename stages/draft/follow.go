@@ -1,6 +1,8 @@
 package draft
 
 import (
+	"math/bits"
+
 	"mtplx/sched/page"
 	"mtplx/stages"
 	"mtplx/stages/sample"
@@ -11,7 +13,7 @@ import (
 // takes what any draft took without: where it was wrong once in many thousand rows nothing better is worth its lines.
 func (s *Stage) follow(l *stages.Lane, span *page.Span) {
 	n := min(l.Depth-len(l.Drafts)-1, s.follows)
-	if n < 1 || !l.Expectable() {
+	if n < 1 || !l.Expectable() || !s.patient(len(span.Tokens), n) {
 		return
 	}
 	span.Follow = n
@@ -26,6 +28,19 @@ func (s *Stage) follow(l *stages.Lane, span *page.Span) {
 		s.u = append(s.u, sample.Uniform(l.Seed, at+int64(i), sample.ForDraft))
 	}
 	e.U = s.u
+}
+
+// shapes bounds the shapes that are told apart, in rows of a span and in rows that follow it.
+const shapes = 16
+
+// patient counts what is wanted of a shape: a number of rows, as devices round it, with so many that follow.
+func (s *Stage) patient(rows, n int) bool {
+	w := &s.wanted[min(bits.Len(uint(rows-1)), shapes-1)][min(n, shapes-1)]
+	if *w < s.Patience {
+		*w++
+		return false
+	}
+	return true
 }
 
 // drawFollowed draws what the rows of a forward give, for as long as they were for the tokens drawn.
@@ -56,7 +71,7 @@ func (s *Stage) drawFollowed() {
 			f.right = l.Err == nil && len(l.Drafts) > drafts && l.Drafts[drafts] == s.follower.Expected(row)
 			if l.Stats.Followed++; !f.right {
 				l.Stats.Cut++
-				l.Cut = n + 1
+				l.Cut, l.Strayed = n+1, true
 			}
 		}
 		if i == 0 {

@@ -27,6 +27,10 @@ type Stage struct {
 	Late int
 	// Chain has the head go on by itself for as many drafts as a lane wants, where it can: one run gives them all.
 	Chain bool
+	// Patience is how often a run of some shape must have been worth it before the head goes on in it: a device makes
+	// ready what it has not run before, which takes what so many of these runs save. Short texts then lose nothing, and
+	// long ones at most as much again.
+	Patience uint32
 
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
@@ -40,6 +44,7 @@ type Stage struct {
 	tokens []int32        // one a lane: the draft that a chain step feeds
 	// Of a head that can go on by itself: how far, and what follows the lanes' spans.
 	follower  stages.Follower
+	wanted    [shapes][shapes]uint32 // how often, by shape
 	follows   int
 	following []following
 	followed  int       // the most rows that followed in this cycle
@@ -61,7 +66,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	c.Times.Start = start
 	depth := 0
 	for _, l := range c.Lanes {
-		l.Drafts, l.By, l.Foreseen, l.Cut = l.Drafts[:0], l.By[:0], false, 0
+		l.Drafts, l.By, l.Foreseen, l.Cut, l.Strayed = l.Drafts[:0], l.By[:0], false, 0, false
 		switch {
 		case l.Err == nil && l.Copying:
 			duplicate(l)

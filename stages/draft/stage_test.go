@@ -127,6 +127,89 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	}
 }
 
+// follower is a head that goes on by itself for what it thinks best, which a draw often is not.
+type follower struct {
+	head
+	follow int
+}
+
+func (f *follower) Add(s *page.Span) error {
+	f.follow = s.Follow
+	return nil
+}
+
+func (*follower) Follows() int          { return 6 }
+func (*follower) Followed(n, _ int) int { return n }
+func (f *follower) Expected(int) int32  { return f.l.IDs[0] }
+
+// Drafting with a head that goes on by itself allocates nothing, whether it expected what was drawn or not; and each
+// draft is what a draw alone gives.
+func TestACycleOfChainsAllocatesNothing(t *testing.T) {
+	pool, err := page.NewPool(device{}, page.Geometry{Layers: 1, Pages: 1, PageBytes: 64, Sessions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := pool.NewState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := make([]float32, 64)
+	for i := range row {
+		row[i] = float32(i * 7 % 13)
+	}
+	h := &follower{head: head{l: sample.LogitsOf(row, 0.8)}}
+	l := &stages.Lane{
+		State: state, Text: []int32{1, 2, 3}, Speculate: true, Rule: sample.Ratio,
+		Target: sample.Sampler{Temperature: 0.8, TopP: 1, TopK: 8},
+	}
+	l.Draft = l.Target
+	s := &Stage{Head: h, Queue: idle{}, Done: reached{}, Chain: true, Patience: 3}
+	c := &stages.Cycle{Lanes: []*stages.Lane{l}, Trunk: h}
+	runs := 0
+	cycle := func() {
+		l.Seed++
+		l.Depth = 4
+		l.Stats.Cut = 0 // it would be left alone
+		s.ask()
+		l.Drafts, l.By, l.Cut = l.Drafts[:0], l.By[:0], 0
+		s.begin(h)
+		span := page.Span{State: state, Tokens: l.Text[2:], Logits: 1, Temperature: 0.8}
+		s.follow(l, &span)
+		if err := s.add(t.Context(), l, span); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		runs++
+		for step := 1; step < l.Depth; step++ {
+			if len(l.Drafts) == step {
+				runs++
+			}
+			if err := s.chain(t.Context(), c, step); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 300 {
+		cycle()
+		if len(l.Drafts) != l.Depth || l.Err != nil {
+			t.Fatalf("%d drafts of %d, error %v", len(l.Drafts), l.Depth, l.Err)
+		}
+		for i, d := range l.Drafts {
+			if want := l.Rule.Draft(&l.Q[i], l.Seed, int64(len(l.Text)+i)); d != want {
+				t.Fatalf("draft %d is %d, a draw gives %d", i+1, d, want)
+			}
+		}
+	}
+	if l.Stats.Followed == 0 || runs <= 300 || runs >= 1200 {
+		t.Fatalf("%d rows followed in %d runs for 300 cycles of 4 drafts: some must be right and some wrong", l.Stats.Followed, runs)
+	}
+	if n := testing.AllocsPerRun(200, cycle); n > 0 {
+		t.Errorf("a cycle allocates %.2f times", n)
+	}
+}
+
 // spy is a drift that notes what it is shown.
 type spy struct {
 	base int

@@ -30,6 +30,8 @@ type Stats struct {
 	Guesses     int      `json:"guesses"`            // drafts for the next cycle, made while one was verified: used, or discarded
 	Taken       int      `json:"guesses_taken"`
 	Discarded   int      `json:"guesses_discarded"`
+	Followed    int      `json:"followed_rows"` // that the head went on with by itself, and how many for a token that was not drawn
+	Cut         int      `json:"cut_rows"`
 	Verifies    int      `json:"verify_calls"`
 	Bonus       int      `json:"bonus_tokens"`
 	Corrections int      `json:"correction_tokens"`
@@ -60,6 +62,7 @@ func (r *Result) Stats() Stats {
 		Copied: e.Copied, CopiedStood: e.CopiedAccepted,
 		Head: proposed(e, stages.FromHead), Memory: proposed(e, stages.FromMemory), Reranked: proposed(e, stages.FromRanks), Adapters: proposed(e, stages.FromAdapters),
 		Guesses: e.Guesses, Taken: e.Foreseen, Discarded: e.Guesses - e.Foreseen,
+		Followed: e.Followed, Cut: e.Cut,
 		Verifies: e.Verifies, Bonus: e.Bonus, Corrections: e.Corrections,
 		Draft: e.DraftTime.Seconds(), Verify: e.VerifyTime.Seconds(),
 		Accept: e.AcceptTime.Seconds(), Commit: e.CommitTime.Seconds(), Cycles: e.Cycles,
