@@ -17,6 +17,7 @@
 //     size, made when it is first met.
 //  3. Slots and lists of blocks are checked on the host before a program runs, so that no wrong
 //     index reaches a device. An expert outside its table, which only the device sees, is a fault all the same.
+//     Operations whose slots count nothing are left out of the graph.
 //  4. A program's scratch is its own; two queues may run two programs at once.
 //
 // A Backend's memory may be a mirror: then what a program wrote is level with the host's view from

@@ -11,5 +11,6 @@
 //  2. It costs little: of a cycle of seven greedy drafts on an H100, 1.6 ms, it took 0.01 ms. `run --json` gives both for
 //     any machine, as accept_time_s and queues.cycles_s; BenchmarkJudge sets it beside the exponentials alone.
 //  3. It would save no synchronisation: the host must see the tokens to end texts, to plan the next cycle and to deliver.
-//     What the device could do meanwhile is the next draft, which package draft may start without knowing.
+//     What the device could do meanwhile is the next draft, which package draft may start without knowing. Between the
+//     drafts of a cycle no host is needed: there the device expects what is drawn, and package draft checks it.
 package accept
