@@ -11,13 +11,15 @@ type Chain uint8
 
 // The kinds of chain.
 const (
-	// ChainAuto lets it where the device saves a round trip by it.
+	// ChainAuto lets it where the device saves a round trip by it, once that outweighs what recording takes.
 	ChainAuto Chain = iota
+	// ChainOn lets it from the first draft on, where the device can.
+	ChainOn
 	// ChainOff asks it for one draft at a time.
 	ChainOff
 )
 
-var chainNames = [...]string{"auto", "off"}
+var chainNames = [...]string{"auto", "on", "off"}
 
 func (c Chain) String() string { return chainNames[c] }
 
@@ -28,7 +30,7 @@ func ParseChain(name string) (Chain, error) {
 			return Chain(i), nil
 		}
 	}
-	return ChainAuto, fmt.Errorf("unknown chain %q; known are auto and off", name)
+	return ChainAuto, fmt.Errorf("unknown chain %q; known are auto, on and off", name)
 }
 
 // oftenEnough is how often a shape must be wanted before its chain is recorded. On an H100 a graph of the default head

@@ -130,8 +130,8 @@ func Open(env Env) (*Engine, error) {
 	if err := env.defaults(); err != nil {
 		return nil, err
 	}
-	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain == ChainAuto}
-	if env.Recorded != nil {
+	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain != ChainOff}
+	if env.Recorded != nil && env.Chain == ChainAuto {
 		d.Patience = oftenEnough
 	}
 	if env.NewHead != nil {

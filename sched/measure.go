@@ -221,7 +221,7 @@ func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 			return err
 		}
 		b.overlap.hopeless = costs.Verify.At(1, 1)+took-both < leastBeside*min(costs.Verify.At(1, 1), took)
-		if f, ok := head.(stages.Follower); ok && e.env.Chain == ChainAuto && f.Follows() > 0 {
+		if f, ok := head.(stages.Follower); ok && e.env.Chain != ChainOff && f.Follows() > 0 {
 			follow := step
 			follow.Follow = min(f.Follows(), calibrated)
 			whole, err := timed(head, e.env.DraftQueue, follow)

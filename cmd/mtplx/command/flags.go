@@ -29,7 +29,7 @@ type ModelFlags struct {
 	Device                string `placeholder:"D" default:"auto" help:"What it runs on: auto, cpu, cuda, cuda:N or metal." group:"Model"`
 	Lookup                string `placeholder:"WHEN" default:"auto" help:"Copy what followed the text's end where it occurred before, under --depth auto: auto (where that pays) or off." group:"Model"`
 	Overlap               string `placeholder:"WHEN" default:"auto" help:"What is drafted while tokens are verified: auto (what pays), off, cohorts (other sessions), optimistic (the same, on a guess)." group:"Model"`
-	Chain                 string `placeholder:"WHEN" default:"auto" help:"Have the head go on from one draft to the next without the host: auto (on devices where that saves time) or off." group:"Model"`
+	Chain                 string `placeholder:"WHEN" default:"auto" help:"Have the head go on from one draft to the next without the host: auto (on devices where that saves time), on (from the first draft) or off." group:"Model"`
 	Threads               int    `placeholder:"N" help:"Worker threads of the CPU (default: all cores)." group:"Model"`
 	Context               int    `placeholder:"N" help:"Context in tokens (default: the model's own)." group:"Model"`
 	UnsafeForceUnverified bool   `name:"unsafe-force-unverified" help:"Run a checkpoint that nobody vouches for; --yes is needed too." group:"Model"`

@@ -283,7 +283,7 @@ func CheckOptions(o *Options) error {
 }
 
 func modelOptions(o *Options) (qwen.Options, error) {
-	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions, Follow: o.Chain == sched.ChainAuto}
+	opt := qwen.Options{Mode: o.Profile.Mode, DraftHeadBits: o.Profile.DraftHeadBits, Context: o.Context, Sessions: o.Sessions, Lanes: o.Sessions, Follow: o.Chain != sched.ChainOff}
 	if o.Bank != nil {
 		opt.SparePages = true
 	}
