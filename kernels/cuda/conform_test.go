@@ -25,6 +25,7 @@ var (
 	walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
 	fused   = flag.Bool("fused", true, "run operations that follow one another as one kernel, where there is one")
 	follow  = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
+	lines   = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
 	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
 
@@ -35,6 +36,7 @@ func openDevice(t testing.TB) *gpu.Device {
 	var d *gpu.Device
 	if err == nil {
 		traits.Walkers, traits.Fused = *walking, *fused
+		traits.Lines = *lines
 		if *streams >= 0 {
 			traits.Streams = *streams
 		}

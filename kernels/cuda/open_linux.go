@@ -95,7 +95,7 @@ func open(ordinal int) (*backend, gpu.Traits, error) {
 	}
 	t = gpu.Traits{
 		Name: fmt.Sprintf("cuda:%d (%s)", ordinal, cString(&name[0])), Tier: fmt.Sprintf("sm_%d%d", values[0], values[1]),
-		Units: values[2], Matrix: true, Fused: true, Walkers: walkers, Streams: streaming * values[2],
+		Units: values[2], Matrix: true, Fused: true, Lines: true, Walkers: walkers, Streams: streaming * values[2],
 	}
 	if values[0] < 8 {
 		return nil, t, fmt.Errorf("%s has compute capability %d.%d; the kernels need 8.0 or newer", t.Name, values[0], values[1])

@@ -19,6 +19,8 @@ type Traits struct {
 	// Streams is how many simdgroups a product of many rows must come to, on a device with Matrix, to
 	// add a matrix step's sums in registers, a strip a simdgroup (src/stream.metal); 0: none does.
 	Streams int
+	// Lines has products of one row keep that in threadgroup memory (src/line.metal), of which a threadgroup takes 27 KB.
+	Lines bool
 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a

@@ -38,14 +38,11 @@ func alike(parts []part) (same, others []part) {
 	return same, others
 }
 
-// together is the launch for several parts of one layout, where there is a kernel for them.
-func (l *lowering) together(o *kernels.Product, y operand, parts []part) (dispatch, bool) {
+// weights is what a kernel for several weights of one layout is told of them: slots and codes, then product_args; and how many
+// strips they have.
+func (l *lowering) weights(o *kernels.Product, parts []part) (args []Arg, c words, strips int) {
 	w := parts[0].w
-	name := productKernel("product_", w)
-	if len(parts) == 1 || !takesParts(name, 1) {
-		return dispatch{}, false
-	}
-	args, strips := []Arg{in(l.slotBuf)}, 0
+	args = []Arg{in(l.slotBuf)}
 	var ends, ns, cols []int
 	for i := range partsMost {
 		p := parts[min(i, len(parts)-1)]
@@ -55,12 +52,23 @@ func (l *lowering) together(o *kernels.Product, y operand, parts []part) (dispat
 		args = append(args, p.codes)
 		ends, ns, cols = append(ends, strips), append(ns, p.n), append(cols, p.col)
 	}
-	c := words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(0, 0, o.Stride).flag(o.Add).u(o.X.MaxRows)
-	c = c.u(ends[:partsMost-1]...).u(ns...).u(cols...).u(strips)
+	c = words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(0, 0, o.Stride).flag(o.Add).u(o.X.MaxRows)
+	return args, c.u(ends[:partsMost-1]...).u(ns...).u(cols...).u(strips), strips
+}
+
+// together is the launch for several parts of one layout, where there is a kernel for them. lined: another has those of one row.
+func (l *lowering) together(o *kernels.Product, y operand, parts []part, lined bool) (dispatch, bool) {
+	w := parts[0].w
+	name := productKernel("product_", w)
+	if len(parts) == 1 || !takesParts(name, 1) {
+		return dispatch{}, false
+	}
+	args, c, strips := l.weights(o, parts)
 	args = append(args, in(parts[0].x), out(y), constants(c))
 	walkers := l.walkers(name, 16*strips)
 	return dispatch{strings.Replace(name, "product", "products", 1) + l.suffix(), threads, args, func(sh Shape) [3]uint32 {
-		if !takesParts(name, rowsOf(o.Map, sh)) {
+		rows := rowsOf(o.Map, sh)
+		if !takesParts(name, rows) || lined && rows == 1 {
 			return [3]uint32{}
 		}
 		return [3]uint32{u32(walkers), 1, 1}

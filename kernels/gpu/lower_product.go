@@ -75,11 +75,15 @@ func (l *lowering) outputs(o *kernels.Product, y operand, parts []part) []dispat
 	var ds []dispatch
 	for len(parts) > 0 {
 		same, others := alike(parts)
-		if d, ok := l.together(o, y, same); ok {
+		own, lined := l.line(o, y, same)
+		if lined {
+			ds = append(ds, own)
+		}
+		if d, ok := l.together(o, y, same, lined); ok {
 			ds = append(ds, d)
 		}
 		for _, p := range same {
-			ds = l.passes(ds, o, y, p, len(same) > 1)
+			ds = l.passes(ds, o, y, p, len(same) > 1, lined)
 		}
 		parts = others
 	}
@@ -87,8 +91,8 @@ func (l *lowering) outputs(o *kernels.Product, y operand, parts []part) []dispat
 }
 
 // passes appends the launches of one part where no other kernel has it: a small and a large pass and one for many rows,
-// of which the shape takes one. several: there are others of its layout.
-func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part part, several bool) []dispatch {
+// of which the shape takes one. several: there are others of its layout; lined: another kernel has those of one row.
+func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part part, several, lined bool) []dispatch {
 	w, codes, x, n := part.w, part.codes, part.x, part.n
 	p := words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(n, part.col, o.Stride).flag(o.Add).u(o.X.MaxRows)
 	p = p.u(make([]int, 3*partsMost)...) // of several parts: nothing
@@ -108,7 +112,7 @@ func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part par
 	grid := func(want bool, pass int) func(Shape) [3]uint32 {
 		return func(sh Shape) [3]uint32 {
 			rows := rowsOf(o.Map, sh)
-			if want != (rows > small) || l.streams(name, rows, n) || several && takesParts(name, rows) {
+			if want != (rows > small) || l.streams(name, rows, n) || several && takesParts(name, rows) || lined && rows == 1 {
 				return [3]uint32{}
 			}
 			if rows > pass || w.form.Kind == kernels.F32 {

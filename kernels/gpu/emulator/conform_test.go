@@ -115,6 +115,12 @@ func TestConformance(t *testing.T) {
 	t.Run("fused", func(t *testing.T) {
 		t.Run("delta-chain", func(t *testing.T) { conform.DeltaChain(t, open(t, Options{Matrix: true, Seed: 9, Fused: true})) })
 	})
+	t.Run("lines", func(t *testing.T) {
+		t.Run("product", func(t *testing.T) {
+			conform.Product(t, open(t, Options{Matrix: true, Seed: 5, Walkers: 2, Lines: true}))
+		})
+		t.Run("no matrix", func(t *testing.T) { conform.Product(t, open(t, Options{Lines: true})) })
+	})
 	t.Run("streams", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Streams: 1})) })
 	})

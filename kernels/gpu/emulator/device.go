@@ -18,6 +18,7 @@ type Options struct {
 	Walkers int    // threadgroups that walk over a product's strips; 0 is one a strip
 	Fused   bool   // gpu.Traits.Fused
 	Streams int    // gpu.Traits.Streams
+	Lines   bool   // gpu.Traits.Lines
 	// Sources replaces the kernels' own, for tests of the emulator itself.
 	Sources map[string]string
 	// MemoryBytes is the address space of the device; 0 is 1 GiB. Pages that nobody touches cost
@@ -31,7 +32,7 @@ func Open(ctx context.Context, o Options) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Fused: o.Fused, Streams: o.Streams}, p)
+	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Fused: o.Fused, Streams: o.Streams, Lines: o.Lines}, p)
 	if err != nil {
 		_ = p.Close()
 		return nil, err

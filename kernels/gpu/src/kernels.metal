@@ -6,6 +6,7 @@
 #include "rows.metal"
 #include "product.metal"
 #include "stream.metal"
+#include "line.metal"
 #include "part.metal"
 #include "expert.metal"
 #include "support.metal"
