@@ -106,7 +106,7 @@ func (r *recorder) correct() {
 	fed := r.buffer("fed back", m.opt.Rows*h)
 	if m.opt.Feedback || c.down != nil {
 		f.raw = r.buffer("head output", m.opt.Rows*h)
-		r.do(&kernels.Norm{S: s, Width: h, Eps: eps, Gain: m.head.gain, X: r.x, Y: f.raw})
+		r.do(&kernels.Norm{S: s, Width: h, Eps: eps, Gain: r.head().gain, X: r.x, Y: f.raw})
 	}
 	r.do(&kernels.Norm{S: s, Width: h, Eps: eps, Gain: c.gain, X: r.x, Y: fed})
 	if c.down != nil {

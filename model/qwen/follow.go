@@ -22,7 +22,7 @@ type step struct {
 
 // steps is how many rows the head's program can follow a span with.
 func (m *Model) steps() int {
-	if !m.opt.Follow || m.opt.Feedback { // what moves the output is the host's to say
+	if !m.opt.Follow || m.opt.Feedback || m.opt.Ensemble { // what moves the output, or what several draw from, is the host's to say
 		return 0
 	}
 	return min(m.opt.Depth-1, mostSteps)
@@ -141,7 +141,7 @@ func (f *Forward) follow(span *page.Span, row int) {
 		copy(s.Pages[i*d.Pages:(i+1)*d.Pages], span.State.Pages())
 		s.Lane[i], s.In[i], s.Out[i] = int32(i), pool.kept(n-1), pool.kept(n)
 		if n == span.Follow {
-			s.Out[i] = pool.last()
+			s.Out[i] = pool.last(f.which)
 		}
 		s.Logit[i], s.InvT[i] = int32(i), invT
 		f.m.angles.fill(at+n-1, s.Cos[i*d.Rotary:(i+1)*d.Rotary], s.Sin[i*d.Rotary:(i+1)*d.Rotary])

@@ -17,6 +17,7 @@ import (
 type Forward struct {
 	m      *Model
 	head   bool
+	which  int  // of the heads
 	reader bool // of the head: its history is filled in, and nothing comes out
 	vocab  int
 	slots  *kernels.Slots
@@ -115,14 +116,14 @@ func (f *Forward) Add(span *page.Span) error {
 		case !f.head:
 			s.Out[r] = pool.trunk(span.Hidden + i)
 		case span.Chain:
-			s.In[r], s.Out[r] = pool.last(), pool.last()
+			s.In[r], s.Out[r] = pool.last(f.which), pool.last(f.which)
 			if span.After > 0 {
 				s.In[r] = pool.kept(span.After - 1)
 			}
 		default:
 			s.In[r], s.Out[r] = pool.trunk(span.Hidden+i), pool.head(i)
 			if i == n-1 {
-				s.Out[r] = pool.last()
+				s.Out[r] = pool.last(f.which)
 			}
 		}
 		if span.Follow > 0 && i == n-1 {
@@ -248,7 +249,7 @@ func (f *Forward) Hidden(state *page.State, i int) []float32 {
 	if f.head {
 		r = pool.head(i)
 		if i < 0 {
-			r = pool.last()
+			r = pool.last(f.which)
 		}
 	}
 	row := make([]float32, f.m.cfg.HiddenSize)
@@ -304,18 +305,21 @@ func (f *Forward) Close() {
 	f.held = nil
 }
 
-// hiddenPool is one session's rows of the hidden pool: Rows of the trunk, Rows of the head, and
-// the head's last. The last of the head's rows are those that rows which follow a span take; nobody takes the others.
+// hiddenPool is one session's rows of the hidden pool: Rows of the trunk, Rows of a head, and
+// each head's last. The last of the head's rows are those that rows which follow a span take; nobody takes the others.
 type hiddenPool struct{ base, rows int32 }
 
 func (p hiddenPool) trunk(i int) int32 { return p.base + int32(i) }
 func (p hiddenPool) head(i int) int32  { return p.base + p.rows + int32(i) }
-func (p hiddenPool) last() int32       { return p.base + 2*p.rows }
+
+func (p hiddenPool) last(which int) int32 { return p.base + 2*p.rows + int32(which) }
 
 // kept is the output of a row that others follow, the n-th after its span.
 func (p hiddenPool) kept(n int) int32 { return p.head(int(p.rows) - 1 - n) }
 
 func (m *Model) hiddenRow(slot int32) hiddenPool {
-	r := int32(m.opt.Rows)
-	return hiddenPool{base: slot * (2*r + 1), rows: r}
+	return hiddenPool{base: slot * int32(m.hiddenRows()), rows: int32(m.opt.Rows)}
 }
+
+// hiddenRows is how many rows of the hidden pool a session has.
+func (m *Model) hiddenRows() int { return 2*m.opt.Rows + max(len(m.heads), 1) }

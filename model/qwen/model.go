@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mtplx/kernels"
+	"mtplx/model/adapter"
 	"mtplx/model/corrector"
 	"mtplx/model/weights"
 	"mtplx/sched/page"
@@ -40,6 +41,10 @@ type Options struct {
 	// spans shift it besides, and the caller read it. Drafts only, as above.
 	Corrector *corrector.Corrector
 	Feedback  bool
+	// Adapters act on the head: one on the head itself, or with Ensemble each on a head beside the bare one; see
+	// NewHeads. Drafts only, as above.
+	Adapters []*adapter.Adapter
+	Ensemble bool
 	// Follow has heads take spans whose rows are followed by others (page.Span.Follow). It saves a round trip to the host for
 	// each on a device that has one to save.
 	Follow bool
@@ -144,6 +149,7 @@ type mtpHead struct {
 	embGain, hidGain queue.Buffer
 	gain             queue.Buffer
 	layer            layer
+	adapted          *adapted // nil: it is the checkpoint's own
 }
 
 // Model is a checkpoint on a device: weights, the memory of its sessions, and forwards recorded
@@ -158,11 +164,11 @@ type Model struct {
 	embed, lmHead, draft kernels.Weight
 	finalGain            queue.Buffer
 	layers               []layer
-	head                 *mtpHead
-	correct              *correct // nil: the head's output is fed back as it is
+	heads                []*mtpHead // the first drafts alone, unless there is an ensemble; none without MTP tensors
+	correct              *correct   // nil: the head's output is fed back as it is
 
 	vocab  int          // entries of a row of logits that are tokens
-	hidden queue.Buffer // [sessions][2*Rows+1][hidden]
+	hidden queue.Buffer // [sessions][2*Rows and one for each head][hidden]
 	// Windows onto rows: a window comes over whole, and a few hidden rows are many times a row of logits.
 	window, rows *page.Window
 	attnDims     kernels.AttnDims
@@ -207,13 +213,13 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 		}
 	}
 	if h := ck.MTP; h != nil {
-		m.head = &mtpHead{
+		m.heads = []*mtpHead{{
 			fc:      u.weight(h.FC, "mtp.fc"),
 			embGain: u.floats(h.EmbNorm, "mtp.pre_fc_norm_embedding"),
 			hidGain: u.floats(h.HidNorm, "mtp.pre_fc_norm_hidden"),
 			gain:    u.floats(h.Norm, "mtp.norm"),
 			layer:   m.loadLayer(&h.Layer, "mtp.layers.0", &attn, &deltas),
-		}
+		}}
 		m.draft = m.lmHead
 		if b := m.opt.DraftHeadBits; u.err == nil && ck.Requantises(b) {
 			small, err := weights.Requantize(ck.Head, b, 64)
@@ -227,11 +233,17 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 		if err := m.loadCorrect(h.Norm); err != nil {
 			return err
 		}
+		if err := m.loadAdapters(ck, &attn); err != nil {
+			return err
+		}
+	}
+	if u.err == nil && ck.MTP == nil && len(m.opt.Adapters) > 0 {
+		return fmt.Errorf("open model: an adapter is given, and the checkpoint has no MTP head: %w", adapter.ErrOtherHead)
 	}
 	if err := m.loaded(len(ck.Layer)+1, len(ck.Layer)+1); err != nil {
 		return err
 	}
-	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*(2*m.opt.Rows+1), "hidden rows")
+	m.hidden = u.alloc(4*c.HiddenSize*m.opt.Sessions*m.hiddenRows(), "hidden rows")
 	if u.err != nil {
 		return u.err
 	}
@@ -324,7 +336,7 @@ func (m *Model) LimitVocabulary(n int) { m.vocab = min(max(n, 1), m.cfg.VocabSiz
 func (m *Model) Vocabulary() int { return m.vocab }
 
 // HasHead tells whether the checkpoint has an MTP head.
-func (m *Model) HasHead() bool { return m.head != nil }
+func (m *Model) HasHead() bool { return len(m.heads) > 0 }
 
 // WeightBytes is the device memory that weights take.
 func (m *Model) WeightBytes() int64 { return m.up.bytes }

@@ -39,9 +39,9 @@ func (m *Model) NewTrunk(q queue.Queue) (*Forward, error) {
 	return m.record(q, &Forward{}, "trunk", m.lmHead)
 }
 
-// NewHead records a forward of the MTP head with the draft vocabulary projection.
+// NewHead records a forward of the first MTP head with the draft vocabulary projection.
 func (m *Model) NewHead(q queue.Queue) (*Forward, error) {
-	if m.head == nil {
+	if !m.HasHead() {
 		return nil, errors.New("record MTP head: the checkpoint has no MTP tensors")
 	}
 	return m.record(q, &Forward{head: true}, "head", m.draft)
@@ -51,7 +51,7 @@ func (m *Model) NewHead(q queue.Queue) (*Forward, error) {
 // values of theirs out, with the bits that NewHead's forward gives them. What the head would make of these rows nobody
 // asks for, and it is most of the work.
 func (m *Model) NewReader(q queue.Queue) (*Forward, error) {
-	if m.head == nil {
+	if !m.HasHead() {
 		return nil, errors.New("record reader of the MTP head: the checkpoint has no MTP tensors")
 	}
 	return m.record(q, &Forward{head: true, reader: true}, "reader", nil)
@@ -100,25 +100,30 @@ func (r *recorder) stream() {
 
 // headInput records x = FC(EmbNorm(embedding) | HidNorm(hidden)).
 func (r *recorder) headInput() {
-	m, s, h := r.m, r.s, r.m.cfg.HiddenSize
+	m, s, h, head, more := r.m, r.s, r.m.cfg.HiddenSize, r.head(), r.adapted()
 	emb := r.buffer("embedding", m.opt.Rows*h)
-	in := r.activations("head", 1, m.head.fc)
+	in := r.activations("head", 1, more.fc.with(head.fc)...)
 	r.do(&kernels.Embed{S: s, Table: m.embed, Tokens: r.tokens, Out: emb})
-	r.do(&kernels.HeadInput{S: s, Width: h, Eps: m.cfg.RMSEps, EmbGain: m.head.embGain, HidGain: m.head.hidGain, Emb: emb, Pool: m.hidden, Acts: in})
-	r.do(&kernels.Product{S: s, X: in, Parts: []kernels.Part{{W: m.head.fc}}, Out: r.x, Stride: h})
+	r.do(&kernels.HeadInput{S: s, Width: h, Eps: m.cfg.RMSEps, EmbGain: head.embGain, HidGain: head.hidGain, Emb: emb, Pool: m.hidden, Acts: in})
+	r.do(&kernels.Product{S: s, X: in, Parts: []kernels.Part{{W: head.fc}}, Out: r.x, Stride: h})
+	r.adapt(more.fc, in, r.x, h, 0)
 }
+
+// head is the head that a forward of one records.
+func (r *recorder) head() *mtpHead { return r.m.heads[r.f.which] }
 
 // reader records what a row leaves in the head's history. The columns of queries hold nothing.
 func (r *recorder) reader() {
 	r.stream()
 	r.headInput()
-	m, s, l, d := r.m, r.s, &r.m.head.layer, r.m.attnDims
+	m, s, l, d, more := r.m, r.s, &r.head().layer, r.m.attnDims, r.adapted()
 	a := l.attn
-	in := r.activations("hidden", 1, a.k, a.v)
+	in := r.activations("hidden", 1, more.qkv.with(a.k, a.v)...)
 	r.norm(l.inGain, in)
 	k := a.q.Rows()
 	v := k + a.k.Rows()
 	r.do(&kernels.Product{S: s, X: in, Out: r.proj, Stride: r.width, Parts: []kernels.Part{{W: a.k, Col: k}, {W: a.v, Col: v}}})
+	r.adapt(more.qkv, in, r.proj, r.width, -1, k, v)
 	r.do(&kernels.AttnPrep{
 		S: s, Dims: d, Layer: a.index, Eps: m.cfg.RMSEps, In: r.proj, Stride: r.width,
 		K: k, V: v, QGain: a.qGain, KGain: a.kGain, Pool: m.pool.KV, QOut: r.buffer("queries", m.opt.Rows*d.NQ*d.HeadDim),
@@ -159,8 +164,8 @@ func (r *recorder) pass(vocab kernels.Weight, logits, support, blocks queue.Buff
 	gain := m.finalGain
 	if f.head {
 		r.headInput()
-		r.layer(&m.head.layer)
-		gain = m.head.gain
+		r.layer(&r.head().layer)
+		gain = r.head().gain
 	} else {
 		r.do(&kernels.Embed{S: s, Table: m.embed, Out: r.x})
 		for i := range m.layers {
@@ -222,18 +227,20 @@ func (r *recorder) product(in *kernels.Acts, out queue.Buffer, stride int, add b
 }
 
 func (r *recorder) attention(l *layer) {
-	m, s, a, d := r.m, r.s, l.attn, r.m.attnDims
-	in := r.activations("hidden", 1, a.q, a.k, a.v)
+	m, s, a, d, more := r.m, r.s, l.attn, r.m.attnDims, r.adapted()
+	in := r.activations("hidden", 1, more.qkv.with(a.q, a.k, a.v)...)
 	r.norm(l.inGain, in)
 	c := r.product(in, r.proj, r.width, false, a.q, a.k, a.v)
+	r.adapt(more.qkv, in, r.proj, r.width, c...)
 	qrot := r.buffer("queries", m.opt.Rows*d.NQ*d.HeadDim)
 	r.do(&kernels.AttnPrep{
 		S: s, Dims: d, Layer: a.index, Eps: m.cfg.RMSEps, In: r.proj, Stride: r.width,
 		Q: c[0], K: c[1], V: c[2], QGain: a.qGain, KGain: a.kGain, Pool: m.pool.KV, QOut: qrot,
 	})
-	out := r.activations("mixed", 1, a.o)
+	out := r.activations("mixed", 1, more.o.with(a.o)...)
 	r.do(&kernels.Attention{S: s, Dims: d, Layer: a.index, Q: qrot, In: r.proj, Stride: r.width, QCol: c[0], Pool: m.pool.KV, Acts: out})
 	r.product(out, r.x, m.cfg.HiddenSize, true, a.o)
+	r.adapt(more.o, out, r.x, m.cfg.HiddenSize, 0)
 }
 
 func (r *recorder) delta(l *layer) {
@@ -256,26 +263,28 @@ func (r *recorder) delta(l *layer) {
 }
 
 func (r *recorder) mlp(l *layer) {
-	in := r.activations("hidden", 1, l.mlp.gate, l.mlp.up)
+	in := r.activations("hidden", 1, r.adapted().gateUp.with(l.mlp.gate, l.mlp.up)...)
 	r.norm(l.postGain, in)
 	r.gated(in, &l.mlp.gate, &l.mlp.up, l.mlp.down, r.x, true)
 }
 
 // gated records down(silu(gate x) * (up x)) into out.
 func (r *recorder) gated(in *kernels.Acts, gate, up *kernels.Weight, down kernels.Weight, out queue.Buffer, add bool) {
-	m, n := r.m, (*gate).Rows()
+	m, n, more := r.m, (*gate).Rows(), r.adapted()
 	gu := r.buffer(fmt.Sprintf("gate-up %d", n), m.opt.Rows*2*n)
-	r.product(in, gu, 2*n, false, *gate, *up)
-	mid := r.activations("gated", 1, down)
+	c := r.product(in, gu, 2*n, false, *gate, *up)
+	r.adapt(more.gateUp, in, gu, 2*n, c...)
+	mid := r.activations("gated", 1, more.down.with(down)...)
 	r.do(&kernels.SwiGLU{S: r.s, Times: 1, Width: n, In: gu, Acts: mid})
 	r.product(mid, out, m.cfg.HiddenSize, add, down)
+	r.adapt(more.down, mid, out, m.cfg.HiddenSize, 0)
 }
 
 func (r *recorder) moe(l *layer) {
 	m, s, e := r.m, r.s, l.moe
 	h, k, n := m.cfg.HiddenSize, m.cfg.ExpertsPerToken, len(e.gate)
 	ws := append([]kernels.Weight{e.router, e.sharedGate, e.shared.gate, e.shared.up}, e.gate...)
-	in := r.activations("hidden", 1, append(ws, e.up...)...)
+	in := r.activations("hidden", 1, r.adapted().gateUp.with(append(ws, e.up...)...)...)
 	r.norm(l.postGain, in)
 
 	logits := r.buffer("router", m.opt.Rows*n)
