@@ -37,7 +37,8 @@ type Env struct {
 	// need is there; without it, sessions take memory as they grow, and wait for each other.
 	Pool     *page.Pool
 	NewState func() (*page.State, error) // default: the pool's
-	// NewTrunk and NewHead record forwards for a queue. NewHead is nil for a model without a head.
+	// NewTrunk and NewHead record forwards for a queue. NewHead is nil for a model without a head; a head may be a
+	// stages.Mixture.
 	// NewReader, which may be nil, records a forward of the head that only fills in its history; see draft.Stage.
 	NewTrunk, NewHead, NewReader func(queue.Queue) (stages.Forward, error)
 	// DraftQueue and VerifyQueue are two queues of one device; NewEvent makes its events. The
@@ -56,6 +57,8 @@ type Env struct {
 	Lookup bool
 	// Proposals are those of requests that name none.
 	Proposals Proposals
+	// Adapted tells that the head is one with an adapter, and its drafts count as the adapter's.
+	Adapted bool
 	// Hidden is the size of the head's output where it can be moved before it is fed back, 0 where it cannot.
 	Hidden int
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
@@ -117,6 +120,7 @@ func (e *Env) behind() int { return max(min(mostBehind, e.Rows-e.Depth-1), 1) }
 // Engine runs sessions. See the package comment.
 type Engine struct {
 	env    Env
+	mixed  bool // several heads draft together
 	line   line
 	wake   chan struct{}
 	stop   context.CancelFunc
@@ -130,6 +134,7 @@ func Open(env Env) (*Engine, error) {
 	if err := env.defaults(); err != nil {
 		return nil, err
 	}
+	mixed := false
 	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain != ChainOff}
 	if env.Recorded != nil && env.Chain == ChainAuto {
 		d.Patience = oftenEnough
@@ -140,6 +145,10 @@ func Open(env Env) (*Engine, error) {
 			return nil, fmt.Errorf("open engine: %w", err)
 		}
 		d.Head = head
+		_, mixed = head.(stages.Mixture)
+		if env.Adapted {
+			d.Own = stages.FromAdapters
+		}
 		if env.NewReader != nil {
 			if d.Reader, err = env.NewReader(env.DraftQueue); err != nil {
 				return nil, fmt.Errorf("open engine: %w", err)
@@ -156,6 +165,7 @@ func Open(env Env) (*Engine, error) {
 	}
 	e := &Engine{
 		env:   env,
+		mixed: mixed,
 		line:  line{limit: env.Waiting, head: env.HeadStart, idle: make(chan struct{})},
 		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
@@ -196,6 +206,7 @@ func (e *Engine) Start(r Request) (*Session, error) {
 		Text:   append(make([]int32, 0, len(r.Prompt)+r.Limits.MaxTokens+e.env.Depth+1), r.Prompt...),
 		Target: r.Target, Draft: r.Draft, Rule: r.Rule, Seed: r.Seed,
 		Constraint: r.Constraint, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
+		Mixed:     e.mixed,
 		Speculate: r.Speculate && e.env.NewHead != nil, NoChain: r.NoChain,
 		Out: commit.NewDecoder(r.Detok, r.Limits, s.sink),
 	}

@@ -16,6 +16,7 @@ import (
 	"mtplx/sched/bank"
 	"mtplx/sched/internal/fake"
 	"mtplx/stages/commit"
+	"mtplx/stages/ensemble"
 	"mtplx/stages/sample"
 )
 
@@ -88,6 +89,10 @@ func (h *history) open() {
 	}
 	if rng.IntN(3) > 0 {
 		env.NewReader = m.Head
+	}
+	if n := rng.IntN(9); n > 0 && n < fake.Heads && env.NewHead != nil {
+		assemble(&env, m, ensemble.Options{Adapters: n, Epsilon: 0.1 + 0.9*rng.Float64(), MinDepth: 1 + rng.IntN(env.Depth)})
+		o.Fingerprint += " " + strings.Repeat("adapter ", n) // the history of a head that was not there is no history
 	}
 	if env.Bank, err = bank.New(o); err != nil {
 		h.t.Fatal(err)

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"mtplx/sched/internal/fake"
+	"mtplx/sched/queue"
 	"mtplx/stages"
 	"mtplx/stages/correction"
 	"mtplx/stages/drift"
+	"mtplx/stages/ensemble"
 	"mtplx/stages/rerank"
 	"mtplx/stages/sample"
 )
@@ -39,6 +41,30 @@ func calibration(rng *rand.Rand) *rerank.Calibration {
 		panic(err)
 	}
 	return c
+}
+
+// assemble makes what drafts of an environment several heads, for options of one or two adapters.
+func assemble(e *Env, m *fake.Model, o ensemble.Options) {
+	join := func(queue.Queue) (stages.Forward, error) {
+		var heads []stages.Forward
+		for i := range o.Adapters + 1 {
+			heads = append(heads, m.Other(i))
+		}
+		return ensemble.New(&o, heads)
+	}
+	e.NewHead = join
+	if e.NewReader != nil {
+		e.NewReader = join
+	}
+}
+
+// ensembles are of each kind, by name.
+func ensembles() map[string]ensemble.Options {
+	return map[string]ensemble.Options{
+		"one adapter from depth 2":       {Adapters: 1, Epsilon: 0.5, MinDepth: 2},
+		"two adapters from depth 1":      {Adapters: 2, Epsilon: 0.7, MinDepth: 1, Weights: []float64{1, 3}},
+		"two adapters and no other head": {Adapters: 2, Epsilon: 1, MinDepth: 1},
+	}
 }
 
 // proposals are one of each kind, by name.
@@ -81,11 +107,25 @@ func anyProposals(rng *rand.Rand, depth int) *Proposals {
 
 // Whoever proposes, greedy and seeded texts are those of plain decoding, under penalties and a grammar, too.
 func TestProposalsChangeNoText(t *testing.T) {
+	all := map[string]func(*Env, *fake.Model){}
 	for name, p := range proposals() {
+		all[name] = func(e *Env, _ *fake.Model) { e.Proposals, e.Hidden = p, fake.HiddenSize }
+	}
+	for name, o := range ensembles() {
+		all[name] = func(e *Env, m *fake.Model) { assemble(e, m, o) }
+		all[name+", behind a reader, with a cache and a reranker"] = func(e *Env, m *fake.Model) {
+			p := proposals()
+			e.Proposals, e.NewReader = p["online cache by local_prefix"], m.Head
+			e.Proposals.Rerank = p["reranker"].Rerank
+			assemble(e, m, o)
+		}
+	}
+	for name, change := range all {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, func(e *Env) { e.Proposals, e.Hidden = p, fake.HiddenSize })
+				r := newRigOf(t, change)
 				defer r.close(t)
+				p := &r.env.Proposals
 				var sum stages.Stats
 				for i := range 24 {
 					req := copying(uint64(i + 1))
@@ -136,7 +176,14 @@ func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
 		t.Skip("thousands of texts for a distribution: other tests have the same goroutines")
 	}
 	const n, length = 4000, 7
+	all := map[string]func(*Env, *fake.Model){}
 	for name, p := range proposals() {
+		all[name] = func(e *Env, _ *fake.Model) { e.Proposals, e.Hidden = p, fake.HiddenSize }
+	}
+	for name, o := range ensembles() {
+		all[name] = func(e *Env, m *fake.Model) { assemble(e, m, o) }
+	}
+	for name, change := range all {
 		t.Run(name, func(t *testing.T) {
 			base := copying(5)
 			base.Target = sample.Sampler{Temperature: 3, TopP: 1, TopK: 3}
@@ -144,10 +191,11 @@ func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
 			base.Draft.Temperature = 1
 			want := chances(t, &base, favoured)
 			counts := map[string]int{}
-			stood, fell, moved := 0, 0, 0
+			stood, fell, moved, drift := 0, 0, 0, false
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, func(e *Env) { e.Proposals, e.Hidden = p, fake.HiddenSize })
+				r := newRigOf(t, change)
 				defer r.close(t)
+				drift = r.env.Proposals.Drift.Active()
 				r.model.Agreement = 0 // so that there is much to learn
 				r.draft.Time, r.verify.Time = time.Microsecond, time.Microsecond
 				for seed := range n {
@@ -168,7 +216,7 @@ func TestTextsWithProposalsHaveThePlainDistribution(t *testing.T) {
 				}
 				moved = r.model.Moved()
 			})
-			if p.Drift.Active() {
+			if drift {
 				if moved < n/10 {
 					t.Fatalf("the head's output was moved %d times in %d texts: that says too little", moved, n)
 				}

@@ -32,6 +32,16 @@ type rig struct {
 
 func newRig(t *testing.T, change func(*Env)) *rig {
 	t.Helper()
+	return newRigOf(t, func(e *Env, _ *fake.Model) {
+		if change != nil {
+			change(e)
+		}
+	})
+}
+
+// newRigOf is newRig for changes that need the model.
+func newRigOf(t *testing.T, change func(*Env, *fake.Model)) *rig {
+	t.Helper()
 	m, err := fake.New(8, 64, 0.7)
 	if err != nil {
 		t.Fatal(err)
@@ -42,9 +52,7 @@ func newRig(t *testing.T, change func(*Env)) *rig {
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head,
 		DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
-	if change != nil {
-		change(&env)
-	}
+	change(&env, m)
 	if r.Engine, err = Open(env); err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,9 @@ type Guess struct {
 }
 
 // Foreseeable tells whether the lane's drafts are the head's logits' alone: what shapes, allows, recalls, reranks or
-// moves them belongs to whoever holds the lane.
+// moves them belongs to whoever holds the lane. Nor are drafts foreseen that several heads make together.
 func (l *Lane) Foreseeable() bool {
-	return l.Shaper == nil && l.Constraint == nil && l.Memory == nil && l.Reranker == nil && l.Drift == nil
+	return l.Shaper == nil && l.Constraint == nil && l.Memory == nil && l.Reranker == nil && l.Drift == nil && !l.Mixed
 }
 
 // Begin starts a guess on a lane whose drafts are about to be verified.

@@ -35,6 +35,8 @@ type Lane struct {
 	Drift Drift
 	// NoChain has the head asked for one draft at a time.
 	NoChain bool
+	// Mixed tells that several heads draft for the lane together.
+	Mixed bool
 	// Speculate is false for plain decoding: the head is then never run.
 	Speculate bool
 

@@ -21,7 +21,7 @@ func (s *Stage) take(l *stages.Lane) {
 	l.Stats.Foreseen++
 	l.Q, g.Q = g.Q, l.Q
 	for _, d := range g.Drafts[:min(l.Depth, len(g.Drafts))] {
-		l.Drafts, l.By = append(l.Drafts, d), append(l.By, stages.FromHead)
+		l.Drafts, l.By = append(l.Drafts, d), append(l.By, s.Own)
 		l.Try(d)
 	}
 }

@@ -26,7 +26,7 @@ func (s *Stage) choose(l *stages.Lane, q *sample.Dist, row int) (id int32, from 
 	n := len(l.Drafts)
 	if l.Reranker != nil {
 		if k := l.Reranker.Covers(n); k > 0 {
-			if err := l.Distribution(q, s.Head, row, candidates(l.Draft, k)); err != nil {
+			if _, err := s.distribution(l, q, row, candidates(l.Draft, k)); err != nil {
 				return 0, 0, err
 			}
 			if id, ok := l.Reranker.Choose(n, q); ok {
@@ -35,11 +35,43 @@ func (s *Stage) choose(l *stages.Lane, q *sample.Dist, row int) (id int32, from 
 			}
 		}
 	}
-	if err := l.Distribution(q, s.Head, row, l.Draft); err != nil {
+	if from, err = s.distribution(l, q, row, l.Draft); err != nil {
 		return 0, 0, err
 	}
-	return l.Rule.Draft(q, l.Seed, int64(len(l.Text)+n)), stages.FromHead, nil
+	return l.Rule.Draft(q, l.Seed, int64(len(l.Text)+n)), from, nil
 }
+
+// distribution makes q what the lane's next draft is drawn from by a sampler, given a row of the head's logits: of one
+// head, or of several that draft together.
+func (s *Stage) distribution(l *stages.Lane, q *sample.Dist, row int, by sample.Sampler) (stages.Source, error) {
+	if s.mixed == nil {
+		return s.Own, l.Distribution(q, s.Head, row, by)
+	}
+	heads, shares := s.mixed.Parts(len(l.Drafts))
+	if len(heads) == 1 {
+		return s.Own, l.Distribution(q, heads[0], row, by)
+	}
+	if s.parts == nil {
+		s.parts = make([]sample.Dist, sample.MostMixed)
+	}
+	greedy := by.Temperature == 0
+	if greedy { // a mixture of certain choices would be a draw between them
+		by = candidates(by, voters)
+	}
+	for i, h := range heads {
+		if err := l.Distribution(&s.parts[i], h, row, by); err != nil {
+			return 0, err
+		}
+	}
+	q.Mix(s.parts[:len(heads)], shares)
+	if greedy {
+		q.Only(q.Best())
+	}
+	return stages.FromAdapters, nil
+}
+
+// voters is how many of each head's tokens count towards the best of several heads' together.
+const voters = 32
 
 // candidates is the sampler that keeps the head's k best, at the temperature that its rows are normalised for: greedy
 // rows are so for 1.

@@ -20,6 +20,8 @@ type Stage struct {
 	Reader stages.Forward
 	Queue  queue.Queue
 	Done   queue.Event
+	// Own is who drafts when the head does: FromAdapters for one with an adapter.
+	Own stages.Source
 	// Behind is how many rows the head's history may lack while a lane decodes without drafts: a batch of them
 	// costs little more than one. 0 keeps it level.
 	Behind int
@@ -36,6 +38,8 @@ type Stage struct {
 	most   int
 	asked  bool
 	fed    stages.Feedback // the head, where it can be moved
+	mixed  stages.Mixture  // the head, where it is several
+	parts  []sample.Dist   // scratch of mix
 	rows   []float32       // hidden rows on their way to a drift
 	ticket uint64
 	at     stages.Forward // the forward at hand
@@ -117,6 +121,7 @@ func (s *Stage) ask() {
 	if f, ok := s.Head.(stages.Feedback); ok && f.HiddenSize() > 0 {
 		s.fed = f
 	}
+	s.mixed, _ = s.Head.(stages.Mixture)
 }
 
 // history forwards the rows committed since the head last ran; lanes that want drafts get their first.

@@ -11,6 +11,7 @@ import (
 	"mtplx/stages"
 	"mtplx/stages/correction"
 	"mtplx/stages/drift"
+	"mtplx/stages/ensemble"
 	"mtplx/stages/rerank"
 	"mtplx/stages/sample"
 )
@@ -90,6 +91,11 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	l.Draft = l.Target
 	l.Drift = drift.New(drift.Options{Alpha: 0.5, Key: drift.Token}, 2, 8)
 	s := &Stage{Head: h, Queue: idle{}, Done: reached{}}
+	o := ensemble.Options{Adapters: 1, Epsilon: 0.5, MinDepth: 2}
+	several, err := ensemble.New(&o, []stages.Forward{h, h})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cycle := &stages.Cycle{Lanes: []*stages.Lane{l}, Trunk: h}
 	sources := map[stages.Source]int{}
 	run := func() {
@@ -124,6 +130,15 @@ func TestACycleWithProposalsAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(200, run); n > 0 {
 		t.Errorf("a cycle allocates %.2f times", n)
+	}
+	s = &Stage{Head: several, Queue: idle{}, Done: reached{}}
+	l.Memory, l.Reranker, l.Drift, l.Mixed = nil, nil, nil, true
+	run()
+	if l.Err != nil || l.By[0] != stages.FromHead || l.By[1] != stages.FromAdapters {
+		t.Fatalf("drafts are by %v, error %v", l.By, l.Err)
+	}
+	if n := testing.AllocsPerRun(200, run); n > 0 {
+		t.Errorf("a cycle of an ensemble allocates %.2f times", n)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/stages/correction"
 	"mtplx/stages/drift"
+	"mtplx/stages/ensemble"
 	"mtplx/stages/rerank"
 )
 
@@ -26,6 +27,12 @@ type ProposalFlags struct {
 	HiddenWarmup int     `name:"online-hidden-corrector-warmup" placeholder:"N" default:"1" help:"Observations before it is used." group:"Proposals"`
 	HiddenFeed   int     `name:"online-hidden-corrector-max-feed-depth" placeholder:"N" default:"0" help:"Deepest draft whose input is moved; 0 is no limit." group:"Proposals"`
 	HiddenKey    string  `name:"online-hidden-corrector-key" placeholder:"KEY" default:"global" help:"Outputs that share an average: global (all), token (those after the same token)." group:"Proposals"`
+
+	Adapters        []string  `name:"mtp-adapter" sep:"none" placeholder:"FILE" help:"Give the head a LoRA adapter, a .safetensors or .npz file or its folder; may be repeated for an ensemble." group:"Proposals"`
+	EnsembleQ       bool      `name:"adapter-ensemble-q" help:"Let the head and those with adapters draft together, from the mean of what each would." group:"Proposals"`
+	EnsembleEpsilon float64   `name:"adapter-ensemble-epsilon" placeholder:"PART" default:"0.5" help:"The adapters' share of a draft: more than 0, at most 1." group:"Proposals"`
+	EnsembleDepth   int       `name:"adapter-ensemble-min-depth" placeholder:"N" default:"2" help:"First depth of drafts that they take part in." group:"Proposals"`
+	EnsembleWeights []float64 `name:"adapter-ensemble-weights" placeholder:"W" help:"How they divide that share, one number for each (default: equally)." group:"Proposals"`
 
 	RerankerCalib       string  `name:"mtp-topk-reranker-calib" placeholder:"FILE" help:"Choose out of the head's best tokens by a calibration: see bench calibrate." group:"Proposals"`
 	RerankerDepths      []int   `name:"mtp-topk-reranker-depths" placeholder:"N" help:"Depths to choose at (default: all of the calibration)." group:"Proposals"`
@@ -57,6 +64,13 @@ func (f *ProposalFlags) Put(o *runtime.Options) error {
 		return Usage(err, "")
 	}
 	o.Corrector, o.Blend = f.Corrector, f.CorrectorBlend
+	o.Adapters, o.Together = f.Adapters, f.EnsembleQ
+	o.Ensemble = ensemble.Options{Adapters: len(f.Adapters), Epsilon: f.EnsembleEpsilon, MinDepth: f.EnsembleDepth, Weights: f.EnsembleWeights}
+	if f.EnsembleQ {
+		if err := o.Ensemble.Validate(MaxDepth); err != nil {
+			return Usage(err, "")
+		}
+	}
 	if f.RerankerCalib == "" {
 		return nil
 	}

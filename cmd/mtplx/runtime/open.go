@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mtplx/kernels"
+	"mtplx/model/adapter"
 	"mtplx/model/chat"
 	"mtplx/model/corrector"
 	"mtplx/model/demo"
@@ -25,6 +26,7 @@ import (
 	"mtplx/sched/queue"
 	"mtplx/sched/trace"
 	"mtplx/stages"
+	"mtplx/stages/ensemble"
 )
 
 // A block of ids is the same to the draft stage, which lists blocks, and to kernels, which multiply by them. Neither
@@ -60,6 +62,11 @@ type Options struct {
 	// Corrector is a file that mends the head's output before it is fed back, by Blend of what it says; "" is none.
 	Corrector string
 	Blend     float64
+	// Adapters are files or folders with adapters of the head: one that it has, or those of an ensemble, whose Adapters
+	// count Open fills in.
+	Adapters []string
+	Together bool // they draft as an ensemble, beside the bare head
+	Ensemble ensemble.Options
 	// Feedback shows the head's output to whoever proposes, though nothing moves it.
 	Feedback bool
 	// Bank keeps the memory of sessions for those that begin alike; nil keeps none.
@@ -169,6 +176,9 @@ func loadOn(ctx context.Context, set *weights.Set, opt qwen.Options, open func()
 	if l.Model, err = qwen.New(l.Device, ck, opt); err != nil {
 		_ = l.Device.Close()
 		fix := ""
+		if errors.Is(err, adapter.ErrOtherHead) {
+			return nil, Fail(UsageProblem, err, "give --mtp-adapter what was made for this model's head, or leave it out")
+		}
 		if errors.Is(err, qwen.ErrMemory) {
 			fix = "give a smaller --context, fewer sessions, a smaller model, or --device cpu"
 		}
@@ -267,7 +277,14 @@ func (r *Runtime) openBank(set *weights.Set, o *Options) (*bank.Bank, error) {
 // bankFingerprint names whatever decides the bits of a bank: the checkpoint of a fingerprint, the kind of device, and how the
 // model computes.
 func bankFingerprint(checkpoint, kind string, m *qwen.Options) string {
-	return fmt.Sprintf("%s %v %v %s head %d of %d", checkpoint, m.Mode, m.KV, kind, m.DraftHeadBits, m.DraftVocabulary)
+	name := fmt.Appendf(nil, "%s %v %v %s head %d of %d", checkpoint, m.Mode, m.KV, kind, m.DraftHeadBits, m.DraftVocabulary)
+	for _, a := range m.Adapters { // the head's history is theirs
+		name = fmt.Appendf(name, " adapter %s", a.Fingerprint())
+	}
+	if m.Ensemble {
+		name = append(name, " beside the head"...)
+	}
+	return string(name)
 }
 
 // Chains tells whether the head goes on by itself from one draft to the next.
@@ -316,6 +333,9 @@ func modelOptions(o *Options) (qwen.Options, error) {
 		if opt.Corrector, err = corrector.Read(o.Corrector, o.Blend); err != nil {
 			return opt, Fail(UsageProblem, err, "give --mtp-corrector an .npz or .safetensors file with scale, shift, A and B, mean, or some of them")
 		}
+	}
+	if err := readAdapters(&opt, o); err != nil {
+		return opt, err
 	}
 	if o.Threads < 0 {
 		return opt, Fail(UsageProblem, fmt.Errorf("--threads is %d", o.Threads), "give a positive number, or 0 for all the machine offers")
@@ -382,8 +402,9 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		env.Recorded = d.Recorded
 	}
 	if r.Model.HasHead() {
-		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewHead(q) }
-		env.NewReader = func(q queue.Queue) (stages.Forward, error) { return r.Model.NewReader(q) }
+		if err := r.drafters(&env, opt); err != nil {
+			return err
+		}
 	}
 	r.watch = opt.Watch
 	r.Watch(nil) // before anything runs, so that a device makes ready what timing takes when it does the rest

@@ -118,7 +118,9 @@ func (q *Queue) run(lanes, rows int, f func(), done queue.Point) error {
 			q.mu.Unlock()
 		}
 		f()
-		done.Event.Signal(done.Value)
+		if done.Event != nil {
+			done.Event.Signal(done.Value)
+		}
 	}
 	return nil
 }

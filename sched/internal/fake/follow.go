@@ -93,20 +93,20 @@ func (f *forward) expect(l *lane, row, n int) int32 {
 
 // row forwards one row that follows a span, the n-th.
 func (f *forward) row(l *lane, pos int, id int32, n int) {
-	binary.LittleEndian.PutUint32(f.cell(l, pos)[4:], uint32(id+1))
+	binary.LittleEndian.PutUint32(f.cell(l, pos)[4*(1+f.which):], uint32(id+1))
 	text := make([]int32, pos+2)
 	for p := range min(l.State.Len(), len(text)) {
 		text[p] = f.token(l, p, 0)
 	}
 	for p := range pos + 1 {
-		text[p+1] = f.token(l, p, 1)
+		text[p+1] = f.token(l, p, 1+f.which)
 	}
 	f.gives(l, text, hash(text), n)
 }
 
 // gives scores a row of the head and keeps its output: the n-th of its span's, of which 0 is the span's own last.
 func (f *forward) gives(l *lane, seen []int32, h uint64, n int) {
-	x, other := Next(seen), hashed(h, 2)
+	x, other := Next(seen), hashed(h, uint64(2+f.which))
 	s := stamp(h)
 	f.outputs = append(f.outputs, s[:]...)
 	for i := range x {

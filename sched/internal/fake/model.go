@@ -18,10 +18,13 @@ const Vocab = 24
 // HiddenSize is the size of the fake's hidden rows.
 const HiddenSize = 2
 
-// Sizes of the fake's memory, in bytes: a position holds the trunk's token and the head's; the recurrent
+// Heads is how many heads the fake has.
+const Heads = 3
+
+// Sizes of the fake's memory, in bytes: a position holds the trunk's token and each head's; the recurrent
 // state is a hash of the text; a tape holds the last token that is in the hash, and those that may be.
 const (
-	cellBytes = 8
+	cellBytes = 4 * (1 + Heads)
 	tapeRows  = 32
 )
 
@@ -82,8 +85,11 @@ func (m *Model) breach(format string, args ...any) {
 // Trunk and Head record forwards.
 func (m *Model) Trunk(queue.Queue) (stages.Forward, error) { return &forward{m: m}, nil }
 
-// Head records a forward of the head.
-func (m *Model) Head(queue.Queue) (stages.Forward, error) { return &forward{m: m, head: true}, nil }
+// Head records a forward of the first head.
+func (m *Model) Head(queue.Queue) (stages.Forward, error) { return m.Other(0), nil }
+
+// Other records a forward of any head. Each has a history of its own, and thinks otherwise than the others.
+func (m *Model) Other(which int) stages.Forward { return &forward{m: m, head: true, which: which} }
 
 // Next is the trunk's logits after a text: a hash of all of it.
 func Next(text []int32) []float32 { return hashed(hash(text), 1) }
@@ -126,6 +132,7 @@ type lane struct {
 type forward struct {
 	m       *Model
 	head    bool
+	which   int // of the heads
 	lanes   []lane
 	logits  [][]float32
 	ids     [][]int32
@@ -197,7 +204,7 @@ func (m *Model) hiddenRow(slot int32, i int) []float32 {
 // stamp is the hidden row that belongs to a text.
 func stamp(h uint64) [2]float32 { return [2]float32{float32(h >> 44), float32(h >> 20 & 0xfffff)} }
 
-// cell is where the trunk's token of a position lies; the head's is 4 bytes on.
+// cell is where the trunk's token of a position lies; the heads' are behind it.
 func (f *forward) cell(l *lane, pos int) []byte {
 	at := int(l.pages[pos/page.Tokens])*page.Tokens*cellBytes + pos%page.Tokens*cellBytes
 	return f.m.Pool.KV.Bytes()[at:]
@@ -286,7 +293,7 @@ func (f *forward) runHead(l *lane) {
 	}
 	for j, id := range l.Tokens {
 		p := l.Base + j
-		binary.LittleEndian.PutUint32(f.cell(l, p)[4:], uint32(id+1))
+		binary.LittleEndian.PutUint32(f.cell(l, p)[4*(1+f.which):], uint32(id+1))
 		if l.Chain {
 			continue
 		}
@@ -298,7 +305,7 @@ func (f *forward) runHead(l *lane) {
 		}
 	}
 	for p := range l.Base + len(l.Tokens) {
-		id := f.token(l, p, 1)
+		id := f.token(l, p, 1+f.which)
 		if p+1 < n && text[p+1] != id {
 			m.breach("head row %d reads row %d of token %d; the text has %d", l.Base, p, id, text[p+1])
 		}
@@ -313,7 +320,7 @@ func (f *forward) runHead(l *lane) {
 		}
 		seen := text[:l.Base+j+2]
 		h := hash(seen)
-		if l.Chain {
+		if l.Chain && f.which == 0 {
 			h ^= m.moved[l.slot]
 		}
 		f.gives(l, seen, h, 0)
