@@ -90,7 +90,7 @@ func (h *history) open() {
 	if rng.IntN(3) > 0 {
 		env.NewReader = m.Head
 	}
-	if n := rng.IntN(9); n > 0 && n < fake.Heads && env.NewHead != nil {
+	if n := rng.IntN(12); n > 0 && n < fake.Heads && env.NewHead != nil {
 		assemble(&env, m, ensemble.Options{Adapters: n, Epsilon: 0.1 + 0.9*rng.Float64(), MinDepth: 1 + rng.IntN(env.Depth)})
 		o.Fingerprint += " " + strings.Repeat("adapter ", n) // the history of a head that was not there is no history
 	}

@@ -113,7 +113,7 @@ func (f *forward) gives(l *lane, seen []int32, h uint64, n int) {
 		x[i] = float32(f.m.Agreement)*x[i] + float32(1-f.m.Agreement)*other[i]
 	}
 	f.score(x, l.Temperature)
-	out := f.m.output(l.slot)
+	out := f.m.output(l.slot*Heads + int32(f.which))
 	if n == l.Follow {
 		out.last = hash(seen)
 	} else {
@@ -136,7 +136,7 @@ func (m *Model) output(slot int32) *outputs {
 
 // takes checks that a span that goes on from an output takes that of its text.
 func (f *forward) takes(l *lane, text []int32) {
-	out := f.m.output(l.slot)
+	out := f.m.output(l.slot*Heads + int32(f.which))
 	from := out.last
 	if l.After > 0 {
 		from = out.kept[l.After-1]

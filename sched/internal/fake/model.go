@@ -314,6 +314,9 @@ func (f *forward) runHead(l *lane) {
 	if l.Chain {
 		f.takes(l, text[:l.Base+1])
 	}
+	if l.Logits == 0 { // its last row is gone on from all the same
+		m.output(l.slot*Heads + int32(f.which)).last = hash(text[:l.Base+len(l.Tokens)+1])
+	}
 	for j := range l.Tokens {
 		if j < len(l.Tokens)-l.Logits {
 			continue
