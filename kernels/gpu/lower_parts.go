@@ -42,18 +42,18 @@ func alike(parts []part) (same, others []part) {
 // strips they have.
 func (l *lowering) weights(o *kernels.Product, parts []part) (args []Arg, c words, strips int) {
 	w := parts[0].w
-	args = []Arg{in(l.slotBuf)}
-	var ends, ns, cols []int
+	args = append(make([]Arg, 0, 1+partsMost), in(l.slotBuf))
+	var ends, ns, cols [partsMost]int
 	for i := range partsMost {
 		p := parts[min(i, len(parts)-1)]
 		if i < len(parts) {
 			strips += up(p.n, 16)
 		}
 		args = append(args, p.codes)
-		ends, ns, cols = append(ends, strips), append(ns, p.n), append(cols, p.col)
+		ends[i], ns[i], cols[i] = strips, p.n, p.col
 	}
 	c = words{}.u(countAt(o.Map), w.cols, w.blocks, w.groups(), w.block).flag(w.wide).u(0, 0, o.Stride).flag(o.Add).u(o.X.MaxRows)
-	return args, c.u(ends[:partsMost-1]...).u(ns...).u(cols...).u(strips), strips
+	return args, c.u(ends[:partsMost-1]...).u(ns[:]...).u(cols[:]...).u(strips), strips
 }
 
 // together is the launch for several parts of one layout, where there is a kernel for them. lined: another has those of one row.
