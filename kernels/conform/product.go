@@ -69,6 +69,7 @@ func checkProduct(t T, d kernels.Device) {
 	for _, bits := range []int{4, 8} { // more rows than any kernel takes in one pass
 		list = append(list, productCase{k: 192, parts: []productPart{{18, bits, 64, BFloat16}}, mode: kernels.Fast, add: true, rows: 70, counts: []int{69}})
 	}
+	one(320, 131, 4, 64, Float32, kernels.Fast, 66, 65) // and more outputs, and blocks than are on their way
 	// Long columns, several parts of several kinds with gaps between them, rows of logits.
 	one(2048, 32, 4, 64, BFloat16, kernels.Fast, 9, 1, 4, 5, 8)
 	one(2048, 32, 8, 64, BFloat16, kernels.Exact, 9, 1, 4, 5, 8)

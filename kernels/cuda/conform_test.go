@@ -26,6 +26,7 @@ var (
 	fused   = flag.Bool("fused", true, "run operations that follow one another as one kernel, where there is one")
 	follow  = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
 	lines   = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
+	tile    = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
 	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
 
@@ -37,6 +38,9 @@ func openDevice(t testing.TB) *gpu.Device {
 	if err == nil {
 		traits.Walkers, traits.Fused = *walking, *fused
 		traits.Lines = *lines
+		if *tile >= 0 {
+			traits.Tiles = *tile
+		}
 		if *streams >= 0 {
 			traits.Streams = *streams
 		}
@@ -70,6 +74,14 @@ func TestStreams(t *testing.T) {
 	old := *streams
 	*streams = 1
 	defer func() { *streams = old }()
+	conform.Product(t, openDevice(t))
+}
+
+// TestTiles does so with the kernel that has a tile of outputs and rows.
+func TestTiles(t *testing.T) {
+	old := *tile
+	*tile = 1
+	defer func() { *tile = old }()
 	conform.Product(t, openDevice(t))
 }
 

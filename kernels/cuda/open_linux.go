@@ -59,6 +59,9 @@ func Open(ordinal int) (kernels.Device, error) {
 // walkers is gpu.Traits.Walkers: the products' launch bounds ask for as many.
 const walkers = 3
 
+// tiling is gpu.Traits.Tiles: one for so many processors.
+const tiling = 4
+
 // streaming is gpu.Traits.Streams for each processor.
 const streaming = 12
 
@@ -95,7 +98,7 @@ func open(ordinal int) (*backend, gpu.Traits, error) {
 	}
 	t = gpu.Traits{
 		Name: fmt.Sprintf("cuda:%d (%s)", ordinal, cString(&name[0])), Tier: fmt.Sprintf("sm_%d%d", values[0], values[1]),
-		Units: values[2], Matrix: true, Fused: true, Lines: true, Walkers: walkers, Streams: streaming * values[2],
+		Units: values[2], Matrix: true, Fused: true, Lines: true, Walkers: walkers, Streams: streaming * values[2], Tiles: values[2] / tiling,
 	}
 	if values[0] < 8 {
 		return nil, t, fmt.Errorf("%s has compute capability %d.%d; the kernels need 8.0 or newer", t.Name, values[0], values[1])

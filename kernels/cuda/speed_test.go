@@ -131,7 +131,7 @@ func BenchmarkProduct(b *testing.B) {
 			weights = append(weights, r.Load(m, kernels.Fast))
 		}
 		one := 0.0
-		for _, rows := range []int{1, 2, 3, 4, 6, 8, 16, 64, 512} {
+		for _, rows := range []int{1, 2, 3, 4, 6, 8, 16, 64, 128, 512, 2048} {
 			slots := r.RowSlots(rows, rows)
 			acts := r.Acts(rows, weights[0])
 			x, out := r.Put(conform.Normals(rand.New(rand.NewPCG(1, 2)), rows*s.k, 1)), r.Floats(rows*s.n, 0)

@@ -21,6 +21,9 @@ type Traits struct {
 	Streams int
 	// Lines has products of one row keep that in threadgroup memory (src/line.metal), of which a threadgroup takes 27 KB.
 	Lines bool
+	// Tiles is how many tiles of outputs and rows a product of many rows must come to, on a device with Matrix, to be
+	// computed a tile a threadgroup, of which each takes 29 KB of threadgroup memory (src/tile.metal); 0: none is.
+	Tiles int
 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a

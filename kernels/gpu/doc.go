@@ -20,6 +20,12 @@
 //     Operations whose slots count nothing are left out of the graph.
 //  4. A program's scratch is its own; two queues may run two programs at once.
 //
+// Products choose their kernels by rows: one row by src/line.metal, few by src/product.metal and src/part.metal, many by
+// src/stream.metal, and prefill's, where weights are of 4 bits and there are tiles enough for the device, by src/tile.metal,
+// which copies both sides to threadgroup memory ahead of time. There the order of float32 sums bounds the rate, no memory:
+// 16 float operations go with two matrix steps. Traits says what a device takes of this; Metal, which has no matrix step for
+// integers, takes neither of the last two.
+//
 // A Backend's memory may be a mirror: then what a program wrote is level with the host's view from
 // the next call of Buffer.Bytes on, and what the host wrote since its last call of Bytes, or in
 // slots at any time, is level before the next program that names the buffer runs.

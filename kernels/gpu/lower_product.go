@@ -112,7 +112,7 @@ func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part par
 	grid := func(want bool, pass int) func(Shape) [3]uint32 {
 		return func(sh Shape) [3]uint32 {
 			rows := rowsOf(o.Map, sh)
-			if want != (rows > small) || l.streams(name, rows, n) || several && takesParts(name, rows) || lined && rows == 1 {
+			if want != (rows > small) || l.tiles(name, rows, n) || l.streams(name, rows, n) || several && takesParts(name, rows) || lined && rows == 1 {
 				return [3]uint32{}
 			}
 			if rows > pass || w.form.Kind == kernels.F32 {
@@ -120,6 +120,9 @@ func (l *lowering) passes(ds []dispatch, o *kernels.Product, y operand, part par
 			}
 			return [3]uint32{u32(walkers), 1, 1}
 		}
+	}
+	if l.dev.traits.Tiles > 0 && name == tileProduct {
+		ds = append(ds, l.tiled(o.Map, args, n))
 	}
 	return append(ds,
 		dispatch{smallName, threads, args, grid(false, small)},

@@ -27,7 +27,7 @@ func (l *lowering) streams(product string, rows, n int) bool {
 func (l *lowering) streamed(product string, m kernels.RowMap, args []Arg, n int) dispatch {
 	return dispatch{strings.Replace(product, "product", "stream", 1), 32 * streamStrips, args, func(sh Shape) [3]uint32 {
 		rows := rowsOf(m, sh)
-		if !l.streams(product, rows, n) {
+		if l.tiles(product, rows, n) || !l.streams(product, rows, n) {
 			return [3]uint32{}
 		}
 		return [3]uint32{u32(up(up(n, 16), streamStrips)), u32(up(rows, streamPass)), 1}

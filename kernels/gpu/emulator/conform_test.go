@@ -124,6 +124,9 @@ func TestConformance(t *testing.T) {
 	t.Run("streams", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Streams: 1})) })
 	})
+	t.Run("tiles", func(t *testing.T) {
+		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Tiles: 1})) })
+	})
 	t.Run("no matrix", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{})) })
 		t.Run("expert-product", func(t *testing.T) { conform.ExpertProduct(t, open(t, Options{})) })

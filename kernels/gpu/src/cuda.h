@@ -62,6 +62,14 @@ GPU_D int4 mma_u8s8(uint4 a, uint b0, uint b1, int4 c) {
       : "+r"(c.x), "+r"(c.y), "+r"(c.z), "+r"(c.w) : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
   return c;
 }
+template <class T> GPU_D void copy_async(T* to, const T* from) {
+  static_assert(sizeof(T) == 8 || sizeof(T) == 16, "what the hardware copies");
+  const uint at = uint(__cvta_generic_to_shared(to));
+  if (sizeof(T) == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(__cvta_generic_to_global(from)) : "memory");
+  if (sizeof(T) == 8) asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(at), "l"(__cvta_generic_to_global(from)) : "memory");
+}
+GPU_D void copy_border() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int N> GPU_D void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
 using atomic_uint = uint;
 enum memory_order { memory_order_relaxed };
 GPU_D uint atomic_fetch_add_explicit(uint* p, uint v, memory_order) { return atomicAdd(p, v); }

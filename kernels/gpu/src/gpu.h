@@ -234,6 +234,8 @@ GPU_FN float max32(float x) {
 // of C (r, 2t), (r, 2t+1), (r+8, 2t), (r+8, 2t+1). Sums are integers, so the order inside the unit cannot show.
 // bytes_at: four bytes, each the one of the eight in lo and hi that the low three bits of a nibble of sel tell.
 // bring: a hint that `bytes`, a multiple of 16 on a border of 16, will be read soon; one thread gives it for all.
+// copy_async: 8 or 16 bytes from device to threadgroup memory, which may arrive late. copy_border ends a batch of a
+// thread's copies, and copy_wait<N> waits for all of them but the last N batches; a barrier shows them to other threads.
 #if defined(__METAL_VERSION__) || defined(GPU_LINT) || defined(GPU_EMU)
 GPU_FN int byte_s(int v, uint i) { return (v << (24 - 8 * i)) >> 24; }
 GPU_FN int byte_u(uint v, uint i) { return int((v >> (8 * i)) & 255u); }
@@ -247,6 +249,9 @@ GPU_FN uint bytes_at(uint lo, uint hi, uint sel) {
 }
 GPU_FN uint4 load_stream(gptr<const uint4> p, ulong i) { return p[i]; }
 template <class P> GPU_FN void bring(P p, uint bytes) {}  // P: a pointer to device memory
+template <class D, class S> GPU_FN void copy_async(D to, S from) { to[0] = from[0]; }
+GPU_FN void copy_border() {}
+template <int N> GPU_FN void copy_wait() {}
 #endif
 #if defined(__METAL_VERSION__) || defined(GPU_LINT)
 #define GPU_MATRIX 0  // products use dot4 there

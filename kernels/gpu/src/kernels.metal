@@ -7,6 +7,7 @@
 #include "product.metal"
 #include "stream.metal"
 #include "line.metal"
+#include "tile.metal"
 #include "part.metal"
 #include "expert.metal"
 #include "support.metal"
