@@ -62,6 +62,11 @@ GPU_D int4 mma_u8s8(uint4 a, uint b0, uint b1, int4 c) {
       : "+r"(c.x), "+r"(c.y), "+r"(c.z), "+r"(c.w) : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
   return c;
 }
+GPU_D float4 mma_bf16(uint4 a, uint b0, uint b1, float4 c) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c.x), "+f"(c.y), "+f"(c.z), "+f"(c.w) : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+  return c;
+}
 template <class T> GPU_D void copy_async(T* to, const T* from) {
   static_assert(sizeof(T) == 8 || sizeof(T) == 16, "what the hardware copies");
   const uint at = uint(__cvta_generic_to_shared(to));

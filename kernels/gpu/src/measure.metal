@@ -22,3 +22,23 @@ KERNEL(measure_read, FIXED(uint4, x), OUT(uint, y), ARG(measure_args, p)) {
   }
   if (acc == p.never) y[0] = acc;
 }
+
+#if defined(__CUDACC__)
+// Matrix steps of bfloat16 with float32 sums, 16 by 8 by 16, from registers alone: eight chains a simdgroup, p.units steps
+// each. No kernel takes these: they are the rate that a dense product by the same kind of instruction could not pass.
+KERNEL(measure_bf16, OUT(uint, y), ARG(measure_args, p)) {
+  const uint v = 0x3c003c00u | lane << 16 | sg;  // small values that differ, as zeros would cost less power
+  const uint4 a = U4(v, v + 1u, v + 2u, v + 3u);
+  float4 f[8];
+  UNROLL
+  for (uint j = 0; j < 8u; j++) f[j] = F4(0.0f, 0.0f, 0.0f, 0.0f);
+  for (uint i = 0; i < p.units; i++) {
+    UNROLL
+    for (uint j = 0; j < 8u; j++) f[j] = mma_bf16(a, v + j, v + 8u, f[j]);
+  }
+  float sum = 0.0f;
+  UNROLL
+  for (uint j = 0; j < 8u; j++) sum = sum + f[j].x + f[j].y + f[j].z + f[j].w;
+  if (as_type<uint>(sum) == p.never) y[0] = 1u;
+}
+#endif
