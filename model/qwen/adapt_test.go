@@ -100,6 +100,9 @@ func merged(t *testing.T, ck *qwen.Checkpoint, a *adapter.Adapter) *qwen.Checkpo
 // A head with an adapter drafts as one into whose matrices the adapter was multiplied, in its history, in drafts and in
 // what a chain goes on from; with every module and with some, and by a reader, too.
 func TestAnAdapterIsWhatItsProductAddsToTheHead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
+	}
 	ck := openDemo(t)
 	text := randomText(rand.New(rand.NewPCG(1, 1)), 12, 500)
 	play := func(ck *qwen.Checkpoint, o qwen.Options, read bool) (rows [][]float32) {
@@ -163,6 +166,9 @@ func TestAnAdapterIsWhatItsProductAddsToTheHead(t *testing.T) {
 
 // Heads of an ensemble draft as each does alone, to the bit, with codes and with floats: they share memory, not rows.
 func TestHeadsOfAnEnsembleDraftAsEachDoesAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
+	}
 	ck := openDemo(t)
 	text := randomText(rand.New(rand.NewPCG(2, 1)), 40, 500)
 	all := []*adapter.Adapter{adapterOf(t, ck, 1, 4, 0.5), adapterOf(t, ck, 2, 80, 0.5)}

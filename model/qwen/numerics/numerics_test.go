@@ -115,6 +115,9 @@ func perturbed(run numerics.Arithmetic, delta float32) numerics.Arithmetic {
 }
 
 func TestModesAreAsFarFromFloat64AsTheyPromise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
+	}
 	ck, ref, vocab := fixture(t)
 	if ref.Tokens() != 90 {
 		t.Errorf("%d tokens, want 90", ref.Tokens())
@@ -190,6 +193,9 @@ func TestWaysOfKeepingKeysAndValuesAreAsFarFromFloat64AsTheyPromise(t *testing.T
 
 // A measurement that cannot show a wrong arithmetic measures nothing.
 func TestPerturbationsShowInEveryFigure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
+	}
 	ck, ref, vocab := fixture(t)
 	run := engine(t, ck, kernels.Float32, kernels.KVPlain, vocab).Run
 	before, err := ref.Compare(t.Context(), "float32", run)
