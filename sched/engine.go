@@ -137,7 +137,7 @@ func Open(env Env) (*Engine, error) {
 	mixed := false
 	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain != ChainOff}
 	if env.Recorded != nil && env.Chain == ChainAuto {
-		d.Patience = oftenEnough
+		d.Patience, d.Crowd = oftenEnough, crowd
 	}
 	if env.NewHead != nil {
 		head, err := env.NewHead(env.DraftQueue)

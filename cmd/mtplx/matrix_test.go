@@ -63,6 +63,7 @@ var matrix = map[string]row{
 	"connect codex":            {args: "--url DEAD", wide: pasted},
 	"connect openwebui":        {args: "--url DEAD", wide: pasted},
 	"openwebui docker-command": {args: "--url DEAD", wide: pasted},
+	"bench depths":             {args: "--suite code --limit 1 --rounds 1 --deepest 1 " + tiny, wide: figures},
 	"bench run":                {args: "--suite code --limit 1 --depth 2 " + tiny, wide: figures},
 	"bench sessions":           {args: "--widths 1 --tokens 8 --rounds 1 --join 0 " + tiny, wide: figures},
 	"bench kernels":            {args: "--quick --products-only --shape 64x64 --rows 1 --bits 4 --threads 1", wide: figures},

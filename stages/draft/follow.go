@@ -13,7 +13,7 @@ import (
 // takes what any draft took without: where it was wrong once in many thousand rows nothing better is worth its lines.
 func (s *Stage) follow(l *stages.Lane, span *page.Span) {
 	n := min(l.Depth-len(l.Drafts)-1, s.follows)
-	if n < 1 || !l.Expectable() || !s.patient(len(span.Tokens), n) {
+	if n < 1 || s.crowded || !l.Expectable() || !s.patient(len(span.Tokens), n) {
 		return
 	}
 	span.Follow = n

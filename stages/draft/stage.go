@@ -33,6 +33,9 @@ type Stage struct {
 	// ready what it has not run before, which takes what so many of these runs save. Short texts then lose nothing, and
 	// long ones at most as much again.
 	Patience uint32
+	// Crowd is the most lanes of a cycle that the head goes on for (0: any number): many rows save no more round trips
+	// than one, and each row that follows is a shape of its own.
+	Crowd int
 
 	first  int // ids that a narrow head always covers, and how many blocks besides
 	most   int
@@ -50,6 +53,7 @@ type Stage struct {
 	follower  stages.Follower
 	wanted    [shapes][shapes]uint32 // how often, by shape
 	follows   int
+	crowded   bool // more lanes than Crowd are in the cycle
 	following []following
 	followed  int       // the most rows that followed in this cycle
 	u         []float64 // random numbers of the lane being added
@@ -69,6 +73,7 @@ func (s *Stage) Run(ctx context.Context, c *stages.Cycle) error {
 	start := time.Now()
 	c.Times.Start = start
 	depth := 0
+	s.crowded = s.Crowd > 0 && len(c.Lanes) > s.Crowd
 	for _, l := range c.Lanes {
 		l.Drafts, l.By, l.Foreseen, l.Cut, l.Strayed = l.Drafts[:0], l.By[:0], false, 0, false
 		switch {

@@ -283,3 +283,27 @@ func TestADriftIsTaughtByWhatBecameText(t *testing.T) {
 		state.Release()
 	}
 }
+
+// More lanes than Crowd in a cycle are asked for one draft at a time.
+func TestNoDraftFollowsInACrowd(t *testing.T) {
+	row := []float32{1, 2, 3, 4, 5, 6, 7, 8}
+	h := &follower{head: head{l: sample.LogitsOf(row, 0.8)}}
+	sampler := sample.Sampler{Temperature: 0.8, TopP: 1, TopK: 8}
+	for _, lanes := range []int{2, 3} {
+		s := &Stage{Head: h, Queue: idle{}, Done: reached{}, Chain: true, Crowd: 2}
+		c := &stages.Cycle{Trunk: h}
+		for range lanes {
+			c.Lanes = append(c.Lanes, &stages.Lane{Rule: sample.Ratio, Depth: 4, Text: []int32{1, 2}, Draft: sampler, Target: sampler})
+		}
+		if err := s.Run(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		s.ask()
+		var span page.Span
+		c.Lanes[0].Depth = 4
+		s.follow(c.Lanes[0], &span)
+		if follows := span.Follow > 0; follows != (lanes == 2) {
+			t.Errorf("%d lanes: %d drafts follow", lanes, span.Follow)
+		}
+	}
+}

@@ -288,7 +288,10 @@ func bankFingerprint(checkpoint, kind string, m *qwen.Options) string {
 }
 
 // Chains tells whether the head goes on by itself from one draft to the next.
-func (r *Runtime) Chains() bool { return r.Model.HasHead() && r.Model.Options().Follow }
+func (r *Runtime) Chains() bool {
+	o := r.Model.Options()
+	return r.Model.HasHead() && o.Follow && !o.Feedback && !o.Ensemble
+}
 
 // CheckOptions says what is wrong with options, without opening anything.
 func CheckOptions(o *Options) error {
