@@ -60,7 +60,7 @@ func Open(ordinal int) (kernels.Device, error) {
 const walkers = 3
 
 // tiling is gpu.Traits.Tiles: one for so many processors.
-const tiling = 4
+const tiling = 2
 
 // streaming is gpu.Traits.Streams for each processor.
 const streaming = 12
