@@ -69,7 +69,7 @@ if [ "${AGENTS:-}" = 1 ]; then
 fi
 if [ -n "$agents" ]; then
   mkdir -p "$work/home/.codex" "$work/project"
-  echo "Be brief." >"$work/home/short.md" # the agent's own instructions do not fit the default model's context
+  echo "Be brief." >"$work/home/short.md" # the agents' own instructions fill the default model's context, or do not fit it
   cat >"$work/home/.codex/config.toml" <<TOML
 model_instructions_file = "$work/home/short.md"
 web_search = "disabled"
@@ -83,7 +83,7 @@ TOML
   HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/codex" exec --profile mtplx --skip-git-repo-check "Say hello" </dev/null >"$work/codex" 2>&1 || { cat "$work/codex"; exit 1; }
   grep -q 'route=/v1/responses.*completion_tokens=[1-9]' "$work/log" || { cat "$work/codex" "$work/log"; exit 1; }
   echo "ok   Codex CLI"
-  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/claude" -p "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
+  HOME=$work/home timeout 45 "$cache/agents/node_modules/.bin/claude" -p --system-prompt "Be brief." "Say hello" </dev/null >"$work/claude" 2>&1 || { cat "$work/claude"; exit 1; }
   [ -s "$work/claude" ] || { echo "Claude Code said nothing"; exit 1; }
   echo "ok   Claude Code"
   ran=$((ran + 2))
