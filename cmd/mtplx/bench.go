@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -12,7 +11,6 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
-	"mtplx/cmd/mtplx/terminal"
 	"mtplx/sched"
 	"mtplx/stages/sample"
 )
@@ -66,47 +64,31 @@ func (c *benchRunCmd) Run(ctx context.Context, s command.Streams) (err error) {
 		return err
 	}
 	defer shut()
-	progress := terminal.Progress(s.Err)
-	for i, name := range f.names {
-		o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
-		switch {
-		case r.Proposals.Active():
-			base := f.base
-			base.Proposals = &sched.Proposals{}
-			o.Without, o.Off = generate(r, base), bench.OffProposals
-		case f.depth == sched.Auto && c.Lookup != "off":
-			base := f.base
-			base.NoLookup = true
-			o.Without, o.Off = generate(r, base), bench.OffLookup
-		}
-		if o.Without == nil && f.depth > 1 && r.Chains() {
-			base := f.base
-			base.NoChain = true
-			o.Without, o.Off = generate(r, base), bench.OffChain
-		}
-		if !c.JSON {
-			o.Progress = func(done, total int) { progress(fmt.Sprintf("%s %d/%d", name, done, total)) }
-		}
-		prompts := f.all[i]
-		if c.Limit > 0 {
-			prompts = prompts[:min(c.Limit, len(prompts))]
-		}
+	o := bench.Options{Depth: f.depth, Rounds: c.Rounds, Seed: c.Seed}
+	switch {
+	case r.Proposals.Active():
+		base := f.base
+		base.Proposals = &sched.Proposals{}
+		o.Without, o.Off = generate(r, base), bench.OffProposals
+	case f.depth == sched.Auto && c.Lookup != "off":
+		base := f.base
+		base.NoLookup = true
+		o.Without, o.Off = generate(r, base), bench.OffLookup
+	}
+	if o.Without == nil && f.depth > 1 && r.Chains() {
+		base := f.base
+		base.NoChain = true
+		o.Without, o.Off = generate(r, base), bench.OffChain
+	}
+	return f.each(s, c.JSON, c.Limit, func(name string, prompts []suites.Prompt, progress func(done, total int)) (measured, error) {
+		o.Progress = progress
 		rep, err := bench.Run(ctx, name, prompts, generate(r, f.base), o)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		rep.Model, rep.Profile = r.Name, r.Profile.Name
-		rep.Device = runtime.Report(r.Device)
-		if c.JSON {
-			if err := json.NewEncoder(s.Out).Encode(rep); err != nil {
-				return err
-			}
-			continue
-		}
-		progress("")
-		rep.Print(s.Out)
-	}
-	return nil
+		rep.Model, rep.Profile, rep.Device = r.Name, r.Profile.Name, runtime.Report(r.Device)
+		return rep, nil
+	})
 }
 
 // generate runs one prompt of a suite. Both modes run under the request's own rule: with `auto` that is

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"mtplx/bench/suites"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
+	"mtplx/cmd/mtplx/terminal"
 )
 
 // comparison is what commands that set MTP beside plain decoding need of their flags.
@@ -42,4 +45,35 @@ func compare(depth string, rounds int, sampling *command.SamplingFlags, suite st
 		c.all = append(c.all, prompts)
 	}
 	return &c, nil
+}
+
+// measured is what was found of a suite: an object of JSON, or a text.
+type measured interface{ Print(w io.Writer) }
+
+// each measures one suite after the other, its first limit prompts (0: all), shows how far it is, and prints what was found.
+func (c *comparison) each(s command.Streams, asJSON bool, limit int, measure func(suite string, prompts []suites.Prompt, progress func(done, total int)) (measured, error)) error {
+	show := terminal.Progress(s.Err)
+	for i, name := range c.names {
+		var progress func(done, total int)
+		if !asJSON {
+			progress = func(done, total int) { show(fmt.Sprintf("%s %d/%d", name, done, total)) }
+		}
+		prompts := c.all[i]
+		if limit > 0 {
+			prompts = prompts[:min(limit, len(prompts))]
+		}
+		found, err := measure(name, prompts, progress)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			if err := json.NewEncoder(s.Out).Encode(found); err != nil {
+				return err
+			}
+			continue
+		}
+		show("")
+		found.Print(s.Out)
+	}
+	return nil
 }

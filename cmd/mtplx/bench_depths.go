@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"mtplx/bench"
+	"mtplx/bench/suites"
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
-	"mtplx/cmd/mtplx/terminal"
 	"mtplx/sched"
 )
 
@@ -52,28 +51,13 @@ func (c *benchDepthsCmd) Run(ctx context.Context, s command.Streams) (err error)
 	for d := range c.Deepest + 1 {
 		o.Depths = append(o.Depths, d)
 	}
-	progress := terminal.Progress(s.Err)
-	for i, name := range f.names {
-		if !c.JSON {
-			o.Progress = func(done, total int) { progress(fmt.Sprintf("%s %d/%d", name, done, total)) }
-		}
-		prompts := f.all[i]
-		if c.Limit > 0 {
-			prompts = prompts[:min(c.Limit, len(prompts))]
-		}
+	return f.each(s, c.JSON, c.Limit, func(name string, prompts []suites.Prompt, progress func(done, total int)) (measured, error) {
+		o.Progress = progress
 		rep, err := bench.RunDepths(ctx, name, prompts, generate(r, f.base), o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rep.Model, rep.Device = r.Name, runtime.Report(r.Device)
-		if c.JSON {
-			if err := json.NewEncoder(s.Out).Encode(rep); err != nil {
-				return err
-			}
-			continue
-		}
-		progress("")
-		rep.Print(s.Out)
-	}
-	return nil
+		return rep, nil
+	})
 }
