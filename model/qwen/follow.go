@@ -20,6 +20,9 @@ type step struct {
 	rows   int
 }
 
+// Follows tells whether the head goes on by itself from one draft to the next.
+func (m *Model) Follows() bool { return m.HasHead() && m.steps() > 0 }
+
 // steps is how many rows the head's program can follow a span with.
 func (m *Model) steps() int {
 	if !m.opt.Follow || m.opt.Feedback || m.opt.Ensemble { // what moves the output, or what several draw from, is the host's to say

@@ -288,10 +288,7 @@ func bankFingerprint(checkpoint, kind string, m *qwen.Options) string {
 }
 
 // Chains tells whether the head goes on by itself from one draft to the next.
-func (r *Runtime) Chains() bool {
-	o := r.Model.Options()
-	return r.Model.HasHead() && o.Follow && !o.Feedback && !o.Ensemble
-}
+func (r *Runtime) Chains() bool { return r.Model.Follows() }
 
 // CheckOptions says what is wrong with options, without opening anything.
 func CheckOptions(o *Options) error {
