@@ -24,7 +24,7 @@ func (s *served) raw(text string) string {
 		return ""
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, text); err != nil {
 		return ""
 	}
@@ -164,7 +164,7 @@ func TestStreamsBesideFaults(t *testing.T) {
 	streams.Wait()
 	quiet.Store(true)
 	faults.Wait()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		snapshot := s.get("/v1/mtplx/snapshot")
 		if gjson.Get(snapshot, "running").Int()+gjson.Get(snapshot, "waiting").Int() == 0 {
 			break

@@ -24,7 +24,7 @@ type footprint struct {
 // footprint asks the server until its last request has left.
 func (s *served) footprint() (f footprint) {
 	s.t.Helper()
-	for range 100 { // those that were cut off leave at the next border of cycles
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); { // those that were cut off leave at the next border of cycles
 		now := gjson.Parse(s.get("/v1/mtplx/snapshot"))
 		f.pages = now.Get("memory.Pages").Int() - now.Get("memory.FreePages").Int() - now.Get("memory.Bank.Pages").Int()
 		if f.pages == 0 && now.Get("running").Int() == 0 {
@@ -65,7 +65,7 @@ func TestServerStaysFlatOverManySessions(t *testing.T) {
 		clients = 8
 	)
 	s := serve(t, "--log-level", "warn", "--warmup-tokens", "0", "--sessions", "8")
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	var failed atomic.Int64
 	rounds := func(from, to int) {
 		workers := pool.New().WithMaxGoroutines(clients)

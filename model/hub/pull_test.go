@@ -327,7 +327,7 @@ func TestSilentServerIsLeft(t *testing.T) {
 		return func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	})
 	c := client(t, s)
-	c.quiet = 50 * time.Millisecond
+	c.quiet = time.Second // far above what the others of this server take
 	m, err := pull(t, c, NewStore(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)

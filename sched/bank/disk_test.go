@@ -225,6 +225,13 @@ func TestKilledWritersLeaveNothingBroken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	written := func() int {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Error(err)
+		}
+		return len(files)
+	}
 	var wg sync.WaitGroup
 	for seed := range 6 {
 		wg.Go(func() {
@@ -234,7 +241,10 @@ func TestKilledWritersLeaveNothingBroken(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			time.Sleep(time.Duration(150+70*seed) * time.Millisecond) // any moment is as good as another
+			for deadline := time.Now().Add(time.Minute); written() < 50 && time.Now().Before(deadline); { // of texts that can be found
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(time.Duration(70*seed) * time.Millisecond) // any moment is as good as another
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 		})
