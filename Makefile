@@ -19,7 +19,7 @@ NFPM_VERSION          := v2.48.0
 #   kernels/conform  its own test runs the suite on the oracle; the tests of devices run it under the detector
 #   the others       no goroutine, lock or atomic in their files; what they call has tests of its own
 RACE_EXCLUDE := kernels/conform kernels/ref \
-  api/output bench/forward bench/kernelbench bench/selftest bench/suites bench/synthetic cmd/internal/naming \
+  api/output bench/forward bench/kernelbench bench/selftest bench/suites bench/synthetic cmd/internal/disktest cmd/internal/naming \
   cmd/mtplx/config cmd/mtplx/connect cmd/mtplx/env cmd/mtplx/help cmd/mtplx/machine cmd/mtplx/man cmd/mtplx/markdown \
   cmd/mtplx/models cmd/mtplx/nearest cmd/mtplx/profiles cmd/mtplx/redact cmd/mtplx/setup cmd/mtplx/sheet \
   cmd/mtplx/version cmd/release kernels kernels/cpu/gen kernels/gpu/mutate model/arrays model/corrector model/demo \

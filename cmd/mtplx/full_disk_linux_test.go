@@ -13,52 +13,19 @@ import (
 	"testing"
 
 	"mtplx/bench/tuning"
+	"mtplx/cmd/internal/disktest"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/tune"
 	"mtplx/model/demo"
 	"mtplx/model/hub/hubtest"
 )
 
-// smallDisk mounts a disk of its own, with what mount options say; it goes with the test.
-func smallDisk(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	switch err := syscall.Mount("mtplx-test", dir, "tmpfs", 0, options); {
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	case err != nil:
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
-}
-
-// fill takes all the room that a disk has left.
-func fill(t *testing.T, disk string) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("fill %s: %v", disk, err)
-	}
-}
-
 // content are the files below a folder, and what is in them. The filler's is left out.
 func content(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "filler" {
+		if err != nil || d.IsDir() || d.Name() == disktest.Filler {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -139,7 +106,7 @@ func TestFullDisk(t *testing.T) {
 			if options == "" {
 				options = "size=1m"
 			}
-			disk := smallDisk(t, options)
+			disk := disktest.Mount(t, options)
 			for name, text := range c.before {
 				path := filepath.Join(disk, name)
 				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -150,7 +117,7 @@ func TestFullDisk(t *testing.T) {
 				}
 			}
 			if c.options == "" {
-				fill(t, disk)
+				disktest.Fill(t, disk)
 			}
 			code, out, errs := onDisk(t, disk, "", c.args...)
 			if code != c.code {
@@ -189,22 +156,17 @@ func TestPullOnAFullDisk(t *testing.T) {
 	}
 	hub := hubtest.New(t)
 	hub.Add("acme/demo", demo.Files())
-	disk := smallDisk(t, "size=2m")
+	disk := disktest.Mount(t, "size=2m")
 	code, _, errs := onDisk(t, disk, hub.URL, "pull", "acme/demo")
 	said := strings.Join(strings.Fields(errs), " ")
 	if code != 6 || !strings.Contains(said, "the disk of "+disk+"/home/models has ") || !strings.Contains(said, "free some space, or set MTPLX_HOME") {
 		t.Errorf("without room: exit code %d, %s", code, errs)
 	}
-	resize := func(size string) {
-		if err := syscall.Mount("mtplx-test", disk, "tmpfs", syscall.MS_REMOUNT, "size="+size); err != nil {
-			t.Errorf("resize %s to %s: %v", disk, size, err)
-		}
-	}
-	resize("1g")
+	disktest.Resize(t, disk, "1g")
 	var once sync.Once
 	hub.Fail(func(r hubtest.Request) http.HandlerFunc {
 		if r.Where == hubtest.CDN && strings.HasSuffix(r.Path, "model.safetensors") && strings.HasPrefix(r.Range, "bytes=0-") && r.Range != "bytes=0-16383" {
-			once.Do(func() { resize("8m") })
+			once.Do(func() { disktest.Resize(t, disk, "8m") })
 		}
 		return nil
 	})
@@ -216,7 +178,7 @@ func TestPullOnAFullDisk(t *testing.T) {
 	if code, out, _ := onDisk(t, disk, hub.URL, "models"); code != 0 || !strings.Contains(out, "Nothing was pulled") {
 		t.Errorf("models: exit code %d, %s", code, out)
 	}
-	resize("1g")
+	disktest.Resize(t, disk, "1g")
 	if code, out, errs := onDisk(t, disk, hub.URL, "pull", "acme/demo"); code != 0 || !strings.Contains(out, "acme/demo is here") {
 		t.Errorf("with room: exit code %d, %s%s", code, out, errs)
 	}
@@ -227,8 +189,8 @@ func TestServeOnAFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what is told of a full disk has no goroutines to watch")
 	}
-	disk := smallDisk(t, "size=1m")
-	fill(t, disk)
+	disk := disktest.Mount(t, "size=1m")
+	disktest.Fill(t, disk)
 	t.Setenv("MTPLX_HOME", disk+"/home")
 	t.Setenv("MTPLX_LOG_FILE", "true")
 	s := serve(t, "--warmup-tokens", "0", "--bank-dir", disk+"/bank")
@@ -260,14 +222,14 @@ func TestTuneKeepsOnAFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what is told of a full disk has no goroutines to watch")
 	}
-	disk := smallDisk(t, "size=1m")
+	disk := disktest.Mount(t, "size=1m")
 	path := filepath.Join(disk, "tune.json")
 	settings := tuning.Settings{Depth: "auto", DraftHead: "4", DraftVocab: "auto", Device: "cpu"}
 	if _, err := tune.Keep(t.Context(), path, tune.Entry{Machine: "m", Model: "a", Version: "1", Settings: settings}); err != nil {
 		t.Fatal(err)
 	}
 	before := content(t, disk)
-	fill(t, disk)
+	disktest.Fill(t, disk)
 	_, err := tune.Keep(t.Context(), path, tune.Entry{Machine: "m", Model: "b", Version: "1", Settings: settings})
 	f, ok := errors.AsType[*runtime.Failure](err)
 	if !ok || f.Kind != runtime.NoResource || f.Error() != "write "+path+": no space left on device; free some space on that disk" {

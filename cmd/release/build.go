@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -19,7 +18,7 @@ func (r *release) build(ctx context.Context, work string) (map[platform]string, 
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, r.goCommand, "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -buildid= -X "+r.variable+"="+r.version, "-o", path, r.pkg)
+		cmd := tool(ctx, r.goCommand, "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -buildid= -X "+r.variable+"="+r.version, "-o", path, r.pkg)
 		cmd.Dir = r.module
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.system, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {

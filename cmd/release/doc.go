@@ -8,5 +8,5 @@
 //	SHA256SUMS                    of all of these
 //
 // The same sources, Go and tools give the same bytes, on any machine: times are the commit's, owners are root, orders are fixed.
-// The directory appears whole or not at all. `make release` runs it.
+// The directory appears whole or not at all: on an interrupt or a full disk the last release stays. `make release` runs it.
 package main

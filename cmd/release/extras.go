@@ -31,7 +31,7 @@ func (r *release) extras(ctx context.Context, work string, programs map[platform
 		program = built[host]
 	}
 	ask := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, program, args...)
+		cmd := tool(ctx, program, args...)
 		// The maker's own settings are no part of a release.
 		cmd.Env = []string{"HOME=" + work, "MTPLX_HOME=" + work, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.when.Unix()), "LC_ALL=C", "NO_COLOR=1"}
 		out, err := cmd.Output()

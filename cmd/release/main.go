@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -28,12 +29,13 @@ type options struct {
 func main() {
 	var o options
 	kong.Parse(&o, kong.Name("release"), kong.Description("Makes the files of a release."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := o.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "release:", err)
-		os.Exit(1) //nolint:gocritic // what stop undoes ends with the process
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	said, code := outcome(ctx, o.Out, o.run(ctx))
+	stop()
+	if code != 0 {
+		fmt.Fprintln(os.Stderr, "release:", said)
 	}
+	os.Exit(code)
 }
 
 // run makes a release of the module in the working directory.
@@ -143,13 +145,29 @@ func (r *release) make(ctx context.Context) error {
 	if err := writeSums(files); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(r.out); err != nil {
-		return fmt.Errorf("replace release: %w", err)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if err := os.Rename(files, r.out); err != nil {
-		return fmt.Errorf("replace release: %w", err)
+	if err := replace(r.out, files, filepath.Join(work, "last")); err != nil {
+		return err
 	}
 	return r.list()
+}
+
+// replace puts a directory in another's place, and that, if it is there, aside: a release that cannot take its place leaves
+// the last one.
+func replace(dir, by, aside string) error {
+	last := os.Rename(dir, aside)
+	if last != nil && !errors.Is(last, os.ErrNotExist) {
+		return fmt.Errorf("replace release: %w", last)
+	}
+	if err := os.Rename(by, dir); err != nil {
+		if last == nil {
+			err = errors.Join(err, os.Rename(aside, dir))
+		}
+		return fmt.Errorf("replace release: %w", err)
+	}
+	return nil
 }
 
 // root is the directory inside an archive.

@@ -118,7 +118,7 @@ func (r *release) moduleDirs(ctx context.Context) (map[string]string, error) {
 
 // goOutput is what a go command prints.
 func (r *release) goOutput(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, r.goCommand, args...)
+	cmd := tool(ctx, r.goCommand, args...)
 	cmd.Dir = r.module
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -68,7 +67,7 @@ func (r *release) packages(ctx context.Context, work, files string, p platform, 
 	}
 	for _, kind := range []string{"deb", "rpm"} {
 		target := filepath.Join(files, fmt.Sprintf("%s_%s_%s_%s.%s", r.name, r.version, p.system, p.arch, kind))
-		cmd := exec.CommandContext(ctx, r.nfpm, "package", "--config", file, "--packager", kind, "--target", target)
+		cmd := tool(ctx, r.nfpm, "package", "--config", file, "--packager", kind, "--target", target)
 		cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.when.Unix()))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("make %s for %s: %w\n%s", kind, p, err, strings.TrimSpace(string(out)))

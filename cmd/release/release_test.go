@@ -295,13 +295,7 @@ func TestExtrasThatAreMissing(t *testing.T) {
 
 // A release that fails leaves what was there.
 func TestFailuresLeaveTheLastRelease(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "release")
-	if err := os.MkdirAll(out, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(out, sums), []byte("last"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	out := lastRelease(t)
 	for name, spoil := range map[string]func(*release){
 		"no such file":                       func(r *release) { r.documents = []string{"nothing"} },
 		"does not run":                       func(r *release) { r.goCommand = "/no/such/go" },
