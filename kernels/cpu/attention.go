@@ -101,7 +101,8 @@ type attendArgs struct {
 	count   [blockQueries]int
 	queries int
 	hd      int
-	levels  *float32 // [16] what codes of 3 or 4 bits stand for
+	levels  *float32       // [16] what codes of 3 or 4 bits stand for
+	next    unsafe.Pointer // what is read after this
 }
 
 // mergeArgs joins a split's result (o2, ml2) to the running one.
@@ -321,15 +322,19 @@ func (s *attention) split(w *attnWork, l, block, split, stride int) {
 	if a.queries == 0 {
 		return
 	}
-	pages := s.S.Pages[l*s.S.Dims.Pages:]
+	pages, end := s.S.Pages[l*s.S.Dims.Pages:], int(s.S.Base[l]+s.S.Count[l])
 	for i := range 2 {
 		p := start/kernels.PageTokens + i
-		if p*kernels.PageTokens >= int(s.S.Base[l]+s.S.Count[l]) {
+		if p*kernels.PageTokens >= end {
 			p = start / kernels.PageTokens
 		}
 		at := d.PageOffset(s.Layer, int(pages[p]), head)
 		a.k[i] = unsafe.Pointer(&s.pool[at])
 		a.v[i] = unsafe.Pointer(&s.pool[at+d.KeyBytes()])
+	}
+	a.next = a.k[0]
+	if p := start/kernels.PageTokens + 2; p*kernels.PageTokens < end {
+		a.next = unsafe.Pointer(&s.pool[d.PageOffset(s.Layer, int(pages[p]), head)])
 	}
 	a.run(s.tier, &d)
 	for j := range a.queries {

@@ -11,6 +11,7 @@ struct attend {
   long count[8];   // positions of the split that each query sees, 1..128
   long queries, hd;
   const float *levels; // [16] what codes of 3 or 4 bits stand for
+  const void *next;    // what is read after this: the keys of the next split
 };
 
 // softmax turns a query's scores into p and finds m and l.

@@ -2,6 +2,13 @@
 // kernels.Attention for the arithmetic and kernels.AttnDims for the layout of pages.
 #include "attend.h"
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include "streamed.h"
+
+STREAMED(attendhalf, b, 0)
+STREAMED(attendfloat, f, 1)
+
+#else
 typedef const float *fp;
 typedef const u16 *hp;
 
@@ -116,15 +123,15 @@ ATTEND(f, 8, 2, 2, 1)
 #define WIDE(F)                                                                           \
   case 6: attend##F##6(a, 0); return;                                                     \
   case 8: attend##F##8(a, 0); return;
-#else
+#else // NEON's 32 registers hold eight vectors
 ATTEND(b, 1, 4, 4, 0)
-ATTEND(b, 2, 2, TILES(4, 2), 0)
-ATTEND(b, 3, TILES(2, 1), TILES(2, 1), 0)
-ATTEND(b, 4, 1, TILES(2, 1), 0)
+ATTEND(b, 2, 2, 2, 0)
+ATTEND(b, 3, 1, 1, 0)
+ATTEND(b, 4, 1, 1, 0)
 ATTEND(f, 1, 4, 4, 1)
-ATTEND(f, 2, 2, TILES(4, 2), 1)
-ATTEND(f, 3, TILES(2, 1), TILES(2, 1), 1)
-ATTEND(f, 4, 1, TILES(2, 1), 1)
+ATTEND(f, 2, 2, 2, 1)
+ATTEND(f, 3, 1, 1, 1)
+ATTEND(f, 4, 1, 1, 1)
 #define WIDE(F)
 #endif
 
@@ -140,6 +147,7 @@ ATTEND(f, 4, 1, TILES(2, 1), 1)
 void attendhalf(const struct attend *a) { RUN(b) }
 
 void attendfloat(const struct attend *a) { RUN(f) }
+#endif
 
 struct merge {
   float *o, *ml;              // running
