@@ -70,51 +70,46 @@ func (j *joining) rows(joins bool, taken int) {
 	}
 }
 
-// chunk is how many prompt rows may join the streams, whose plans are made: as many as keep the cycle, by what forwards
-// have cost, within Stretch of what it would take without them. Where more prompts than streams share the cycle, each
-// prompt counts for what one would beside its share of streams: otherwise the first of many sessions that arrive
-// together would hold up all others for as long as it writes.
+// chunk is how many prompt rows may join the streams, whose plans are made: as many as keep the cycle within the budget
+// by what forwards have cost.
 //
 // A head reads a prompt's rows in the cycle after the one that computed them. So what it is about to read counts here,
 // and what it will read next must fit into the shortest cycle that may follow, one without drafts.
 func (e *Engine) chunk(b *board, most int) int {
-	c := &b.planner.Costs
-	if most <= 0 {
+	c, j, g := &b.planner.Costs, &b.joining, &b.budget
+	if most <= 0 || j.run == breather {
 		return 0
 	}
-	j := &b.joining
-	if j.run == breather {
-		return 0
-	}
-	most = min(most, max(firstChunk, 2*b.joining.last))
+	most = min(most, max(firstChunk, 2*j.last))
 	if !c.Chunk.Known() {
 		return min(firstChunk, most)
 	}
 	adds := func(rows int) float64 { return j.added.factor() * c.Chunk.At(rows) }
-	unread, reads := 0, false
-	for _, s := range b.prompts {
-		if l := &s.lane; l.Speculate {
-			unread += l.State.Len() - l.State.HeadLen()
-			reads = true
-		}
-	}
-	n := float64(len(b.streams))
-	beyond := (e.env.Stretch - 1) * max(1, float64(len(b.prompts))/n)
-	quiet := j.streams.factor() * b.planner.Seconds(b.plans, b.overlap.way == onward)
-	now, next := beyond*quiet, beyond*j.streams.factor()*b.planner.Plainest(len(b.streams))
+	unread, reads := b.unread()
 	reading := 0.0
-	if unread > 0 {
+	if unread += g.paid; unread > 0 {
 		reading = c.Read.At(unread)
-		now -= reading
 	}
+	now := g.most - g.streams - reading
 	fits := func(rows int) bool {
-		return adds(rows) <= now && (!reads || c.Read.At(rows) <= next)
+		return adds(rows) <= now && (!reads || c.Read.At(rows) <= g.next)
 	}
 	rows := sort.Search(most, func(i int) bool { return !fits(i + 1) })
 	alone := patience * c.Chunk.At(e.env.Rows) / float64(e.env.Rows)
-	moves := func(rows int) bool { return quiet+reading+adds(rows) <= alone*float64(rows) }
+	moves := func(rows int) bool { return g.streams+reading+adds(rows) <= alone*float64(rows) }
 	if rows > 0 && moves(rows) {
 		return rows
 	}
 	return max(min(1+sort.Search(most, func(i int) bool { return moves(i + 1) }), most), rows)
+}
+
+// unread is how many rows of prompts the head is about to read, and whether it will read what comes next.
+func (b *board) unread() (rows int, reads bool) {
+	for _, s := range b.prompts {
+		if l := &s.lane; l.Speculate {
+			rows += l.State.Len() - l.State.HeadLen()
+			reads = true
+		}
+	}
+	return rows, reads
 }

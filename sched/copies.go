@@ -49,7 +49,7 @@ func compare(p *depth.Planner, s *Session) {
 // drafting costs.
 func (s *Session) caughtUp(l *stages.Lane, read int) bool {
 	late := s.copied && read > 0
-	if read > 0 {
+	if read > 0 && l.State.HeadLen() >= s.at {
 		s.copied = false
 	}
 	if l.Copying || l.Foreseen {

@@ -111,6 +111,7 @@ func (e *Engine) share(b *board) {
 	looks := b.planner.Looks(min(streams, rows))
 	for _, s := range b.picked {
 		s.lane.Chunk, s.lane.Depth, s.lane.Copying, s.lane.Ahead, s.rows = 0, 0, false, 0, 0
+		s.lane.Slice, s.lane.Pays, s.deferred = 0, false, false
 		switch {
 		case !s.lane.Decoding():
 			b.prompts = append(b.prompts, s)
@@ -127,6 +128,8 @@ func (e *Engine) share(b *board) {
 			kept = firstChunk
 		}
 		b.planner.Plan(b.plans, rows-kept)
+		e.allow(b)
+		e.pay(b)
 	}
 	for _, s := range b.streams {
 		s.lane.Depth, s.lane.Copying = s.plan.Depth, s.plan.Copying
@@ -134,7 +137,7 @@ func (e *Engine) share(b *board) {
 		rows -= s.rows
 	}
 	joins := len(b.streams) > 0 && len(b.prompts) > 0
-	if joins {
+	if joins && !e.together(b) {
 		rows = e.chunk(b, rows)
 	}
 	taken := 0

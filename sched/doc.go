@@ -10,10 +10,12 @@
 //  2. Sessions are admitted by arrival, a step of priority counting as a head start; ready lanes are taken by
 //     the longest wait. Nobody starves.
 //  3. While prompts load, streams draft as they would without them, and no cycle with a stream in it is planned to take
-//     more than Stretch (1.8) times what the same cycle would take without prompt rows, by what forwards have been
-//     measured to cost; what single cycles err by at first keeps them within twice. A prompt's rows are never so few
-//     that it takes more than eight times what it takes alone. Where prompts outnumber streams, what is beyond the quiet
-//     time grows in proportion. TestChunksKeepCyclesWithinStretch holds the cycles to that, on devices of exact costs.
+//     more than Stretch (1.8) times what nine of ten cycles of these streams take by themselves, by what forwards have
+//     been measured to cost; what single cycles err by at first keeps them within twice. What heads have put off reading
+//     is under the same bound. A prompt's rows are never so few that it takes more than eight times what it takes alone.
+//     Where prompts outnumber streams, what is beyond the quiet time grows in proportion; sessions that arrive together
+//     are read at full width. TestChunksKeepCyclesWithinStretch, TestHistoryIsReadInSlices and
+//     TestSessionsThatArriveTogetherAreReadAtFullWidth hold the cycles to that, on devices of exact costs.
 //  4. A session that is cancelled, that fails, is late or whose reader is slow costs nothing but its own
 //     lane; its memory is free again at the next cycle border.
 //  5. What a session writes under greedy or coupled sampling is what it writes alone with plain decoding,

@@ -63,8 +63,8 @@ type Env struct {
 	Hidden int
 	// Acceptance is how often drafts are expected to stand, by depth, as far as anyone knows.
 	Acceptance []float64
-	// Stretch is the multiple of its time without prompt rows that a cycle may be planned to take for a chunk of a
-	// prompt that joins running streams (default 1.8); several prompts for each stream may take as much each.
+	// Stretch is the multiple of what running streams' cycles usually take that one may be planned to take for a chunk of
+	// a prompt that joins them (default 1.8); several prompts for each stream may take as much each.
 	Stretch float64
 	// HeadStart is the waiting time that one step of priority is worth (default 10 s).
 	HeadStart time.Duration
@@ -269,6 +269,7 @@ type board struct {
 	overlap    overlap
 	debts      debts
 	joining    joining
+	budget     budget
 	hidden     hiddens
 
 	picked, streams, prompts []*Session // scratch of form
@@ -342,6 +343,9 @@ func (e *Engine) land(b *board, c *stages.Cycle) {
 	for _, l := range c.Lanes {
 		s := b.travelling[l]
 		delete(b.travelling, l)
+		if s.first.IsZero() && l.Decoding() {
+			s.first = time.Now()
+		}
 		if !l.Speculate { // no head row will be written: what the bank shares need not be copied for one
 			l.State.SetHeadLen(l.State.Len())
 		}

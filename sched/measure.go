@@ -28,7 +28,7 @@ func (b *board) usual(recorded func() uint64) bool {
 func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	t := &c.Times
 	streams, rows, tokens, prompts, drafting, deepest, steps := 0, 0, 0, 0, 0, 0, 0
-	late, foreseen := false, false
+	late, foreseen, deferred := false, false, false
 	for _, l := range c.Lanes {
 		if l.Err != nil {
 			return
@@ -42,7 +42,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 		}
 		s := b.travelling[l]
 		late = s.caughtUp(l, l.State.HeadLen()-s.head) || late
-		foreseen = foreseen || l.Foreseen
+		foreseen, deferred = foreseen || l.Foreseen, deferred || s.deferred
 		compare(b.planner, s)
 		if n := len(l.Drafts); n > 0 && !l.Copying {
 			drafting++
@@ -54,7 +54,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	if len(c.Lanes) == 0 || !c.Busy || !usual || t.Formed.Before(b.overlap.switched) {
 		return
 	}
-	if prompts == 0 {
+	if prompts == 0 && !deferred { // else it was not as planned
 		b.planner.Yield(streams, tokens, time.Since(t.Formed).Seconds())
 	}
 	costs := &b.planner.Costs

@@ -36,6 +36,8 @@ type Session struct {
 	rows     int           // of the next cycle; 0 leaves it out
 	head     int           // rows that the head had read when its cycle was formed
 	plan     *depth.Lane   // the planner's view of it
+	deferred bool          // its drafts wait until the head has read what it put off
+	first    time.Time     // when its prompt was through
 	index    *lookup.Index // of its text; nil: it copies nothing
 	copied   bool          // the head has not read all that it copied, or was drafted ahead
 	reuse    Reuse

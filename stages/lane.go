@@ -51,6 +51,11 @@ type Lane struct {
 	// rows past the verify's.
 	Ahead int
 
+	// Slice is how many rows of its history the head may read in this cycle where the lane wants no drafts, 0 for all that
+	// there are. Pays has it read them before there is no more room to put them off.
+	Slice int
+	Pays  bool
+
 	// The outcome: drafts and the distributions they were drawn from; the trunk's span; the
 	// first of the forward's wanted rows that is this lane's; how many drafts stand, and the token
 	// after them (-1 when a prompt is not through yet).

@@ -13,7 +13,7 @@ import (
 // from the q recorded for them, given the very text that now stands, so acceptance is exact.
 func (s *Stage) take(l *stages.Lane) {
 	g := &l.Guess
-	l.Foreseen = drafts(l) && s.roomy(l) && g.True(l.Text)
+	l.Foreseen = drafts(l) && Roomy(l, s.Behind) && g.True(l.Text)
 	if !l.Foreseen {
 		g.Drop()
 		return

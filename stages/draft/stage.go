@@ -138,6 +138,9 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 	}
 	s.begin(s.Head)
 	for _, l := range c.Lanes {
+		if s.Reader != nil && !drafts(l) {
+			continue // it has read what this lane is to read
+		}
 		from, to := s.unread(l)
 		if to <= from || s.waits(l) {
 			continue
@@ -192,12 +195,16 @@ func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
 	return err
 }
 
-// unread is the rows of a lane that the head could read and has not.
+// unread is the rows of a lane that the head could read in this cycle and has not.
 func (s *Stage) unread(l *stages.Lane) (from, to int) {
 	if l.Err != nil || !l.Speculate {
 		return 0, 0
 	}
-	return l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
+	from, to = l.State.HeadLen(), min(l.State.Len(), len(l.Text)-1)
+	if l.Slice > 0 && l.Chunk == 0 && !drafts(l) {
+		to = min(to, from+l.Slice)
+	}
+	return from, to
 }
 
 func (s *Stage) stretch(l *stages.Lane, from, to int) page.Span {
@@ -230,13 +237,14 @@ func drafts(l *stages.Lane) bool { return l.Depth > 0 && !l.Copying }
 // waits tells whether a lane's history can stay behind for another cycle: it wants no draft, or has been drafted for
 // ahead, and there is room.
 func (s *Stage) waits(l *stages.Lane) bool {
-	return l.Foreseen || !drafts(l) && l.Chunk == 0 && s.roomy(l)
+	return l.Foreseen || !drafts(l) && l.Chunk == 0 && !l.Pays && Roomy(l, s.Behind)
 }
 
-// roomy tells whether there is room for one more hidden row. Lanes reach that limit at different lengths, so that those
-// that began together do not all read what they put off in one cycle.
-func (s *Stage) roomy(l *stages.Lane) bool {
-	limit := s.Behind - int(l.ID*stride%uint64(s.Behind/2+1))
+// Roomy tells whether there is room to put one more row of a lane off, where so many may be behind. Lanes reach that
+// limit at different lengths, so that those that began together do not all read what they put off in one cycle. One that
+// has begun to read has no room until it has read all: only then may the rows on the device be written over.
+func Roomy(l *stages.Lane, behind int) bool {
+	limit := behind - int(l.ID*stride%uint64(behind/2+1))
 	return l.State.Len()-l.HiddenBase < limit
 }
 
