@@ -9,7 +9,8 @@ import (
 // counted is a queue that notes what the operations recorded on it have to move.
 type counted struct {
 	queue.Queue
-	moved map[string]int64 // bytes by cpu.Label
+	// Bytes by cpu.Label: those of a forward, and those that each session adds.
+	once, each map[string]int64
 	// position is where the rows of the forward stand.
 	position int
 }
@@ -24,43 +25,48 @@ type countedBuffer struct {
 }
 
 func (b *countedBuffer) Dispatch(op queue.Op) {
-	if n := moves(op, b.q.position); n > 0 {
-		b.q.moved[cpu.Label(op)] += n
-	}
+	once, each := moves(op, b.q.position)
+	b.q.once[cpu.Label(op)] += once
+	b.q.each[cpu.Label(op)] += each
 	b.CommandBuffer.Dispatch(op)
 }
 
-// moves is the bytes of weights, recurrent state, keys and values that an operation of one lane cannot avoid
-// moving, with `position` tokens before its rows.
-func moves(op queue.Op, position int) (n int64) {
+// moves is the bytes that an operation cannot avoid moving: those of weights, and recurrent state, keys and values of
+// each session, with `position` tokens before its rows.
+func moves(op queue.Op, position int) (once, each int64) {
 	switch o := op.(type) {
 	case *kernels.Product:
 		for _, p := range o.Parts {
-			n += p.W.Bytes()
+			once += p.W.Bytes()
 		}
 	case *kernels.PartProduct:
 		share := float64(o.First+o.Most*kernels.BlockOutputs) / float64(o.W.Rows())
-		n = int64(float64(o.W.Bytes()) * min(1, share))
+		once = int64(float64(o.W.Bytes()) * min(1, share))
 	case *kernels.ExpertProduct:
 		for _, p := range o.Parts {
 			for _, w := range p.W[:min(o.TopK, len(p.W))] { // one row's; experts are alike
-				n += w.Bytes()
+				once += w.Bytes()
 			}
 		}
 	case *kernels.DeltaPrep: // the convolution's taps, and its raw rows read and written
-		n = 4 * int64(o.Dims.ConvDim()) * (kernels.ConvTaps + 2*(kernels.ConvTaps-1))
+		each = 4 * int64(o.Dims.ConvDim()) * (kernels.ConvTaps + 2*(kernels.ConvTaps-1))
 	case *kernels.Delta:
-		n = 2 * 4 * int64(o.Dims.StateWords())
+		each = 2 * 4 * int64(o.Dims.StateWords())
 	case *kernels.Attention:
 		d := o.Dims
-		n = int64(position) * int64(d.PageBytes()) / kernels.PageTokens
+		each = int64(position) * int64(d.PageBytes()) / kernels.PageTokens
 	}
-	return n
+	return once, each
 }
 
-func (q *counted) total() (n int64) {
-	for _, v := range q.moved {
-		n += v
+// bytes is what operations of a label move in a forward of some sessions.
+func (q *counted) bytes(label string, lanes int) int64 {
+	return q.once[label] + int64(lanes)*q.each[label]
+}
+
+func (q *counted) total(lanes int) (n int64) {
+	for label := range q.once {
+		n += q.bytes(label, lanes)
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,11 +79,38 @@ func TestReportAddsUp(t *testing.T) {
 	}
 }
 
+// Every session adds its own state and keys to a forward's bytes, and none adds weights.
+func TestSessionsAddTheirOwnBytes(t *testing.T) {
+	r, err := Run(t.Context(), Options{
+		Checkpoint: checkpoint(t), Threads: []int{1}, Lanes: []int{2, 3}, Rows: []int{1}, Context: 64, Time: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Forwards) != 3 || r.Forwards[0].Lanes != 1 || r.Forwards[1].Lanes != 2 || r.Forwards[2].Lanes != 3 {
+		t.Fatalf("forwards %+v; want one session, which all are compared with, two and three", r.Forwards)
+	}
+	one, two, three := r.Forwards[0], r.Forwards[1], r.Forwards[2]
+	if each := two.Bytes - one.Bytes; each <= 0 || three.Bytes-two.Bytes != each {
+		t.Errorf("bytes of one to three sessions: %d, %d, %d; want equal steps", one.Bytes, two.Bytes, three.Bytes)
+	}
+	for i, o := range three.Operations {
+		if strings.HasPrefix(o.Name, "product-") && !slices.ContainsFunc(one.Operations, func(p Operation) bool { return p.Name == o.Name && p.Bytes == o.Bytes }) {
+			t.Errorf("operation %d of three sessions, %s, reads %d bytes, unlike that of one", i, o.Name, o.Bytes)
+		}
+	}
+	var out bytes.Buffer
+	if err := r.WriteText(&out); err != nil || !strings.Contains(out.String(), "1 threads, 1 rows of 3 lanes") {
+		t.Errorf("the table: %v\n%s", err, out.String())
+	}
+}
+
 func TestOptionsAreRefusedByName(t *testing.T) {
 	ck := checkpoint(t)
 	for want, o := range map[string]Options{
 		"0 threads":          {Threads: []int{0}},
 		"12 rows":            {Rows: []int{12}},
+		"0 sessions":         {Lanes: []int{1, 0}},
 		"99999 tokens":       {Context: 99999},
 		"-1 tokens":          {Context: -1},
 		"unknown or missing": {Tier: "abacus", Threads: []int{1}},

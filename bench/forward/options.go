@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -20,9 +21,11 @@ type Options struct {
 	KV []kernels.KV
 	// Threads are the numbers of workers; empty means 1 and all processors.
 	Threads []int
-	// Rows are row counts of the trunk; empty means 1, 2, 3, 4 and 8. One row is always timed.
+	// Lanes are numbers of sessions in a forward, each with a context of its own; empty means 1.
+	Lanes []int
+	// Rows are numbers of rows of each session; empty means 1, 2, 3, 4 and 8. One row of one session is always timed.
 	Rows []int
-	// Context is how many tokens lie before the rows; 0 means 512.
+	// Context is how many tokens lie before a session's rows; 0 means 512.
 	Context int
 	// Time is how long the forwards of one number of threads run in all; 0 means 6 seconds.
 	Time time.Duration
@@ -34,6 +37,7 @@ const (
 	defaultContext = 512
 	defaultTime    = 6 * time.Second
 	maxRows        = 9 // the root and eight drafts
+	maxLanes       = 64
 	chunk          = 128
 )
 
@@ -47,10 +51,9 @@ func (o Options) defaults() (Options, error) {
 	if len(o.Rows) == 0 {
 		o.Rows = []int{1, 2, 3, 4, 8}
 	}
-	if !slices.Contains(o.Rows, 1) {
-		o.Rows = append([]int{1}, o.Rows...)
+	if len(o.Lanes) == 0 {
+		o.Lanes = []int{1}
 	}
-	slices.Sort(o.Rows)
 	if len(o.KV) == 0 {
 		o.KV = []kernels.KV{kernels.KVPlain}
 	}
@@ -68,6 +71,11 @@ func (o Options) defaults() (Options, error) {
 			return o, fmt.Errorf("benchmark forward: %d threads; expecting at least 1", n)
 		}
 	}
+	for _, l := range o.Lanes {
+		if l < 1 || l > maxLanes {
+			return o, fmt.Errorf("benchmark forward: %d sessions; expecting 1 to %d", l, maxLanes)
+		}
+	}
 	for _, r := range o.Rows {
 		if r < 1 || r > maxRows {
 			return o, fmt.Errorf("benchmark forward: %d rows; expecting 1 to %d", r, maxRows)
@@ -77,4 +85,20 @@ func (o Options) defaults() (Options, error) {
 		return o, fmt.Errorf("benchmark forward: %d tokens of context; this model takes 1 to %d", o.Context, most)
 	}
 	return o, nil
+}
+
+// size is a forward's: so many rows of each of so many sessions.
+type size struct{ lanes, rows int }
+
+// sizes are those to time, the smallest first.
+func (o *Options) sizes() []size {
+	list := make([]size, 1, 1+len(o.Lanes)*len(o.Rows))
+	list[0] = size{1, 1}
+	for _, l := range o.Lanes {
+		for _, r := range o.Rows {
+			list = append(list, size{l, r})
+		}
+	}
+	slices.SortFunc(list, func(a, b size) int { return cmp.Or(cmp.Compare(a.lanes, b.lanes), cmp.Compare(a.rows, b.rows)) })
+	return slices.Compact(list)
 }

@@ -52,16 +52,16 @@ func runThreads(ctx context.Context, o *Options, threads int, kv kernels.KV, r *
 		read = min(read, median(times))
 	}
 	one := median(b.times[0])
-	for i, rows := range o.Rows {
-		t := median(b.times[i])
+	for i, z := range b.sizes {
+		t, bytes := median(b.times[i]), b.queue.total(z.lanes)
 		f := Figure{
-			Threads: threads, KV: b.model.Stored(), TokenBytes: b.model.TokenBytes(), Rows: rows, Micros: micros(t), Bytes: b.queue.total(),
-			GBs: float64(b.queue.total()) / float64(t.Nanoseconds()), ReadGBs: float64(b.swept) / float64(read.Nanoseconds()),
+			Threads: threads, KV: b.model.Stored(), TokenBytes: b.model.TokenBytes(), Lanes: z.lanes, Rows: z.rows, Micros: micros(t), Bytes: bytes,
+			GBs: float64(bytes) / float64(t.Nanoseconds()), ReadGBs: float64(b.swept) / float64(read.Nanoseconds()),
 			C: float64(t) / float64(one),
 		}
 		f.OfRead = f.GBs / f.ReadGBs
-		o.Progress(fmt.Sprintf("profile, %d threads, %d rows", threads, rows))
-		if f.Operations, err = b.profile(ctx, rows, t); err != nil {
+		o.Progress(fmt.Sprintf("profile, %d threads, %d rows%s", threads, z.rows, of(z.lanes)))
+		if f.Operations, err = b.profile(ctx, z, t); err != nil {
 			return err
 		}
 		r.Forwards = append(r.Forwards, f)
@@ -69,9 +69,10 @@ func runThreads(ctx context.Context, o *Options, threads int, kv kernels.KV, r *
 	return nil
 }
 
-// bench is a model on a device of some threads, with one session.
+// bench is a model on a device of some threads, with as many sessions as the largest forward takes.
 type bench struct {
 	*Options
+	sizes   []size
 	threads int
 	dev     *cpu.Device
 	model   *qwen.Model
@@ -79,18 +80,19 @@ type bench struct {
 	event   queue.Event
 	turn    uint64
 	trunk   *qwen.Forward
-	state   *page.State
+	states  []*page.State
 	tokens  []int32
 
 	sweeps []queue.Program // by index into cpu.Aheads
 	buffer queue.Buffer
 	swept  int64
-	times  [][]time.Duration // by index into Rows
+	times  [][]time.Duration // by index into sizes
 	reads  [][]time.Duration // by index into cpu.Aheads
 }
 
 func open(o *Options, threads int, kv kernels.KV) (_ *bench, err error) {
-	b := &bench{Options: o, threads: threads, times: make([][]time.Duration, len(o.Rows)), reads: make([][]time.Duration, len(cpu.Aheads))}
+	sizes := o.sizes()
+	b := &bench{Options: o, sizes: sizes, threads: threads, times: make([][]time.Duration, len(sizes)), reads: make([][]time.Duration, len(cpu.Aheads))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -105,18 +107,25 @@ func open(o *Options, threads int, kv kernels.KV) (_ *bench, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b.queue = &counted{Queue: q, moved: map[string]int64{}, position: o.Context}
-	if b.model, err = qwen.New(b.dev, o.Checkpoint, qwen.Options{Mode: o.Mode, KV: kv, Context: o.Context + maxRows, Rows: chunk}); err != nil {
+	b.queue = &counted{Queue: q, once: map[string]int64{}, each: map[string]int64{}, position: o.Context}
+	lanes := slices.Max(o.Lanes)
+	if b.model, err = qwen.New(b.dev, o.Checkpoint, qwen.Options{
+		Mode: o.Mode, KV: kv, Context: o.Context + maxRows, Rows: max(chunk, lanes*maxRows), Lanes: lanes, Sessions: lanes,
+	}); err != nil {
 		return nil, err
 	}
 	if b.trunk, err = b.model.NewTrunk(b.queue); err != nil {
 		return nil, err
 	}
-	if b.state, err = b.model.NewState(); err != nil {
-		return nil, err
-	}
-	if err = b.state.Extend(o.Context + maxRows); err != nil {
-		return nil, err
+	for range lanes {
+		s, err := b.model.NewState()
+		if err != nil {
+			return nil, err
+		}
+		b.states = append(b.states, s)
+		if err = s.Extend(o.Context + maxRows); err != nil {
+			return nil, err
+		}
 	}
 	b.tokens = make([]int32, chunk)
 	for i := range b.tokens {
@@ -125,9 +134,9 @@ func open(o *Options, threads int, kv kernels.KV) (_ *bench, err error) {
 	return b, b.makeSweeps()
 }
 
-// makeSweeps records read loops over as many bytes as a forward moves.
+// makeSweeps records read loops over as many bytes as the largest forward moves.
 func (b *bench) makeSweeps() (err error) {
-	b.swept = b.queue.total() &^ 63
+	b.swept = b.queue.total(len(b.states)) &^ 63
 	if b.buffer, err = b.dev.Alloc(int(b.swept), "read loop"); err != nil {
 		return err
 	}
@@ -152,8 +161,8 @@ func (b *bench) close() error {
 	if b.dev == nil {
 		return nil
 	}
-	if b.state != nil {
-		b.state.Release()
+	for _, s := range b.states {
+		s.Release()
 	}
 	if b.trunk != nil {
 		b.trunk.Close()
@@ -187,34 +196,41 @@ func (b *bench) await(ctx context.Context, submit func(done queue.Point) error) 
 	return time.Since(start), b.queue.Err()
 }
 
-func (b *bench) forward(ctx context.Context, span *page.Span) (time.Duration, error) {
+func (b *bench) forward(ctx context.Context, spans ...*page.Span) (time.Duration, error) {
 	b.trunk.Begin()
-	if err := b.trunk.Add(span); err != nil {
-		return 0, err
+	for _, span := range spans {
+		if err := b.trunk.Add(span); err != nil {
+			return 0, err
+		}
 	}
 	return b.await(ctx, func(done queue.Point) error { return b.trunk.Submit(b.queue, queue.Point{}, done) })
 }
 
-// prompt commits Context tokens.
+// prompt commits Context tokens of every session.
 func (b *bench) prompt(ctx context.Context) error {
-	for left := b.Context; left > 0; {
-		n := min(left, chunk)
-		span := page.Span{State: b.state, Tokens: b.tokens[:n], Base: b.state.Len(), Certain: n}
-		if _, err := b.forward(ctx, &span); err != nil {
-			return err
+	for _, state := range b.states {
+		for left := b.Context; left > 0; {
+			n := min(left, chunk)
+			span := page.Span{State: state, Tokens: b.tokens[:n], Base: state.Len(), Certain: n}
+			if _, err := b.forward(ctx, &span); err != nil {
+				return err
+			}
+			state.Commit(&span, n)
+			left -= n
 		}
-		b.state.Commit(&span, n)
-		left -= n
 	}
 	return nil
 }
 
-// verify runs the forward of a cycle with rows-1 drafts, and commits nothing.
-func (b *bench) verify(ctx context.Context, rows int) (time.Duration, error) {
-	span := page.Span{
-		State: b.state, Tokens: b.tokens[:rows], Base: b.state.Len(), Certain: 1, Logits: rows, Temperature: 0.6,
+// verify runs the forward of a cycle with z.rows-1 drafts of each session, and commits nothing.
+func (b *bench) verify(ctx context.Context, z size) (time.Duration, error) {
+	spans := make([]*page.Span, 0, z.lanes)
+	for _, state := range b.states[:z.lanes] {
+		spans = append(spans, &page.Span{
+			State: state, Tokens: b.tokens[:z.rows], Base: state.Len(), Certain: 1, Logits: z.rows, Temperature: 0.6,
+		})
 	}
-	return b.forward(ctx, &span)
+	return b.forward(ctx, spans...)
 }
 
 // rounds runs the read loops and a forward of each size in turn, until Time is over and at least thrice.
@@ -230,8 +246,8 @@ func (b *bench) rounds(ctx context.Context) error {
 				b.reads[i] = append(b.reads[i], t)
 			}
 		}
-		for i, rows := range b.Rows {
-			t, err := b.verify(ctx, rows)
+		for i, z := range b.sizes {
+			t, err := b.verify(ctx, z)
 			if err != nil {
 				return err
 			}
@@ -243,10 +259,10 @@ func (b *bench) rounds(ctx context.Context) error {
 	return nil
 }
 
-// profile adds up where the time of forwards of some rows goes. What is left of the forward's own time is waiting:
+// profile adds up where the time of forwards of a size goes. What is left of the forward's own time is waiting:
 // for workers at the end of each operation, and for the host.
-func (b *bench) profile(ctx context.Context, rows int, took time.Duration) ([]Operation, error) {
-	count := int(max(3, min(50, b.Time/time.Duration(2*len(b.Rows))/max(took, 1))))
+func (b *bench) profile(ctx context.Context, z size, took time.Duration) ([]Operation, error) {
+	count := int(max(3, min(50, b.Time/time.Duration(2*len(b.sizes))/max(took, 1))))
 	b.dev.PauseProfile(false)
 	b.dev.TakeProfile()
 	for range count {
@@ -254,7 +270,7 @@ func (b *bench) profile(ctx context.Context, rows int, took time.Duration) ([]Op
 		if _, err := b.await(ctx, func(done queue.Point) error { return b.queue.Submit(b.sweeps[0], queue.Point{}, done) }); err != nil {
 			return nil, err
 		}
-		if _, err := b.verify(ctx, rows); err != nil {
+		if _, err := b.verify(ctx, z); err != nil {
 			return nil, err
 		}
 	}
@@ -265,7 +281,7 @@ func (b *bench) profile(ctx context.Context, rows int, took time.Duration) ([]Op
 		if name == (*cpu.Sweep)(nil).Kernel() {
 			continue
 		}
-		o := Operation{Name: name, Micros: micros(t) / float64(count*b.threads), Bytes: b.queue.moved[name]}
+		o := Operation{Name: name, Micros: micros(t) / float64(count*b.threads), Bytes: b.queue.bytes(name, z.lanes)}
 		if o.Bytes > 0 {
 			o.GBs = float64(o.Bytes) / o.Micros / 1e3
 		}

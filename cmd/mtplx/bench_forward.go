@@ -16,19 +16,20 @@ type benchForwardCmd struct {
 	KV      []string `name:"kv" default:"plain" placeholder:"WAY" help:"How keys and values are kept, to be compared: plain (as the numeric mode has them), q8, q8-v4, q8-v3."`
 	Tier    string   `placeholder:"NAME" help:"Instruction set (default: the best this machine has)."`
 	Threads []int    `placeholder:"N" help:"Numbers of worker threads (default: 1 and all cores)."`
-	Rows    []int    `placeholder:"M" help:"Row counts, 1 to 9 (default: 1, 2, 3, 4, 8)."`
-	Context int      `default:"512" help:"Tokens before the rows."`
+	Lanes   []int    `placeholder:"N" help:"Numbers of sessions in a forward, 1 to 64, each with a context of its own (default: 1)."`
+	Rows    []int    `placeholder:"M" help:"Rows of each session, 1 to 9 (default: 1, 2, 3, 4, 8)."`
+	Context int      `default:"512" help:"Tokens before a session's rows."`
 	JSON    bool     `help:"Print JSON."`
 }
 
 // Help is shown by --help.
 func (c *benchForwardCmd) Help() string {
-	return `Times one forward of the whole model by rows, beside a read loop over as many bytes in the same process, and shows
+	return `Times one forward of the whole model by sessions and rows, beside a read loop over as many bytes in the same process, and shows
 what each kind of operation takes of it.
 
---json prints {"model","tier","mode","context","forwards":[{"threads","kv","kv_bytes_per_token","rows","us","bytes","gbs","read_gbs","of_read",
-"c","operations":[{"name","us","share","bytes","gbs"}]}]}. bytes are weights once, recurrent state read and written
-once, keys and values once; c is the time over that of one row; an operation's us is a worker's, on average.`
+--json prints {"model","tier","mode","context","forwards":[{"threads","kv","kv_bytes_per_token","lanes","rows","us","bytes","gbs","read_gbs","of_read",
+"c","operations":[{"name","us","share","bytes","gbs"}]}]}. bytes are weights once, and each session's recurrent state
+read and written once, its keys and values once; c is the time over that of one row of one session; an operation's us is a worker's, on average.`
 }
 
 // Run implements the command.
@@ -40,7 +41,7 @@ func (c *benchForwardCmd) Run(ctx context.Context, s command.Streams) error {
 	}
 	defer p.Release()
 	rep, err := runtime.BenchForward(ctx, p.Dir, p.Name, c.Numeric, c.KV, forward.Options{
-		Tier: c.Tier, Threads: c.Threads, Rows: c.Rows, Context: c.Context, Progress: progress,
+		Tier: c.Tier, Threads: c.Threads, Lanes: c.Lanes, Rows: c.Rows, Context: c.Context, Progress: progress,
 	})
 	if err != nil {
 		return err
