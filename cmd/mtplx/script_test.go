@@ -3,11 +3,15 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mtplx/cmd/mtplx/config"
+	"mtplx/model/adapter/adaptertest"
+	"mtplx/model/demo"
+	"mtplx/model/qwen"
 )
 
 func TestMain(m *testing.M) {
@@ -44,10 +48,20 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Files:               scripts(t, "testdata/script", concurrent...),
 		RequireExplicitExec: true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"adapter": writeAdapter},
 		Setup: func(e *testscript.Env) error {
 			wd, err := os.Getwd()
 			e.Setenv("REPO", wd+"/../..")
 			return err
 		},
 	})
+}
+
+// writeAdapter makes an adapter of the default model's head: adapter FILE SEED [MODULE...]. Without modules it acts on all.
+func writeAdapter(ts *testscript.TestScript, _ bool, args []string) {
+	cfg, err := qwen.ParseConfig(demo.Files()["config.json"])
+	ts.Check(err)
+	seed, err := strconv.ParseUint(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(adaptertest.Write(ts.MkAbs(args[0]), adaptertest.Arrays(cfg.HeadShapes(true), seed, 8, 0.5, args[2:]...)))
 }

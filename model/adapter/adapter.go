@@ -21,8 +21,9 @@ const MaxRank = 1024
 
 // Adapter is the pairs of one file, by module. It is never changed.
 type Adapter struct {
-	File  string // where it was read
-	Pairs []Pair
+	File    string // where it was read
+	Trainer string // whose names its arrays have: PEFT, mlx-lm, or both
+	Pairs   []Pair
 }
 
 // Pair is what is added to one matrix of a head.
@@ -117,7 +118,7 @@ func New(a map[string]arrays.Array, config []byte) (*Adapter, error) {
 	if len(modules) == 0 {
 		return nil, fmt.Errorf("it has the arrays %q; pairs such as mtp.fc.lora_A.weight and mtp.fc.lora_B.weight are needed", arrays.Names(a))
 	}
-	out := &Adapter{}
+	out := &Adapter{Trainer: trainer(modules)}
 	for _, module := range slices.Sorted(maps.Keys(modules)) {
 		p, err := modules[module].pair(module)
 		if err != nil {
@@ -136,6 +137,23 @@ func New(a map[string]arrays.Array, config []byte) (*Adapter, error) {
 		out.Pairs = append(out.Pairs, *p)
 	}
 	return out, nil
+}
+
+// trainer says whose names halves have.
+func trainer(modules map[string]*parts) string {
+	var peft, mlx bool
+	for _, p := range modules {
+		for _, h := range []*half{p.a, p.b} {
+			peft, mlx = peft || h != nil && !h.backwards, mlx || h != nil && h.backwards
+		}
+	}
+	switch {
+	case peft && mlx:
+		return "PEFT and mlx-lm"
+	case mlx:
+		return "mlx-lm"
+	}
+	return "PEFT"
 }
 
 // suffixes are what names end with, and whether the array is stored the other way round.

@@ -74,6 +74,9 @@ func TestBothTrainersFilesAreRead(t *testing.T) {
 		if len(got.Pairs) != 1 || p.Module != q || p.In != 3 || p.Out != 4 || p.Rank != 2 || math.Abs(p.Scale-4) > 1e-9 {
 			t.Fatalf("file %d: %+v", i, got)
 		}
+		if trainer := map[bool]string{true: "PEFT", false: "mlx-lm"}[i < 3]; got.Trainer != trainer {
+			t.Errorf("file %d is said to be named as by %s", i, got.Trainer)
+		}
 		if !slices.Equal(p.A, a.Data) {
 			t.Errorf("file %d: A is %v, want %v", i, p.A, a.Data)
 		}

@@ -57,6 +57,10 @@ type Report struct {
 	SupportLevel    Level         `json:"support_level"`
 	SupportNotes    []string      `json:"support_notes"`
 	UnverifiedModel bool          `json:"unverified_model"`
+	Adapters        []Adapter     `json:"adapters,omitempty"` // those that were asked about
+
+	head   map[string][2]int // the matrices [out][in] that adapters may act on; nil where adapters are not run
+	noHead string            // why
 }
 
 // MTP is the head's part of a report.

@@ -53,6 +53,7 @@ func (in *inspection) judge(damage error) {
 	if c.CanRun && c.Profile == "" {
 		c.Profile = "performance-cold"
 	}
+	in.adapts(h)
 	r.PassesGate = known && r.MTP.Passes && damage == nil
 	r.MTPSupported, r.MTPArch, r.Backend, r.Profile, r.Runtime = c.MTPSupported, c.ArchID, c.Backend, c.Profile, c.Runtime
 	r.ArchRecognized, r.SupportLevel, r.SupportNotes, r.UnverifiedModel = c.Recognized, c.Level, c.Notes, c.Unverified

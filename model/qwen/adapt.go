@@ -6,7 +6,6 @@ import (
 
 	"mtplx/kernels"
 	"mtplx/model/adapter"
-	"mtplx/model/weights"
 	"mtplx/sched/queue"
 )
 
@@ -41,43 +40,65 @@ func (a *adapted) groups(dense bool) []sharing {
 	}
 }
 
-// AdapterShapes are the matrices [out][in] of the head that adapters may act on, by name; nil without a head. Of the
-// experts of a mixture it is the shared one.
-func (ck *Checkpoint) AdapterShapes() map[string][2]int {
-	if ck.MTP == nil {
-		return nil
+// HeadShapes are the matrices [out][in] of a head of the configuration's sizes that adapters may act on, by name; of the
+// experts of a mixture, where its layer is not dense, it is the shared one.
+func (c *Config) HeadShapes(dense bool) map[string][2]int {
+	q, kv, width := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, c.MLPSize
+	if !dense {
+		width = c.SharedSize
 	}
-	l := &ck.MTP.Layer
-	m := l.MLP
-	if m == nil {
-		m = &l.MoE.Shared
+	shapes := [][2]int{
+		{c.HiddenSize, 2 * c.HiddenSize},
+		{2 * q, c.HiddenSize},
+		{kv, c.HiddenSize},
+		{kv, c.HiddenSize},
+		{c.HiddenSize, q},
+		{width, c.HiddenSize},
+		{width, c.HiddenSize},
+		{c.HiddenSize, width},
 	}
-	ms := []*weights.Matrix{ck.MTP.FC, l.Attn.Q, l.Attn.K, l.Attn.V, l.Attn.O, m.Gate, m.Up, m.Down}
 	out := map[string][2]int{}
-	for _, g := range (&adapted{}).groups(l.MLP != nil) {
+	for _, g := range (&adapted{}).groups(dense) {
 		for _, name := range g.modules {
-			out[name] = [2]int{ms[len(out)].Out, ms[len(out)].In}
+			out[name] = shapes[len(out)]
 		}
 	}
 	return out
 }
 
-// loadAdapters makes the heads that are run: with one adapter the head with it, and with Ensemble the bare head and one
-// more for each adapter. They share the checkpoint's weights; each but the first keeps keys and values of its own, since
-// these are of its own outputs. *layers counts the layers that have some.
-func (m *Model) loadAdapters(ck *Checkpoint, layers *int) error {
-	o := &m.opt
-	if len(o.Adapters) == 0 {
+// AdapterShapes are HeadShapes of the checkpoint's own head; nil without one.
+func (ck *Checkpoint) AdapterShapes() map[string][2]int {
+	if ck.MTP == nil {
 		return nil
 	}
-	if len(o.Adapters) > 1 && !o.Ensemble {
-		return fmt.Errorf("open model: %d adapters are given, and the head can have one; several draft together as an ensemble", len(o.Adapters))
+	return ck.HeadShapes(ck.MTP.Layer.MLP != nil)
+}
+
+// checkAdapters says whether the options' adapters are for the checkpoint's head, before anything large is read.
+func checkAdapters(ck *Checkpoint, o *Options) error {
+	switch n := len(o.Adapters); {
+	case n == 0:
+		return nil
+	case ck.MTP == nil:
+		return fmt.Errorf("open model: an adapter is given, and the checkpoint has no MTP head: %w", adapter.ErrOtherHead)
+	case n > 1 && !o.Ensemble:
+		return fmt.Errorf("open model: %d adapters are given, and the head can have one; several draft together as an ensemble", n)
 	}
 	shapes := ck.AdapterShapes()
-	for i, a := range o.Adapters {
+	for _, a := range o.Adapters {
 		if err := a.Fits(shapes); err != nil {
 			return fmt.Errorf("open model: %w", err)
 		}
+	}
+	return nil
+}
+
+// loadAdapters makes the heads that are run: with one adapter the head with it, and with Ensemble the bare head and one
+// more for each adapter. They share the checkpoint's weights; each but the first keeps keys and values of its own, since
+// these are of its own outputs. *layers counts the layers that have some.
+func (m *Model) loadAdapters(layers *int) error {
+	o := &m.opt
+	for i, a := range o.Adapters {
 		h := *m.heads[0]
 		h.adapted = m.up.adapter(&h, a, i)
 		if !o.Ensemble {

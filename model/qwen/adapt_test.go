@@ -9,44 +9,12 @@ import (
 
 	"mtplx/kernels"
 	"mtplx/model/adapter"
+	"mtplx/model/adapter/adaptertest"
 	"mtplx/model/arrays"
 	"mtplx/model/qwen"
 	"mtplx/model/weights"
 	"mtplx/sched/page"
 )
-
-// adapterOf is an adapter of random numbers for the named modules of a checkpoint's head, all without a name. size is
-// how large what it adds is, beside the input's own size.
-func adapterOf(t testing.TB, ck *qwen.Checkpoint, seed uint64, rank int, size float64, modules ...string) *adapter.Adapter {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(seed, 7))
-	numbers := func(spread float64, shape ...int) arrays.Array {
-		x := make([]float32, shape[0]*shape[1])
-		for i := range x {
-			x[i] = float32(spread * rng.NormFloat64())
-		}
-		return arrays.Array{Shape: shape, Data: x}
-	}
-	shapes := ck.AdapterShapes()
-	if len(modules) == 0 {
-		for m := range shapes {
-			modules = append(modules, m)
-		}
-		slices.Sort(modules)
-	}
-	file := map[string]arrays.Array{}
-	for _, m := range modules {
-		out, in := shapes[m][0], shapes[m][1]
-		file["mtp."+m+".lora_A.weight"] = numbers(1/math.Sqrt(float64(in)), rank, in)
-		file["mtp."+m+".lora_B.weight"] = numbers(size/math.Sqrt(float64(rank)), out, rank)
-	}
-	a, err := adapter.New(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.File = "random"
-	return a
-}
 
 // merged is the checkpoint with the head's matrices as floats, to which an adapter's products were added.
 func merged(t *testing.T, ck *qwen.Checkpoint, a *adapter.Adapter) *qwen.Checkpoint {
@@ -141,7 +109,7 @@ func TestAnAdapterIsWhatItsProductAddsToTheHead(t *testing.T) {
 		{"layers.0.self_attn.o_proj", "layers.0.mlp.gate_proj"},
 	}
 	for i, modules := range sets {
-		a := adapterOf(t, ck, uint64(i), 5+40*(i%2), 0.3, modules...)
+		a := adaptertest.Random(t, ck.AdapterShapes(), uint64(i), 5+40*(i%2), 0.3, modules...)
 		o := qwen.Options{Adapters: []*adapter.Adapter{a}}
 		want := play(merged(t, ck, a), qwen.Options{}, false)
 		got, read := play(ck, o, false), play(ck, o, true)
@@ -171,7 +139,7 @@ func TestHeadsOfAnEnsembleDraftAsEachDoesAlone(t *testing.T) {
 	}
 	ck := openDemo(t)
 	text := randomText(rand.New(rand.NewPCG(2, 1)), 40, 500)
-	all := []*adapter.Adapter{adapterOf(t, ck, 1, 4, 0.5), adapterOf(t, ck, 2, 80, 0.5)}
+	all := []*adapter.Adapter{adaptertest.Random(t, ck.AdapterShapes(), 1, 4, 0.5), adaptertest.Random(t, ck.AdapterShapes(), 2, 80, 0.5)}
 	for _, mode := range []kernels.Mode{kernels.Fast, kernels.Float32} {
 		play := func(o qwen.Options) (rows [][]float32) {
 			o.Mode, o.Context, o.Rows, o.Sessions = mode, 64, 40, 2
@@ -230,16 +198,16 @@ func TestHeadsOfAnEnsembleDraftAsEachDoesAlone(t *testing.T) {
 
 func TestAdaptersOfOtherHeadsAreRefused(t *testing.T) {
 	ck := openDemo(t)
-	good := adapterOf(t, ck, 1, 4, 1, "fc")
+	good := adaptertest.Random(t, ck.AdapterShapes(), 1, 4, 1, "fc")
 	other, wide := *good, *good
 	other.Pairs = slices.Clone(good.Pairs)
 	other.Pairs[0].Module = "layers.1.self_attn.q_proj"
 	wide.Pairs = slices.Clone(good.Pairs)
 	wide.Pairs[0].In++
 	for want, o := range map[string]qwen.Options{
-		"adapter random is for layers.1.self_attn.q_proj, and adapters act on fc, layers.0.mlp.down_proj": {Adapters: []*adapter.Adapter{&other}},
-		"adapter random has a pair for fc [":              {Adapters: []*adapter.Adapter{good, &wide}, Ensemble: true},
-		"2 adapters are given, and the head can have one": {Adapters: []*adapter.Adapter{good, good}},
+		"adapter random.safetensors is for layers.1.self_attn.q_proj, and adapters act on fc, layers.0.mlp.down_proj": {Adapters: []*adapter.Adapter{&other}},
+		"adapter random.safetensors has a pair for fc [":                                                              {Adapters: []*adapter.Adapter{good, &wide}, Ensemble: true},
+		"2 adapters are given, and the head can have one":                                                             {Adapters: []*adapter.Adapter{good, good}},
 	} {
 		o.Context, o.Rows = 64, 9
 		if _, err := qwen.New(deviceFor(t), ck, o); err == nil || !strings.Contains(err.Error(), want) {
@@ -250,5 +218,38 @@ func TestAdaptersOfOtherHeadsAreRefused(t *testing.T) {
 	bare.MTP = nil
 	if _, err := qwen.New(deviceFor(t), &bare, qwen.Options{Context: 64, Rows: 9, Adapters: []*adapter.Adapter{good}}); err == nil || !strings.Contains(err.Error(), "no MTP head") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What adapters are held to before weights are read is the shape that the weights have, with experts and without.
+func TestHeadShapesAreThoseOfItsMatrices(t *testing.T) {
+	for _, name := range []string{"qwen3_5-heads", "qwen3_5_moe", "qwen3_next"} {
+		set, err := weights.OpenDir("testdata/goldens/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer set.Close()
+		ck, err := qwen.Load(set)
+		if err != nil || ck.MTP == nil {
+			t.Fatalf("%s: head %v, error %v", name, ck.MTP, err)
+		}
+		l, p := &ck.MTP.Layer, "layers.0.mlp."
+		m := l.MLP
+		if m == nil {
+			m, p = &l.MoE.Shared, p+"shared_expert."
+		}
+		got := ck.AdapterShapes()
+		want := map[string]*weights.Matrix{
+			"fc": ck.MTP.FC, p + "gate_proj": m.Gate, p + "up_proj": m.Up, p + "down_proj": m.Down,
+			"layers.0.self_attn.q_proj": l.Attn.Q, "layers.0.self_attn.k_proj": l.Attn.K, "layers.0.self_attn.v_proj": l.Attn.V, "layers.0.self_attn.o_proj": l.Attn.O,
+		}
+		for module, w := range want {
+			if got[module] != [2]int{w.Out, w.In} {
+				t.Errorf("%s: %s is %v, want [%d %d]", name, module, got[module], w.Out, w.In)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s: adapters act on %v", name, got)
+		}
 	}
 }

@@ -20,7 +20,7 @@ type Options struct {
 	Rows int
 	// Lanes is the most lanes of one forward, Sessions the most states alive (both default 1).
 	Lanes, Sessions int
-	// Depth is the most drafts a verify may carry (default 8).
+	// Depth is the most drafts a verify may carry (default Deepest).
 	Depth int
 	// Logits is the most rows of logits of one forward (default Lanes*(Depth+1)).
 	Logits int
@@ -59,6 +59,9 @@ const AutoDraftVocabulary = -1
 
 const leastDraft = 4096
 
+// Deepest is how many drafts a verify may carry where nobody says otherwise.
+const Deepest = 8
+
 // draftBlocks is how many blocks of 16 ids near a text's own tokens the head proposes from besides.
 const draftBlocks = 128
 
@@ -71,7 +74,7 @@ func (o *Options) defaults(c *Config) error {
 	def(&o.Rows, 256)
 	def(&o.Lanes, 1)
 	def(&o.Sessions, o.Lanes)
-	def(&o.Depth, 8)
+	def(&o.Depth, Deepest)
 	def(&o.Logits, o.Lanes*(o.Depth+1))
 	def(&o.Context, c.MaxPositions)
 	if o.Context > c.MaxPositions {
@@ -182,6 +185,9 @@ func New(dev kernels.Device, ck *Checkpoint, opt Options) (*Model, error) {
 	if err := opt.defaults(&ck.Config); err != nil {
 		return nil, err
 	}
+	if err := checkAdapters(ck, &opt); err != nil {
+		return nil, err
+	}
 	m := &Model{cfg: ck.Config, opt: opt, dev: dev, up: uploader{dev: dev, mode: opt.Mode}, vocab: ck.VocabSize, window: page.NewWindow(dev), rows: page.NewWindow(dev)}
 	if err := m.load(ck, asked); err != nil {
 		m.Close()
@@ -233,12 +239,9 @@ func (m *Model) load(ck *Checkpoint, askedContext bool) error {
 		if err := m.loadCorrect(h.Norm); err != nil {
 			return err
 		}
-		if err := m.loadAdapters(ck, &attn); err != nil {
+		if err := m.loadAdapters(&attn); err != nil {
 			return err
 		}
-	}
-	if u.err == nil && ck.MTP == nil && len(m.opt.Adapters) > 0 {
-		return fmt.Errorf("open model: an adapter is given, and the checkpoint has no MTP head: %w", adapter.ErrOtherHead)
 	}
 	if err := m.loaded(len(ck.Layer)+1, len(ck.Layer)+1); err != nil {
 		return err

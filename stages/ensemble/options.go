@@ -22,24 +22,36 @@ type Options struct {
 // Active tells whether there is an ensemble.
 func (o *Options) Active() bool { return o.Adapters > 0 }
 
-// Validate names the first value that makes no sense for drafts up to `deepest` deep.
+// OptionError is of a value that makes no sense.
+type OptionError struct {
+	Option string // adapters, epsilon, min-depth or weights
+	why    string
+}
+
+func (e *OptionError) Error() string { return e.why }
+
+func invalid(option, format string, args ...any) error {
+	return &OptionError{option, fmt.Sprintf(format, args...)}
+}
+
+// Validate gives an OptionError of the first value that makes no sense for drafts up to `deepest` deep.
 func (o *Options) Validate(deepest int) error {
 	if !o.Active() {
 		return nil
 	}
 	switch {
 	case o.Adapters >= sample.MostMixed:
-		return fmt.Errorf("the ensemble has %d adapters; give 1 to %d", o.Adapters, sample.MostMixed-1)
+		return invalid("adapters", "the ensemble has %d adapters; give 1 to %d", o.Adapters, sample.MostMixed-1)
 	case !(o.Epsilon > 0 && o.Epsilon <= 1):
-		return fmt.Errorf("the ensemble's epsilon is %v; give more than 0, and at most 1", o.Epsilon)
+		return invalid("epsilon", "the ensemble's epsilon is %v; give more than 0, and at most 1", o.Epsilon)
 	case o.MinDepth < 1 || o.MinDepth > deepest:
-		return fmt.Errorf("the ensemble begins at depth %d; give 1 to %d", o.MinDepth, deepest)
+		return invalid("min-depth", "the ensemble begins at depth %d; give 1 to %d", o.MinDepth, deepest)
 	case len(o.Weights) > 0 && len(o.Weights) != o.Adapters:
-		return fmt.Errorf("the ensemble has %d weights for %d adapters; give one for each, or none", len(o.Weights), o.Adapters)
+		return invalid("weights", "the ensemble has %d weights for %d adapters; give one for each, or none", len(o.Weights), o.Adapters)
 	}
 	for _, w := range o.Weights {
 		if !(w > 0) || math.IsInf(w, 0) {
-			return fmt.Errorf("a weight of the ensemble is %v; give positive numbers", w)
+			return invalid("weights", "a weight of the ensemble is %v; give positive numbers", w)
 		}
 	}
 	return nil

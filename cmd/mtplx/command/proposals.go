@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -66,10 +67,8 @@ func (f *ProposalFlags) Put(o *runtime.Options) error {
 	o.Corrector, o.Blend = f.Corrector, f.CorrectorBlend
 	o.Adapters, o.Together = f.Adapters, f.EnsembleQ
 	o.Ensemble = ensemble.Options{Adapters: len(f.Adapters), Epsilon: f.EnsembleEpsilon, MinDepth: f.EnsembleDepth, Weights: f.EnsembleWeights}
-	if f.EnsembleQ {
-		if err := o.Ensemble.Validate(MaxDepth); err != nil {
-			return Usage(err, "")
-		}
+	if err := f.checkEnsemble(o.Ensemble); err != nil {
+		return err
 	}
 	if f.RerankerCalib == "" {
 		return nil
@@ -89,6 +88,23 @@ func (f *ProposalFlags) Put(o *runtime.Options) error {
 	}
 	// The vocabulary is held against the model's when that is open.
 	return Usage(o.Proposals.Rerank.Validate(c.Vocabulary), "")
+}
+
+// checkEnsemble says what is wrong with an ensemble, before a model is opened. Where there is none its values are held to what
+// they would have to be in one, but for how many weights there are: a configuration may have them for another day.
+func (f *ProposalFlags) checkEnsemble(e ensemble.Options) error {
+	if !f.EnsembleQ {
+		e.Adapters = max(1, len(e.Weights))
+	}
+	err := e.Validate(MaxDepth)
+	if bad, ok := errors.AsType[*ensemble.OptionError](err); ok {
+		flag := "--mtp-adapter"
+		if bad.Option != "adapters" {
+			flag = "--adapter-ensemble-" + bad.Option
+		}
+		err = fmt.Errorf("%s: %w", flag, err)
+	}
+	return Usage(err, "")
 }
 
 var _ Setting = (*ProposalFlags)(nil)

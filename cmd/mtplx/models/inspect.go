@@ -15,6 +15,7 @@ import (
 	"mtplx/cmd/mtplx/command"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/cmd/mtplx/sheet"
+	"mtplx/model/adapter"
 	"mtplx/model/demo"
 	"mtplx/model/hub"
 	"mtplx/model/inspect"
@@ -22,27 +23,40 @@ import (
 
 // InspectCmd judges a checkpoint.
 type InspectCmd struct {
-	Model         string `arg:"" optional:"" placeholder:"MODEL" help:"A directory, OWNER/NAME on the hub, OWNER/NAME/FILE.gguf of one there, or a .gguf file; without it the embedded model."`
-	RequireMTP    bool   `name:"require-mtp" help:"End with 2 unless the MTP tensors are whole."`
-	NoStrictExits bool   `name:"no-strict-exit-code" help:"End with 0 whatever the verdict is."`
-	JSON          bool   `name:"json" help:"Print one JSON object."`
+	Model         string   `arg:"" optional:"" placeholder:"MODEL" help:"A directory, OWNER/NAME on the hub, OWNER/NAME/FILE.gguf of one there, or a .gguf file; without it the embedded model."`
+	Adapters      []string `name:"mtp-adapter" sep:"none" placeholder:"FILE" help:"Also say whether a LoRA adapter is for the model's head: a .safetensors or .npz file or its folder; may be repeated."`
+	RequireMTP    bool     `name:"require-mtp" help:"End with 2 unless the MTP tensors are whole."`
+	NoStrictExits bool     `name:"no-strict-exit-code" help:"End with 0 whatever the verdict is."`
+	JSON          bool     `name:"json" help:"Print one JSON object."`
 }
 
 // Help is what mtplx inspect --help says above the flags.
 func (c *InspectCmd) Help() string {
 	return `Reads a configuration and the headers of weights, also on the hub, never the weights. Exit codes: 0 it runs, 2 it has no whole
-MTP head, 3 it runs only when forced, 4 there is no code for it.
+MTP head or an adapter is for another one, 3 it runs only when forced, 4 there is no code for it.
 
 mtplx inspect ~/models/qwen3.5-4b
 mtplx inspect Qwen/Qwen3.5-4B --json
-mtplx inspect OWNER/NAME/model-Q4_K_M.gguf`
+mtplx inspect OWNER/NAME/model-Q4_K_M.gguf
+mtplx inspect ~/models/qwen3.5-4b --mtp-adapter ./adapter`
 }
 
 // Run implements the command.
 func (c *InspectCmd) Run(ctx context.Context, s command.Streams) error {
+	adapters := make([]*adapter.Adapter, len(c.Adapters))
+	for i, path := range c.Adapters {
+		a, err := runtime.ReadAdapter(path)
+		if err != nil {
+			return err
+		}
+		adapters[i] = a
+	}
 	r, err := c.inspect(ctx)
 	if err != nil {
 		return failure(err)
+	}
+	for _, a := range adapters {
+		r.Add(a)
 	}
 	if c.JSON {
 		e := json.NewEncoder(s.Out)
@@ -52,14 +66,19 @@ func (c *InspectCmd) Run(ctx context.Context, s command.Streams) error {
 	} else {
 		err = describe(s.Out, r)
 	}
-	code := r.Compatibility.ExitCode
+	code, why := r.Compatibility.ExitCode, r.Compatibility.Message
 	if c.RequireMTP && !r.MTP.Passes {
 		code = max(code, int(runtime.BadModel))
+	}
+	for i := range r.Adapters {
+		if code == 0 && !r.Adapters[i].Fits {
+			code, why = int(runtime.BadModel), r.Adapters[i].Why
+		}
 	}
 	if err != nil || code == 0 || c.NoStrictExits {
 		return err
 	}
-	return runtime.Fail(runtime.Kind(code), &command.Silent{Err: errors.New(r.Compatibility.Message)}, "")
+	return runtime.Fail(runtime.Kind(code), &command.Silent{Err: errors.New(why)}, "")
 }
 
 func (c *InspectCmd) inspect(ctx context.Context) (*inspect.Report, error) {
@@ -152,7 +171,29 @@ func describe(w io.Writer, r *inspect.Report) error {
 		out.Add("memory", "about %s with a context of %d tokens", sheet.Bytes(r.Memory.Estimate), r.Memory.Context)
 		out.Add("keys and values", "%s", kept(r.Memory.ByKV))
 	}
+	for i := range r.Adapters {
+		describeAdapter(&out, &r.Adapters[i])
+	}
 	return out.Print(w)
+}
+
+// describeAdapter says what an adapter is, where it acts, and whether it is for the model's head.
+func describeAdapter(out *sheet.Sheet, a *inspect.Adapter) {
+	out.Add("adapter", "%s (%s, named as by %s)", a.File, a.Format, a.Trainer)
+	out.Add("  holds", "%d numbers, fingerprint %s", a.Parameters, a.Fingerprint)
+	for i := range a.Pairs {
+		label := "  acts on"
+		if i > 0 {
+			label = ""
+		}
+		p := &a.Pairs[i]
+		out.Add(label, "%s [%d][%d], rank %d, scale %.6g", p.Module, p.Out, p.In, p.Rank, p.Scale)
+	}
+	if a.Fits {
+		out.Add("  fits", "yes: --mtp-adapter %s", a.File)
+		return
+	}
+	out.Add("  fits", "no: %s", a.Why)
 }
 
 // kept says what a token's keys and values take by the type they are kept in, the widest first.

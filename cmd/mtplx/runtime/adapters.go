@@ -24,28 +24,37 @@ func readAdapters(opt *qwen.Options, o *Options) error {
 	}
 	if opt.Ensemble = o.Together; o.Together {
 		o.Ensemble.Adapters = len(o.Adapters)
+		if err := o.Ensemble.Validate(qwen.Deepest); err != nil {
+			return Fail(UsageProblem, err, "")
+		}
 	}
 	for _, path := range o.Adapters {
-		a, err := adapter.Read(path)
+		a, err := ReadAdapter(path)
 		if err != nil {
-			return Fail(UsageProblem, err, "give --mtp-adapter a .safetensors or .npz file with pairs for the head, or its folder")
+			return err
 		}
 		opt.Adapters = append(opt.Adapters, a)
 	}
 	return nil
 }
 
+// ReadAdapter reads what --mtp-adapter names.
+func ReadAdapter(path string) (*adapter.Adapter, error) {
+	a, err := adapter.Read(path)
+	if err != nil {
+		err = fmt.Errorf("--mtp-adapter %s: %w", path, err)
+	}
+	return a, Fail(UsageProblem, err, "give --mtp-adapter a .safetensors or .npz file with pairs for the head, or its folder")
+}
+
 // drafters tells an engine how the model's heads are recorded: one, or several that draft together.
-func (r *Runtime) drafters(env *sched.Env, o *Options) error {
+func (r *Runtime) drafters(env *sched.Env, o *Options) {
 	m := r.Model
 	if !o.Together {
 		env.Adapted = len(o.Adapters) > 0
 		env.NewHead = func(q queue.Queue) (stages.Forward, error) { return m.NewHead(q) }
 		env.NewReader = func(q queue.Queue) (stages.Forward, error) { return m.NewReader(q) }
-		return nil
-	}
-	if err := o.Ensemble.Validate(m.Options().Depth); err != nil {
-		return Fail(UsageProblem, err, "")
+		return
 	}
 	join := func(record func(queue.Queue) ([]*qwen.Forward, error)) func(queue.Queue) (stages.Forward, error) {
 		return func(q queue.Queue) (stages.Forward, error) {
@@ -61,5 +70,4 @@ func (r *Runtime) drafters(env *sched.Env, o *Options) error {
 		}
 	}
 	env.NewHead, env.NewReader = join(m.NewHeads), join(m.NewReaders)
-	return nil
 }

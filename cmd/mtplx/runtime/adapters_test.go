@@ -1,9 +1,6 @@
 package runtime
 
 import (
-	"math"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,10 +8,10 @@ import (
 
 	"mtplx/bench/suites"
 	"mtplx/model/adapter"
+	"mtplx/model/adapter/adaptertest"
 	"mtplx/model/arrays"
 	"mtplx/model/demo"
 	"mtplx/model/qwen"
-	"mtplx/model/weights"
 	"mtplx/sched"
 	"mtplx/stages"
 	"mtplx/stages/drift"
@@ -22,59 +19,31 @@ import (
 	"mtplx/stages/sample"
 )
 
-// headArrays are a file's pairs of random numbers for modules of the default checkpoint's head, all of them without a
-// name. size is how large what they add is, beside their input.
+// headShapes are the matrices of the default checkpoint's head.
+func headShapes(t testing.TB) map[string][2]int {
+	t.Helper()
+	c, err := qwen.ParseConfig(demo.Files()["config.json"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.HeadShapes(true)
+}
+
 func headArrays(t testing.TB, seed uint64, rank int, size float64, modules ...string) map[string]arrays.Array {
 	t.Helper()
-	set, err := weights.OpenMemory("demo", demo.Files())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ck, err := qwen.Load(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shapes := ck.AdapterShapes()
-	if len(modules) == 0 {
-		for m := range shapes {
-			modules = append(modules, m)
-		}
-	}
-	slices.Sort(modules)
-	rng := rand.New(rand.NewPCG(seed, 9))
-	numbers := func(spread float64, shape ...int) arrays.Array {
-		x := make([]float32, shape[0]*shape[1])
-		for i := range x {
-			x[i] = float32(spread * rng.NormFloat64())
-		}
-		return arrays.Array{Shape: shape, Data: x}
-	}
-	out := map[string]arrays.Array{}
-	for _, m := range modules {
-		out["mtp."+m+".lora_a"] = numbers(1/math.Sqrt(float64(shapes[m][1])), shapes[m][1], rank)
-		out["mtp."+m+".lora_b"] = numbers(size/math.Sqrt(float64(rank)), rank, shapes[m][0])
-	}
-	return out
+	return adaptertest.Arrays(headShapes(t), seed, rank, size, modules...)
 }
 
 func headAdapter(t testing.TB, seed uint64, rank int, size float64, modules ...string) *adapter.Adapter {
 	t.Helper()
-	a, err := adapter.New(headArrays(t, seed, rank, size, modules...), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return adaptertest.Random(t, headShapes(t), seed, rank, size, modules...)
 }
 
 // adapterFile writes such arrays.
 func adapterFile(t testing.TB, a map[string]arrays.Array) string {
 	t.Helper()
-	data, err := arrays.AppendSafetensors(nil, a)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "adapter.safetensors")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := adaptertest.Write(path, a); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -156,8 +125,8 @@ func TestAdaptersChangeDraftsAndNoText(t *testing.T) {
 func TestAdaptersThatCannotBeUsedAreRefused(t *testing.T) {
 	good := adapterFile(t, headArrays(t, 1, 2, 1, "fc"))
 	misshapen := headArrays(t, 1, 2, 1, "fc")
-	wide := misshapen["mtp.fc.lora_b"]
-	misshapen["mtp.fc.lora_b"] = arrays.Array{Shape: []int{2, wide.Shape[1] - 1}, Data: wide.Data[:2*(wide.Shape[1]-1)]}
+	tall := misshapen["mtp.fc.lora_B.weight"]
+	misshapen["mtp.fc.lora_B.weight"] = arrays.Array{Shape: []int{tall.Shape[0] - 1, 2}, Data: tall.Data[:2*(tall.Shape[0]-1)]}
 	trunk := map[string]arrays.Array{
 		"model.layers.3.mlp.up_proj.lora_a": {Shape: []int{2, 1}, Data: make([]float32, 2)},
 		"model.layers.3.mlp.up_proj.lora_b": {Shape: []int{1, 2}, Data: make([]float32, 2)},

@@ -402,9 +402,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 		env.Recorded = d.Recorded
 	}
 	if r.Model.HasHead() {
-		if err := r.drafters(&env, opt); err != nil {
-			return err
-		}
+		r.drafters(&env, opt)
 	}
 	r.watch = opt.Watch
 	r.Watch(nil) // before anything runs, so that a device makes ready what timing takes when it does the rest
