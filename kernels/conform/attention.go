@@ -54,6 +54,7 @@ func checkAttention(t T, d kernels.Device) {
 			return
 		}
 		t.Run("portions", func(t T) { attentionPortions(t, d, dims, seed) })
+		t.Run("crowd", func(t T) { attentionCrowd(t, d, dims, seed) })
 		t.Run("long", func(t T) { attentionLong(t, d, dims, seed) })
 		t.Run("replay", func(t T) {
 			w := newAttnWorld(NewRig(t, d), dims, seed, 130)
@@ -223,6 +224,31 @@ func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64)
 					t.Fatalf("position %d of lane %d alone: word %d is %s, in company %s", c.base+j, c.lane, at, a, b)
 				}
 				row++
+			}
+		}
+	}
+}
+
+// attentionCrowd compares with the oracle where lanes of many rows and of few share a forward, so that a device may take
+// them by different kernels, and where rows of a lane end before, in and behind a split.
+func attentionCrowd(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
+	most := 2*kernels.SplitTokens + 24
+	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	for _, chunks := range [][]attnChunk{
+		{{lane: 2, base: kernels.SplitTokens - 9, count: 17}, {lane: 0, base: 70, count: 3}, {lane: 1, base: 2*kernels.SplitTokens - 1, count: 20}},
+		{{lane: 1, base: 0, count: 16}, {lane: 0, base: 2 * kernels.SplitTokens, count: 24}},
+		{{lane: 0, base: kernels.SplitTokens - 30, count: 40}},
+	} {
+		for _, x := range []*attnWorld{w, o} {
+			x.poison()
+			for _, c := range chunks {
+				x.fill(c.lane, 0, c.base)
+			}
+		}
+		got, want := w.forward(chunks...), o.forward(chunks...)
+		for i := range got {
+			if at, a, b, differ := firstDifference(got[i], want[i]); differ {
+				t.Fatalf("%+v: row %d, word %d is %s, the oracle has %s", chunks, i, at, a, b)
 			}
 		}
 	}

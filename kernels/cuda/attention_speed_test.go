@@ -48,6 +48,37 @@ func BenchmarkAttention(b *testing.B) {
 	}
 }
 
+// BenchmarkAttentionRows is attention of the 27B shape over a chunk of a prompt, with bfloat16 keys and values, as the device
+// chooses, by tiles of query vectors throughout and without them. "TFMA/s": multiply-adds of scores and values that the rows
+// need, over the whole operation's time.
+func BenchmarkAttentionRows(b *testing.B) {
+	old := *query
+	defer func() { *query = old }()
+	for _, take := range []struct {
+		name  string
+		least int
+	}{{"chosen", old}, {"tiles", 1}, {"rows", 0}} {
+		*query = take.least
+		r := conform.NewRig(b, openDevice(b))
+		for _, context := range []int{4 << 10, 16 << 10} {
+			d := kernels.AttnDims{Layers: 2, NQ: 24, NKV: 4, HeadDim: 256, Rotary: 32, Pages: context / kernels.PageTokens}
+			pool := r.Alloc(d.PoolBytes())
+			for _, rows := range []int{8, 32, 64, 128, 256, 512, 2048} {
+				_, attend := attentionOps(r, d, pool, context, rows)
+				p := r.Record(attend...)
+				b.Run(fmt.Sprintf("%d/rows=%d/%s", context, rows, take.name), func(b *testing.B) {
+					t := best(b, r, p, min(max(b.N, 4), 8)) / float64(len(attend))
+					b.ReportMetric(0, "ns/op")
+					b.ReportMetric(t*1e6, "us")
+					b.ReportMetric(float64(rows)*(float64(context)-float64(rows-1)/2)*float64(2*d.NQ*d.HeadDim)/t/1e12, "TFMA/s")
+				})
+				p.Release()
+			}
+			pool.Release()
+		}
+	}
+}
+
 // attentionOps are both operations of each layer for the last rows of a context over scattered pages.
 func attentionOps(r *conform.Rig, d kernels.AttnDims, pool queue.Buffer, context, rows int) (prep, attend []queue.Op) {
 	s := r.Slots(kernels.SlotDims{Rows: rows, Lanes: 1, Logits: 1, Pages: d.Pages, Rotary: d.Rotary})

@@ -27,8 +27,12 @@ var (
 	follow  = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
 	lines   = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
 	tile    = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
+	query   = flag.Int("queries", queries, "rows that a lane must have for its attention to take tiles of query vectors; 0: never")
 	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
+
+// small says that the device has one processor, which few threadgroups fill.
+var small bool
 
 func openDevice(t testing.TB) *gpu.Device {
 	t.Helper()
@@ -37,7 +41,10 @@ func openDevice(t testing.TB) *gpu.Device {
 	var d *gpu.Device
 	if err == nil {
 		traits.Walkers, traits.Fused = *walking, *fused
-		traits.Lines = *lines
+		traits.Lines, traits.Queries = *lines, *query
+		if small {
+			traits.Units = 1
+		}
 		if *tile >= 0 {
 			traits.Tiles = *tile
 		}
@@ -83,6 +90,18 @@ func TestTiles(t *testing.T) {
 	*tile = 1
 	defer func() { *tile = old }()
 	conform.Product(t, openDevice(t))
+}
+
+// TestQueries does so with the attention that takes tiles of query vectors, for rows however few: with their splits apart,
+// and with splits one after another, as of rows that fill the device.
+func TestQueries(t *testing.T) {
+	old := *query
+	*query = 1
+	defer func() { *query, small = old, false }()
+	for name, one := range map[string]bool{"apart": false, "whole": true} {
+		small = one
+		t.Run(name, func(t *testing.T) { conform.Attention(t, openDevice(t)) })
+	}
 }
 
 // TestOpenSaysWhatIsMissing asks for a GPU that no machine has.

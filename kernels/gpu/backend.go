@@ -24,6 +24,9 @@ type Traits struct {
 	// Tiles is how many tiles of outputs and rows a product of many rows must come to, on a device with Matrix, to be
 	// computed a tile a threadgroup, of which each takes 29 KB of threadgroup memory (src/tile.metal); 0: none is.
 	Tiles int
+	// Queries is how many rows of a forward a lane must have for its attention to take 32 query vectors a threadgroup, which
+	// takes 18 KB of threadgroup memory and 128 threads with some 160 registers each (src/attention_tile.metal); 0: none has.
+	Queries int
 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a

@@ -24,7 +24,8 @@
 // src/stream.metal, and prefill's, where weights are of 4 bits and there are tiles enough for the device, by src/tile.metal,
 // which copies both sides to threadgroup memory ahead of time. There the order of float32 sums bounds the rate, no memory:
 // 16 float operations go with two matrix steps. Traits says what a device takes of this; Metal, which has no matrix step for
-// integers, takes neither of the last two.
+// integers, takes neither of the last two. Attention of lanes with many rows takes a tile of query vectors a threadgroup
+// (src/attention_tile.metal), other lanes of the same forward a row (src/attention.metal), and quantised keys and values always.
 //
 // A Backend's memory may be a mirror: then what a program wrote is level with the host's view from
 // the next call of Buffer.Bytes on, and what the host wrote since its last call of Bytes, or in

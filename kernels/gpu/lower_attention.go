@@ -126,10 +126,13 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 	group := d.NQ / d.NKV
 	most := min(group, 4*(attnQuadMost/hd), attnSplitMost)
 	splits, line := maxSplits(s), d.NQ*(hd+2)
-	// Few rows are cut into splits that run side by side; many rows fill the device by themselves.
-	apart := func(sh Shape) bool { return sh.Rows <= attnRowsMost && sh.Rows*sh.Splits*line <= attnScratch }
-	scratch := l.scratch(max(s.Dims.Rows*line, min(attnScratch, min(attnRowsMost, s.Dims.Rows)*splits*line)))
-	ds := make([]dispatch, 0, 4)
+	tiles := l.attnTiles(d)
+	partRows := s.Dims.Rows
+	if tiles.least == 0 {
+		partRows = min(attnRowsMost, partRows)
+	}
+	scratch := l.scratch(max(s.Dims.Rows*line, min(attnScratch, partRows*splits*line)))
+	ds := make([]dispatch, 0, 6)
 	merge, mergers := pg.merge()
 	for _, whole := range []bool{false, true} {
 		// Few rows leave room for a threadgroup a quad of heads; many share what is read.
@@ -145,21 +148,29 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 			return sh.Splits
 		}
 		here := func(sh Shape, grid [3]uint32) [3]uint32 {
-			if apart(sh) == whole {
+			if tiles.apart(sh) == whole {
 				return [3]uint32{}
 			}
 			return grid
 		}
+		args := []Arg{in(l.slotBuf), in(q), in(pool), scratch, {shaped: func(sh Shape) words {
+			return append(words{}.slots(s), pg.dims...).u(heads, blocks, cut(sh)).flag(whole).u(tiles.from(sh))
+		}}}
+		if tiles.least > 0 {
+			ds = append(ds, dispatch{"attention_tile_" + pg.kind, attnTileThreads, args, func(sh Shape) [3]uint32 {
+				if !tiles.some(sh) {
+					return [3]uint32{}
+				}
+				return here(sh, [3]uint32{u32(d.NKV), u32(tiles.count(sh)), u32(cut(sh))})
+			}})
+		}
 		ds = append(ds,
-			dispatch{
-				kernel: "attention_" + pg.kind, threads: threads,
-				args: []Arg{in(l.slotBuf), in(q), in(pool), scratch, {shaped: func(sh Shape) words {
-					return append(words{}.slots(s), pg.dims...).u(heads, blocks, cut(sh)).flag(whole)
-				}}},
-				grid: func(sh Shape) [3]uint32 {
-					return here(sh, [3]uint32{u32(d.NKV * blocks), u32(sh.Rows), u32(cut(sh))})
-				},
-			},
+			dispatch{"attention_" + pg.kind, threads, args, func(sh Shape) [3]uint32 {
+				if tiles.from(sh) == 1 {
+					return [3]uint32{}
+				}
+				return here(sh, [3]uint32{u32(d.NKV * blocks), u32(sh.Rows), u32(cut(sh))})
+			}},
 			dispatch{
 				kernel: merge, threads: mergers,
 				args: append([]Arg{in(l.slotBuf), {}, in(gates)}, append(a.args(), Arg{shaped: func(sh Shape) words {

@@ -11,6 +11,8 @@ const (
 	deltaHeadsMost = 256
 	deltaKeyMost   = 256
 	vBlock         = 128
+	prepRows       = 4  // PREP_ROWS
+	prepMany       = 17 // rows from which a threadgroup prepares so many
 )
 
 // recurrent is the pools of a delta operation.
@@ -70,7 +72,10 @@ func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 	s := o.S
 	caps := []capacity{{x.rows(o.Stride), "the input"}, {y.rows(d.ConvDim()), "the output"}, {gates.rows(2 * d.HV), "the gates"}}
 	vBlocks := up(d.HV*d.DV, vBlock)
-	p := append(words{}.slots(s), r.dims...).u(o.Stride, o.QKV, o.A, o.B, vBlocks)
+	units := u32(2*d.HK + vBlocks + 1)
+	args := []Arg{in(l.slotBuf), in(x), in(conv), in(dtBias), in(expA), out(y), out(gates), out(r.tapes), {shaped: func(sh Shape) words {
+		return append(words{}.slots(s), r.dims...).u(o.Stride, o.QKV, o.A, o.B, vBlocks, up(sh.Rows, prepRows))
+	}}}
 	return step{
 		check: func() error {
 			if err := checkRows(s.Rows(), caps); err != nil {
@@ -78,13 +83,20 @@ func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 			}
 			return r.check(s)
 		},
-		dispatches: []dispatch{{
-			"delta_prep", 128,
-			[]Arg{in(l.slotBuf), in(x), in(conv), in(dtBias), in(expA), out(y), out(gates), out(r.tapes), constants(p)},
-			func(sh Shape) [3]uint32 {
-				return [3]uint32{u32(2*d.HK + vBlocks + 1), u32(max(sh.Rows, sh.Lanes)), 2}
-			},
-		}},
+		dispatches: []dispatch{
+			{"delta_prep", 128, args, func(sh Shape) [3]uint32 {
+				if sh.Rows >= prepMany {
+					return [3]uint32{}
+				}
+				return [3]uint32{units, u32(max(sh.Rows, sh.Lanes)), 2}
+			}},
+			{"delta_prep_rows", 128, args, func(sh Shape) [3]uint32 {
+				if sh.Rows < prepMany {
+					return [3]uint32{}
+				}
+				return [3]uint32{units, u32(up(sh.Rows, prepRows) + sh.Lanes), 1}
+			}},
+		},
 	}, nil
 }
 

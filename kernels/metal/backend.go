@@ -26,6 +26,10 @@ type backend struct {
 
 var _ gpu.Backend = (*backend)(nil)
 
+// queries is gpu.Traits.Queries, by count and not by measurement: with four key heads, as many rows of six heads each are 48
+// threadgroups, and the system does not tell how many processors there are.
+const queries = 64
+
 // newBackend takes the device over, on errors too.
 func newBackend(v *vocabulary, device objc.ID) (*backend, gpu.Traits, error) {
 	b := &backend{vocabulary: v, device: device, pipelines: map[pipelineKey]objc.ID{}}
@@ -36,7 +40,7 @@ func newBackend(v *vocabulary, device objc.ID) (*backend, gpu.Traits, error) {
 		for family >= familyApple7 && !c.truth(device, verbSupportsFamily, uintptr(family)) {
 			family--
 		}
-		t = gpu.Traits{Name: "metal (" + name + ")", Tier: fmt.Sprintf("apple%d", family-1000), Units: 1}
+		t = gpu.Traits{Name: "metal (" + name + ")", Tier: fmt.Sprintf("apple%d", family-1000), Units: 1, Queries: queries}
 		if family < familyApple7 {
 			return fmt.Errorf("the GPU %s is too old: the kernels need the family Apple 7, which M1 was the first Mac to have", name)
 		}

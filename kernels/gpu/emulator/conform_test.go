@@ -99,7 +99,7 @@ func TestConformance(t *testing.T) {
 			if parts := strings.Split(t.Name(), "/"); brief && !slices.Contains([]string{"embed", "norm", "combine", "memory", "load", "queue"}, parts[len(parts)-1]) {
 				t.Skip("left out by -short")
 			}
-			return open(t, Options{Matrix: true, Seed: 1, Walkers: 2})
+			return open(t, Options{Matrix: true, Seed: 1, Walkers: 2, Queries: 17})
 		})
 	})
 	if brief {
@@ -126,6 +126,10 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("tiles", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Tiles: 1})) })
+	})
+	t.Run("queries", func(t *testing.T) {
+		t.Run("attention", func(t *testing.T) { conform.Attention(t, open(t, Options{Matrix: true, Seed: 3, Queries: 1})) })
+		t.Run("vectors", func(t *testing.T) { conform.Vectors(t, open(t, Options{Matrix: true, Queries: 1})) }) // heads of 256
 	})
 	t.Run("no matrix", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{})) })

@@ -120,6 +120,7 @@ struct attn_args {
   attn_dims d;
   uint heads, blocks;  // query heads of one key head that a threadgroup takes; threadgroups a key head
   uint splits, whole;  // splits that the scratch holds a row and head; whole: one threadgroup takes all splits
+  uint least;          // rows from which a lane is attention_tile.metal's; 0: none is
 };
 
 #define Q_MOST 512  // quads of heads * HD
@@ -336,7 +337,7 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
   uint l = 0, end = 0;
   if (row < uint(sl[SLOT_ROWS])) {
     l = uint(sl[p.s.lane + row]);
-    end = row_position(sl, p.s, row) + 1u;
+    if (p.least == 0u || uint(sl[p.s.count + l]) < p.least) end = row_position(sl, p.s, row) + 1u;
   }
   const bool here = split * SPLIT < end;
   const uint last = here ? (end - 1u) / SPLIT : 0u;

@@ -12,6 +12,7 @@ struct delta_prep_args {
   slots_at s;
   delta_dims d;
   uint stride, qkv, a, b, vblocks;
+  uint groups;  // threadgroups of rows
 };
 
 // Row j of the three rows before a lane's new ones.
@@ -118,6 +119,126 @@ KERNEL_SLOTS(delta_prep, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(f
     const float y = v[c] * f;
     out[ulong(row) * conv + ch0 + c] = y;
     if (u >= HK && i >= t.certain) tapes[t.tapeout + p.d.tapek + (i - t.certain) * HK * DK + (u - HK) * DK + c] = y;
+  }
+}
+
+// The same for many rows: a threadgroup has PREP_ROWS rows that follow one another, of which a channel's values are read
+// once where they are of one lane, and each simdgroup finds the factor of a row. tg.y counts on from the rows' threadgroups:
+// there are those for what the lanes' tapes keep.
+#define PREP_ROWS 4u
+
+KERNEL_SLOTS(delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(float, dtbias), FIXED(float, expa), INOUT(float, out), INOUT(float, gates), INOUT(float, tapes), ARG(delta_prep_args, p)) {  // 128 threads
+  THREADGROUP(float, v, PREP_ROWS * 256);
+  THREADGROUP(float, factor, PREP_ROWS);
+  const uint conv = p.d.conv, HK = p.d.HK, DK = p.d.DK, HV = p.d.HV, rows = uint(sl[SLOT_ROWS]), lanes = uint(sl[SLOT_LANES]);
+  const uint u = tg.x, vfirst = 2u * HK;
+  if (tg.y >= p.groups) {
+    const uint l = tg.y - p.groups;
+    GRID_WAIT();
+    if (l >= lanes) return;
+    const lane_slots t = lane_of(sl, p.s, p.d, l);
+    for (uint j = t.certain; j < TAPS - 1u; j++)
+      for (uint ch = u * 128u + tid.x; ch < conv; ch += ntg.x * 128u) tapes[t.tapeout + ulong(j - t.certain) * conv + ch] = past_value(tapes, t.tapein, conv, t.base, t.fold, j, ch);
+    return;
+  }
+  const uint row0 = tg.y * PREP_ROWS;
+  uint of[PREP_ROWS];  // lanes of the rows
+  UNROLL
+  for (uint r = 0; r < PREP_ROWS; r++) of[r] = row0 + r < rows ? uint(sl[p.s.lane + row0 + r]) : lanes;
+  GRID_WAIT();
+  if (u == vfirst + p.vblocks) {  // the gates
+    for (uint at = tid.x; at < PREP_ROWS * HV; at += 128u) {
+      const uint r = at / HV, h = at % HV, row = row0 + r;
+      if (row >= rows) break;
+      const uint l = uint(sl[p.s.lane + row]);
+      if (l >= lanes) continue;
+      const lane_slots t = lane_of(sl, p.s, p.d, l);
+      const uint i = row - t.first;
+      if (i >= t.count) continue;
+      const float b = in[ulong(row) * p.stride + p.b + h];
+      const float x = in[ulong(row) * p.stride + p.a + h] + dtbias[h];
+      const float rate = expa[h] * softplus_bits(x);
+      const float g = exp_bits(-rate);
+      gates[ulong(row) * 2u * HV + h] = g;
+      gates[ulong(row) * 2u * HV + HV + h] = sigmoid_bits(b);
+      if (i >= t.certain) tapes[t.tapeout + p.d.tapeg + (i - t.certain) * HV + h] = g;
+    }
+    return;
+  }
+  const uint ch0 = u < vfirst ? u * DK : 2u * HK * DK + (u - vfirst) * 128u;
+  const uint end = u < vfirst ? ch0 + DK : conv;
+  const uint width = end - ch0 < 128u || u < vfirst ? end - ch0 : 128u;
+  for (uint c = tid.x; c < width; c += 128u) {
+    const uint ch = ch0 + c;
+    gptr<const float> from = in + (p.qkv + ch);
+    float tap[TAPS], fresh[PREP_ROWS], x[TAPS];
+    UNROLL
+    for (uint j = 0; j < TAPS; j++) {
+      tap[j] = taps[ch * TAPS + j];
+      x[j] = 0.0f;
+    }
+    UNROLL
+    for (uint r = 0; r < PREP_ROWS; r++) fresh[r] = row0 + r < rows ? float(from[ulong(row0 + r) * p.stride]) : 0.0f;
+    UNROLL
+    for (uint r = 0; r < PREP_ROWS; r++) {
+      if (of[r] >= lanes) continue;
+      const lane_slots t = lane_of(sl, p.s, p.d, of[r]);
+      const uint row = row0 + r, i = row - t.first;
+      if (i >= t.count) continue;
+      if (r == 0u || of[r] != of[r > 0u ? r - 1u : 0u]) {  // a lane begins, or the threadgroup does
+        UNROLL
+        for (uint j = 1; j < TAPS; j++) {
+          const uint at = i + j - 1u;  // among the lane's three old rows and its new ones
+          x[j] = at < TAPS - 1u ? past_value(tapes, t.tapein, conv, t.base, t.fold, at, ch) : float(from[ulong(t.first + at - (TAPS - 1u)) * p.stride]);
+        }
+      }
+      UNROLL
+      for (uint j = 0; j + 1u < TAPS; j++) x[j] = x[j + 1u];
+      x[TAPS - 1u] = fresh[r];
+      float acc = 0.0f;
+      UNROLL
+      for (uint j = 0; j < TAPS; j++) acc = fma(tap[j], x[j], acc);
+      const float y = silu_bits(acc);
+      if (u < vfirst) v[r * DK + c] = y; else out[ulong(row) * conv + ch] = y;
+      const uint raw = i + TAPS - 1u;
+      if (raw >= t.certain) tapes[t.tapeout + ulong(raw - t.certain) * conv + ch] = x[TAPS - 1u];
+    }
+  }
+  if (u >= vfirst) return;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  const bool mine = sg < PREP_ROWS && row0 + sg < rows;
+  float acc = 0.0f;
+  if (mine && lane < 16u) {
+    uint c = lane;
+    for (; c + 112u < DK; c += 128u) {  // loads first
+      float x[8];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) x[j] = v[sg * DK + c + 16u * j];
+      UNROLL
+      for (uint j = 0; j < 8u; j++) acc = fma(x[j], x[j], acc);
+    }
+    for (; c < DK; c += 16u) {
+      const float x = v[sg * DK + c];
+      acc = fma(x, x, acc);
+    }
+  }
+  acc = tree16(acc);
+  float f = inv_sqrt(acc + 1e-6f);
+  if (u < HK) f = f * inv_sqrt(float(DK));
+  if (lane == 0u) factor[sg] = f;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  UNROLL
+  for (uint r = 0; r < PREP_ROWS; r++) {
+    const uint row = row0 + r;
+    if (of[r] >= lanes) continue;
+    const lane_slots t = lane_of(sl, p.s, p.d, of[r]);
+    const uint i = row - t.first;
+    if (i >= t.count) continue;
+    for (uint c = tid.x; c < DK; c += 128u) {
+      const float y = v[r * DK + c] * factor[r];
+      out[ulong(row) * conv + ch0 + c] = y;
+      if (u >= HK && i >= t.certain) tapes[t.tapeout + p.d.tapek + (i - t.certain) * HK * DK + (u - HK) * DK + c] = y;
+    }
   }
 }
 

@@ -80,6 +80,7 @@ template <class T> using cref = constant T&;
 #define KERNEL_EARLY_LARGE KERNEL
 #define KERNEL_EARLY_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define KERNEL_SLOTS KERNEL
+#define KERNEL_SLOTS_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define GRID_WAIT()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_FIXED_(i, T, n) device const T *n [[buffer(i)]]
@@ -147,6 +148,7 @@ template <class T> using cref = const T&;
 #define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
 #define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_SLOTS(name, ...) GPU_ENTRY(name, , GRID_RELEASE();, __VA_ARGS__)
+#define KERNEL_SLOTS_AS(threads, groups, name, ...) GPU_ENTRY(name, __launch_bounds__(threads, groups), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_AS(threads, groups, name, ...) GPU_ENTRY(name, __launch_bounds__(threads, groups), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_LARGE(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 2), GRID_RELEASE();, __VA_ARGS__)
 #define GPU_ENTRY(name, bounds, begin, ...)                                                                   \
@@ -174,6 +176,7 @@ template <class T> using cref = const T&;
 #define KERNEL_EARLY_LARGE KERNEL
 #define KERNEL_EARLY_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define KERNEL_SLOTS KERNEL
+#define KERNEL_SLOTS_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define GRID_WAIT()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)
 #define GPU_DECL_IN_(i, T, n) emu::ptr<const T, emu::DEVICE> n

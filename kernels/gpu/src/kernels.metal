@@ -16,4 +16,5 @@
 #include "delta_head.metal"
 #include "attention.metal"
 #include "attention_coded.metal"
+#include "attention_tile.metal"
 #include "measure.metal"
