@@ -89,24 +89,31 @@ func deltaPlain(a *deltaArgs) {
 // recurrent is the pools of one layer.
 type recurrent struct {
 	dims          kernels.DeltaDims
-	states, tapes []float32
-	layer         int
+	states, tapes []float32 // from the layer's first word on
+	// What dims say, in words: asking them for every strip of every lane took as long as attention does.
+	width, strips           int
+	stateWords, stateStride int
+	tapeWords, tapeStride   int
+	tapeK, tapeD, tapeG     int
 }
 
 func bindRecurrent(r *kernels.Recurrent) recurrent {
-	return recurrent{r.Dims, floats(r.States), floats(r.Tapes), r.Layer}
+	d := r.Dims
+	return recurrent{
+		dims: d, states: floats(r.States)[r.Layer*d.StateWords():], tapes: floats(r.Tapes)[r.Layer*d.TapeWords():],
+		width: d.ConvDim(), strips: d.Strips(), stateWords: d.StateWords(), stateStride: d.StateBytes() / 4,
+		tapeWords: d.TapeWords(), tapeStride: d.TapeBytes() / 4, tapeK: d.TapeK(), tapeD: d.TapeD(), tapeG: d.TapeG(),
+	}
 }
 
 // state is a slot's state of the layer.
 func (r *recurrent) state(slot int32) []float32 {
-	w := r.dims.StateWords()
-	return r.states[int(slot)*r.dims.StateBytes()/4+r.layer*w:][:w]
+	return r.states[int(slot)*r.stateStride:][:r.stateWords]
 }
 
 // tape is a tape slot's part of the layer.
 func (r *recurrent) tape(slot int32) []float32 {
-	w := r.dims.TapeWords()
-	return r.tapes[int(slot)*r.dims.TapeBytes()/4+r.layer*w:][:w]
+	return r.tapes[int(slot)*r.tapeStride:][:r.tapeWords]
 }
 
 // deltaPrep is kernels.DeltaPrep. A unit is one head (of q, k or v) of one row.
@@ -138,7 +145,7 @@ func compileDeltaPrep(d *Device, op queue.Op) (step, error) {
 }
 
 func (s *deltaPrep) run(t, n int) {
-	d := s.dims
+	d := &s.dims
 	heads := 2*d.HK + d.HV
 	from, to := share(s.S.Rows()*heads, t, n)
 	for u := from; u < to; u++ {
@@ -150,7 +157,7 @@ func (s *deltaPrep) run(t, n int) {
 			ch, width = 2*d.HK*d.DK+(h-2*d.HK)*d.DV, d.DV
 		}
 		s.convolve(t, l, i, row, ch, width)
-		x := s.out[row*d.ConvDim()+ch:][:width]
+		x := s.out[row*s.width+ch:][:width]
 		certain := int(s.S.Certain[l])
 		switch {
 		case h < d.HK:
@@ -158,7 +165,7 @@ func (s *deltaPrep) run(t, n int) {
 		case h < 2*d.HK:
 			l2normRow(s.tier, x, x, 1)
 			if i >= certain {
-				copy(s.tape(s.S.TapeOut[l])[d.TapeK()+(i-certain)*d.HK*d.DK+(h-d.HK)*d.DK:], x)
+				copy(s.tape(s.S.TapeOut[l])[s.tapeK+(i-certain)*d.HK*d.DK+(h-d.HK)*d.DK:], x)
 			}
 		}
 		if h == 0 {
@@ -173,7 +180,7 @@ func (s *deltaPrep) run(t, n int) {
 // source is row j of s in the contract: three rows of the past, then the lane's own.
 func (s *deltaPrep) source(l, j int) []float32 {
 	const past = kernels.ConvTaps - 1
-	n := s.dims.ConvDim()
+	n := s.width
 	switch {
 	case j >= past:
 		r := int(s.S.First[l]) + j - past
@@ -189,26 +196,26 @@ func (s *deltaPrep) convolve(t, l, i, row, ch, width int) {
 	for j := range a.s {
 		a.s[j] = &s.source(l, i+j)[ch]
 	}
-	n := s.dims.ConvDim()
+	n := s.width
 	a.out, a.w, a.stride, a.n = &s.out[row*n+ch], &s.conv[ch], n, width
 	a.run(s.tier)
 }
 
 // gateRow makes a row's g and beta, and logs g of a row that goes to the tape.
 func (s *deltaPrep) gateRow(t, l, i, row int) {
-	d, a := s.dims, &s.gate[t]
+	d, a := &s.dims, &s.gate[t]
 	g := s.gates[row*2*d.HV:][:2*d.HV]
 	in := s.in[row*s.Stride:][:s.Stride]
 	a.g, a.beta, a.a, a.b, a.dt, a.expA, a.n = &g[0], &g[d.HV], &in[s.A], &in[s.B], &s.dt[0], &s.expA[0], d.HV
 	a.run(s.tier)
 	if c := int(s.S.Certain[l]); i >= c {
-		copy(s.tape(s.S.TapeOut[l])[d.TapeG()+(i-c)*d.HV:], g[:d.HV])
+		copy(s.tape(s.S.TapeOut[l])[s.tapeG+(i-c)*d.HV:], g[:d.HV])
 	}
 }
 
 // record copies the raw rows that a later forward convolves with, some channels of them.
 func (s *deltaPrep) record(l, ch, width int) {
-	out, n := s.tape(s.S.TapeOut[l]), s.dims.ConvDim()
+	out, n := s.tape(s.S.TapeOut[l]), s.width
 	c := int(s.S.Certain[l])
 	for j := range kernels.ConvTaps - 1 + int(s.S.Count[l]) - c {
 		copy(out[j*n+ch:][:width], s.source(l, c+j)[ch:])
@@ -234,8 +241,7 @@ func compileDelta(d *Device, op queue.Op) (step, error) {
 }
 
 func (s *delta) run(t, n int) {
-	d := s.dims
-	units := d.HV * d.Strips()
+	units := s.dims.HV * s.strips
 	total := 0
 	for l := range s.S.Lanes() {
 		total += units * s.weight(l)
@@ -245,7 +251,7 @@ func (s *delta) run(t, n int) {
 		w := s.weight(l)
 		from, to := overlap(total, before, units, w, t, n)
 		for u := from; u < to; u++ {
-			s.strip(t, l, u/d.Strips(), u%d.Strips())
+			s.strip(t, l, u/s.strips, u%s.strips)
 		}
 		before += units * w
 	}
@@ -262,23 +268,22 @@ func overlap(total, before, units, w, t, n int) (from, to int) {
 }
 
 func (s *delta) strip(t, l, head, strip int) {
-	d, a := s.dims, &s.args[t]
-	n := d.ConvDim()
+	d, a, n := &s.dims, &s.args[t], s.width
 	row, certain := int(s.S.First[l]), int(s.S.Certain[l])
 	kHead := head / (d.HV / d.HK)
 	in, out := s.tape(s.S.TapeIn[l]), s.tape(s.S.TapeOut[l])
-	line := d.HV * d.Strips() * 16 // of d in a tape
-	at := (head*d.Strips() + strip) * 16
+	line := d.HV * s.strips * 16 // of d in a tape
+	at := (head*s.strips + strip) * 16
 	a.state = &s.state(s.S.State[l])[at*d.DK]
 	a.scratch = &s.scratch.of(t, 16*d.DK)[0]
-	a.tk, a.tks = &in[d.TapeK()+kHead*d.DK], d.HK*d.DK
-	a.td, a.tds = &in[d.TapeD()+at], line
-	a.tg, a.tgs = &in[d.TapeG()+head], d.HV
+	a.tk, a.tks = &in[s.tapeK+kHead*d.DK], d.HK*d.DK
+	a.td, a.tds = &in[s.tapeD+at], line
+	a.tg, a.tgs = &in[s.tapeG+head], d.HV
 	x := s.in[row*n:]
 	a.q, a.k, a.v, a.qs = &x[kHead*d.DK], &x[(d.HK+kHead)*d.DK], &x[2*d.HK*d.DK+head*d.DV+16*strip], n
 	a.g, a.beta, a.gs = &s.gates[row*2*d.HV+head], &s.gates[row*2*d.HV+d.HV+head], 2*d.HV
 	a.o, a.os = &s.o[row*d.HV*d.DV+head*d.DV+16*strip], d.HV*d.DV
-	a.d, a.ds = &out[d.TapeD()+at], line
+	a.d, a.ds = &out[s.tapeD+at], line
 	a.rows, a.certain, a.dk, a.cols = int(s.S.Count[l]), certain, d.DK, min(16, d.DV-16*strip)
 	a.fold, a.fresh = int(s.S.Fold[l]), 0
 	if s.S.Base[l] == 0 {
