@@ -116,7 +116,8 @@ func (e *Engine) share(b *board) {
 		case !s.lane.Decoding():
 			b.prompts = append(b.prompts, s)
 		case len(b.streams) < rows:
-			s.plan.Limit = s.limit(e.env.Context)
+			s.plan.Limit, s.plan.Left = s.limit(e.env.Context), s.unwritten(e.env.Context)+1
+			s.plan.Owed = max(s.lane.State.Len()-s.lane.State.HeadLen(), 0)
 			s.look(e.env.Context, looks)
 			b.streams = append(b.streams, s)
 			b.plans = append(b.plans, s.plan)

@@ -131,10 +131,13 @@ func (e *Engine) score(b *board, c *stages.Cycle, usual bool) {
 	k, now := &b.overlap, time.Now()
 	before := k.landed
 	k.landed = now
-	tokens, prompts := 0, false
+	tokens, prompts, drafting := 0, false, 0
 	for _, l := range c.Lanes {
 		tokens += l.Emitted
 		prompts = prompts || l.Chunk > 0
+		if len(l.Drafts) > 0 && !l.Copying {
+			drafting++
+		}
 	}
 	n, seconds := len(b.travelling)+len(b.ready), now.Sub(before).Seconds()
 	if prompts || !usual || before.IsZero() || n == 0 || n > e.env.Lanes {
@@ -143,8 +146,14 @@ func (e *Engine) score(b *board, c *stages.Cycle, usual bool) {
 	if e.env.Cycles > 1 && n > 1 {
 		contest(&k.cohorts, n).Observe(tokens, seconds)
 	}
-	if e.env.Overlap == OverlapAuto && k.way != many && !k.hopeless {
-		k.contestGuesses(n).Observe(tokens, seconds)
+	if e.env.Overlap == OverlapAuto && k.way != many && !k.hopeless && drafting > 0 && len(b.plans) == len(c.Lanes) {
+		// What stands of drafts is the texts' own, and how many there are is the plans': two stretches of cycles are
+		// compared by what each would have taken in turn.
+		costs := &b.planner.Costs
+		if k.way != inTurn {
+			costs = &k.costs[inTurn]
+		}
+		k.contestGuesses(n).ObserveWork(costs.Seconds(b.plans, false), seconds)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 						verify, draft := e.VerifyQueue.(*fake.Queue), e.DraftQueue.(*fake.Queue)
 						verify.PerRow, draft.PerRow = 300*time.Microsecond, 100*time.Microsecond
 						if copies { // where they pay, drafts do so now and then
-							draft.Time = 6 * time.Millisecond
+							draft.Time = 5500 * time.Microsecond
 						}
 					})
 					defer r.draft.Close()

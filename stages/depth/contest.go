@@ -50,7 +50,12 @@ func (c *Contest) rate(way int) float64 {
 
 // Observe books what the current choice yielded.
 func (c *Contest) Observe(tokens int, seconds float64) {
-	if seconds <= 0 {
+	c.ObserveWork(float64(tokens), seconds)
+}
+
+// ObserveWork is Observe where what is yielded is counted in something else than tokens.
+func (c *Contest) ObserveWork(work, seconds float64) {
+	if seconds <= 0 || work <= 0 {
 		return
 	}
 	if c.First == 0 {
@@ -63,7 +68,7 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 		c.gap, c.left = c.First, c.First
 	}
 	if usual := c.rate(c.force); c.trying && usual > 0 {
-		c.lost += seconds - float64(tokens)/usual
+		c.lost += seconds - work/usual
 	}
 	if c.settled > 0 {
 		c.settled--
@@ -75,7 +80,7 @@ func (c *Contest) Observe(tokens int, seconds float64) {
 	}
 	c.seen[i]++
 	part := 1 / float64(min(c.seen[i], 2*c.Trial))
-	c.tokens[i] += (float64(tokens) - c.tokens[i]) * part
+	c.tokens[i] += (work - c.tokens[i]) * part
 	c.seconds[i] += (seconds - c.seconds[i]) * part
 	if c.left--; c.left > 0 {
 		return

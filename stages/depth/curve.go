@@ -7,8 +7,9 @@ import (
 
 // Curve is a cost by size, in seconds. Each size has an average of its own, drawn towards the straight line that fits
 // all of them best, the more the less it was measured: what pays is decided by a few percent between sizes, and a
-// single average errs by as much. Sizes that were never measured lie on the line through their measured neighbours;
-// beyond the largest, the last slope goes on. The zero value knows nothing and says 0.
+// single average errs by as much. What was measured a while stands by itself, since kernels have steps. Sizes that were
+// never measured lie on the line through their measured neighbours; beyond the largest, the last slope goes on. The zero
+// value knows nothing and says 0.
 type Curve struct {
 	cells []cell // by key(size)
 	known bool
@@ -21,9 +22,12 @@ type cell struct {
 }
 
 const (
-	window  = 16  // measurements that a cell averages over
+	window  = 128 // measurements that a cell averages over
 	outlier = 3.0 // a measurement counts as at most this multiple of what was expected, and at least its inverse
-	fading  = 0.997
+	usual   = 4   // and, once a cell rests on so many,
+	spread  = 1.5 // as at most this
+	wander  = 0.1 // how uncertain a machine's speed is from one measurement to the next: the part of a measurement's variance
+	fading  = 0.998
 	faint   = 0.25 // the least that a measurement ever counts for
 	hope    = 0.08 // how far one measurement may lie from the truth, for Hopeful
 	guess   = 0.08 // what a further row costs, as a part of the nearest measured size, before anything is known
@@ -38,8 +42,9 @@ func key(size int) int {
 	return 16 + 8*(shift-1) + (size-1)>>shift + 1 - 8
 }
 
-// Observe adds a measurement. Other sizes move along by the square root of the change: what makes one
-// forward dearer, a longer context or a busier machine, makes them all dearer.
+// Observe adds a measurement. What it differs by from what was expected is put down, in part, to the size itself, the
+// less the better that is known, and in part to what makes every forward dearer, a longer context or a busier machine,
+// by which all sizes move. Sizes keep their proportions while a machine's speed wanders, also those not asked for.
 func (c *Curve) Observe(size int, seconds float64) {
 	if !(seconds > 0) || math.IsInf(seconds, 0) {
 		return
@@ -58,18 +63,16 @@ func (c *Curve) Observe(size int, seconds float64) {
 	if size != x.size {
 		expected *= c.At(size) / c.At(x.size)
 	}
-	ratio := seconds / expected
-	if x.n >= 3 {
-		ratio = min(max(ratio, 1/outlier), outlier)
+	far := outlier
+	if x.n >= usual {
+		far = spread
 	}
-	settled := x.n >= 3 // what is learned of a size at first says nothing of others
+	off := math.Log(min(max(seconds/expected, 1/far), far))
+	whole := 1 + wander + 1/x.n
+	own, all := off/x.n/whole, off*wander/whole
+	x.cost *= math.Exp(own + all)
 	x.n = min(x.n+1, window)
-	change := 1 + (ratio-1)/x.n
-	x.cost *= change
-	drift := 1.0
-	if settled {
-		drift = math.Sqrt(change)
-	}
+	drift := math.Exp(all)
 	for i := range c.cells {
 		if o := &c.cells[i]; i != k && o.n > 0 {
 			o.cost *= drift
@@ -131,7 +134,7 @@ func (c *Curve) line() (base, slope float64) {
 }
 
 // drawn is how many measurements the line counts for beside a cell's own.
-const drawn = 8
+const drawn = 2
 
 // reading goes through a curve's sizes upwards.
 type reading struct {

@@ -6,12 +6,15 @@
 //
 //   - what forwards cost by their size: Costs, curves that measurements keep fresh;
 //   - how often drafts stand at each depth: Acceptance, one a lane, with what earlier lanes saw as prior;
-//   - what each lane may draft at most.
+//   - what each lane may draft at most, what it may still write and what its head has not read.
 //
 // The estimate of a lane's tokens is 1 + a1 + a1*a2 + ..., where ai is the probability that draft i stands
 // given that those before it do (Leviathan et al. 2023, section 3.3, with a probability for each depth).
 // What a lane no longer tries is tried again now and then: a probe, whose interval doubles while it changes
-// nothing. A plan is left only for one that promises clearly more. Plans of several lanes are held against plain
+// nothing, and which is made only when what it loses has been put by from a small part of the lane's tokens, and may
+// come back in what is left to write. Rows that the head has still to read before a lane's first draft count as what they
+// take, spread over the cycles to come, so that an answer that drafts gain little does not pay for them. A plan is
+// left only for one that promises clearly more. Plans of several lanes are held against plain
 // decoding by what cycles yield, and while that is in force next to nothing is planned, looked up or drafted.
 //
 // Policies that look at one lane alone, the fixed depth among them, stand beside: Fixed, Streak, Threshold.

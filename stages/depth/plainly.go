@@ -13,7 +13,6 @@ type plainly struct {
 	brought  float64 // of what plans promised, the part that they brought; 0: not known
 	wait     int     // cycles until a lane tries drafts
 	gap      int     // between the last two
-	turn     int     // whose turn it is
 	idle     int     // cycles for which plans are taken to be plain decoding, since the last was
 	idled    int     // of them, those that have passed
 }
@@ -113,8 +112,13 @@ func (p *Planner) rest(lanes []*Lane, room int) {
 	if c.wait--; c.wait > 0 {
 		return
 	}
-	c.turn++
-	if l := lanes[c.turn%len(lanes)]; l.policy == nil && l.Limit > 0 && room > 0 {
+	l := lanes[0]
+	for _, o := range lanes[1:] { // the one that it costs least
+		if o.policy == nil && (l.policy != nil || o.Owed < l.Owed) {
+			l = o
+		}
+	}
+	if l.policy == nil && l.Limit > 0 && room > 0 {
 		l.Depth = min(deepSound, l.Limit, len(p.prior), room)
 		c.gap = min(2*max(c.gap, soonest), soundings)
 		c.wait = c.gap

@@ -4,6 +4,10 @@ package depth
 type Lane struct {
 	// Limit is how many tokens the lane may draft in the cycle at hand; the caller sets it.
 	Limit int
+	// Left is how many tokens the lane may still write, as far as anyone knows; 0: no idea.
+	Left int
+	// Owed is how many rows of the text the head has not read, which it must before it drafts; the caller sets it.
+	Owed int
 	// Copies is how many tokens the lane may copy instead, 0 for none, and Match how long the match is that they
 	// follow; the caller sets both.
 	Copies, Match int
@@ -11,15 +15,17 @@ type Lane struct {
 	Depth   int
 	Copying bool
 
-	policy Policy // nil: the planner's own choice
-	accept *Acceptance
-	kind   int // which prior its outcomes feed
-	base   int // the depth chosen last, probes aside
-	probe  probe
-	fresh  bool // nothing was planned yet
-	rates  []float64
-	copies *copies   // nil until something was seen
-	stands []float64 // of the copies at hand
+	policy  Policy // nil: the planner's own choice
+	accept  *Acceptance
+	kind    int // which prior its outcomes feed
+	base    int // the depth chosen last, probes aside
+	probe   probe
+	fresh   bool // nothing was planned yet
+	planned int  // cycles
+	rates   []float64
+	entry   float64   // seconds of a cycle that what is owed comes to, if it were paid over the cycles to come
+	copies  *copies   // nil until something was seen
+	stands  []float64 // of the copies at hand
 }
 
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
@@ -59,7 +65,7 @@ type Planner struct {
 }
 
 const (
-	trust        = 6.0   // observations that the prior of a lane weighs
+	trust        = 5.0   // observations that the prior of a lane weighs
 	laneMemory   = 100.0 // observations that a lane's estimate rests on
 	sharedMemory = 600.0 // the same for the prior
 )
@@ -82,7 +88,8 @@ func (p *Planner) NewLane(policy Policy, greedy bool) *Lane {
 		l.kind = 1
 	}
 	l.accept = NewAcceptance(trust, laneMemory)
-	l.probe.gap, l.probe.wait = p.gap, p.gap
+	l.probe.gap, l.probe.wait = min(p.gap, 2*shortest), min(p.gap, 2*shortest)
+	l.probe.purse = given
 	return l
 }
 
@@ -129,7 +136,7 @@ func (p *Planner) Plan(lanes []*Lane, rows int) {
 		l.base, l.fresh = p.best[i], false
 		l.accept.forget(l.base)
 		l.Depth = l.base
-		if d, ok := l.probe.next(l, changed, !probing && used < room); ok {
+		if d, ok := p.try(l, changed, !probing && used < room, used); ok {
 			l.Depth, probing = d, true
 			p.gap = l.probe.gap
 		}
@@ -143,9 +150,10 @@ func (p *Planner) search(lanes []*Lane, room int) int {
 	used := p.rows(p.trial)
 	p.tally(p.trial)
 	tokens := p.tokens(lanes, p.trial)
+	p.enter(lanes, p.trial)
 	top := peak{rate: tokens / p.seconds(used)}
 	for limit := 1; limit <= deepest; limit++ {
-		p.climb(&top, limit, room, used, tokens)
+		p.climb(&top, lanes, limit, room, used, tokens)
 	}
 	p.reach(top, room)
 	for i, l := range lanes { // what is in force goes on unless the best is clearly better
@@ -177,6 +185,10 @@ func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 		d := 0
 		l.Limit = min(l.Limit, len(p.prior))
 		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
+		l.entry = 0
+		if l.Owed > 2*len(p.prior) {
+			l.entry = p.Costs.Read.At(l.Owed) / p.horizon(l)
+		}
 		if l.policy != nil {
 			d = min(l.policy.Depth(l.Limit), left)
 			left -= d
@@ -209,7 +221,11 @@ func (p *Planner) Yield(lanes, tokens int, seconds float64) {
 // Seconds is how long the cycle of a plan is expected to take. Where foreseen is true the head has drafted before, as far
 // as anyone hopes, so that its time does not count.
 func (p *Planner) Seconds(lanes []*Lane, foreseen bool) float64 {
-	c := &p.Costs
+	return p.Costs.Seconds(lanes, foreseen)
+}
+
+// Seconds is the same by given costs.
+func (c *Costs) Seconds(lanes []*Lane, foreseen bool) float64 {
 	rows, drafting, deepest, steps := len(lanes), 0, 0, 0
 	for _, l := range lanes {
 		rows += l.Depth

@@ -15,6 +15,7 @@ type tariff struct {
 	first  []float64 // the head's first forward, by lanes that draft; what none costs is bare
 	chain  []float64 // a further step of it, by lanes in it
 	bare   float64
+	entry  float64 // what the lanes that draft owe the head, by cycle
 }
 
 // read makes the tariff of so many lanes with at most so many proposed rows.
@@ -37,9 +38,22 @@ func (t *tariff) head(counts []int) (first, chain float64) {
 	return t.first[counts[0]], chain
 }
 
+// handful is how many candidates are put in order one by one: those of a single lane are in order already.
+const handful = 40
+
 // rank orders candidates by gain, the greatest first, those of equal gain as they are: by their gains' bits, eight at a
 // time, since comparing thousands of them a cycle costs more than what they decide.
 func rank(order, spare []candidate) (ranked, other []candidate) {
+	if len(order) <= handful {
+		for i := 1; i < len(order); i++ {
+			c, j := order[i], i
+			for ; j > 0 && order[j-1].gain < c.gain; j-- {
+				order[j] = order[j-1]
+			}
+			order[j] = c
+		}
+		return order, spare
+	}
 	if cap(spare) < len(order) {
 		spare = make([]candidate, len(order), 2*len(order))
 	}
@@ -81,7 +95,7 @@ type peak struct {
 
 // climb adds drafts, the likeliest first, to the depths that policies have fixed, which p.counts and p.trial hold, no
 // lane deeper than limit. The gains of a lane fall with depth, so the order never adds a draft before the one it follows.
-func (p *Planner) climb(top *peak, limit, room, used int, tokens float64) {
+func (p *Planner) climb(top *peak, lanes []*Lane, limit, room, used int, tokens float64) {
 	t := &p.tariff
 	p.depths = append(p.depths[:0], p.counts...)
 	for len(p.depths) < max(limit, 1) {
@@ -89,6 +103,7 @@ func (p *Planner) climb(top *peak, limit, room, used int, tokens float64) {
 	}
 	n := p.depths
 	first, chain := t.head(p.counts)
+	fixed := t.fixed + t.entry
 	for i := range p.order {
 		c := &p.order[i]
 		d := int(c.depth)
@@ -102,11 +117,12 @@ func (p *Planner) climb(top *peak, limit, room, used int, tokens float64) {
 		n[d]++
 		if d == 0 {
 			first = t.first[n[0]]
+			fixed += lanes[c.lane].entry
 		} else {
 			chain += t.chain[n[d]] - t.chain[n[d]-1]
 		}
 		tokens += c.gain
-		if seconds := t.fixed + t.verify[used] + first + chain; tokens > top.rate*(1+1e-9)*seconds {
+		if seconds := fixed + t.verify[used] + first + chain; tokens > top.rate*(1+1e-9)*seconds {
 			*top = peak{tokens / max(seconds, 1e-9), limit, i + 1}
 		}
 	}
@@ -134,6 +150,7 @@ func (p *Planner) rows(depths []int) (n int) {
 // rate is a plan's expected tokens a second.
 func (p *Planner) rate(lanes []*Lane, depths []int) float64 {
 	p.tally(depths)
+	p.enter(lanes, depths)
 	return p.tokens(lanes, depths) / p.seconds(p.rows(depths))
 }
 
@@ -142,6 +159,16 @@ func (p *Planner) tokens(lanes []*Lane, depths []int) (sum float64) {
 		sum += 1 + l.gained(depths[i])
 	}
 	return sum
+}
+
+// enter makes the tariff's entry that of the lanes that draft.
+func (p *Planner) enter(lanes []*Lane, depths []int) {
+	p.tariff.entry = 0
+	for i, l := range lanes {
+		if depths[i] > 0 {
+			p.tariff.entry += l.entry
+		}
+	}
 }
 
 // tally counts the lanes that draft more than i tokens into p.counts.
@@ -161,5 +188,5 @@ func (p *Planner) tally(depths []int) {
 func (p *Planner) seconds(drafts int) float64 {
 	t := &p.tariff
 	first, chain := t.head(p.counts)
-	return max(t.fixed+t.verify[min(drafts, len(t.verify)-1)]+first+chain, 1e-9)
+	return max(t.fixed+t.entry+t.verify[min(drafts, len(t.verify)-1)]+first+chain, 1e-9)
 }

@@ -84,7 +84,7 @@ func (w Watched) Put(o *runtime.Options) error {
 }
 
 // Calibration is how long a command that chooses depths by cost times forwards before it begins.
-const Calibration = 15 * time.Millisecond
+const Calibration = 25 * time.Millisecond
 
 // Open opens the model for one session at a time, with what else is said of it. The caller calls shut.
 func (f *ModelFlags) Open(ctx context.Context, depth int, more ...Setting) (r *runtime.Runtime, shut func(), err error) {
