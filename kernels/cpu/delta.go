@@ -29,6 +29,7 @@ type deltaArgs struct {
 	ds                  int
 	rows, certain       int
 	dk, cols, fresh     int
+	next                *float32
 }
 
 // deltaPlain is delta.c in plain Go: columns one after another, the same operations on each.
@@ -275,6 +276,7 @@ func (s *delta) strip(t, l, head, strip int) {
 	line := d.HV * s.strips * 16 // of d in a tape
 	at := (head*s.strips + strip) * 16
 	a.state = &s.state(s.S.State[l])[at*d.DK]
+	a.next = s.after(l, head*s.strips+strip)
 	a.scratch = &s.scratch.of(t, 16*d.DK)[0]
 	a.tk, a.tks = &in[s.tapeK+kHead*d.DK], d.HK*d.DK
 	a.td, a.tds = &in[s.tapeD+at], line
@@ -305,6 +307,14 @@ func (s *delta) strip(t, l, head, strip int) {
 		a.o = past(a.o, a.rows*a.os)
 		a.fold, a.fresh = 0, 0
 	}
+}
+
+// after is the state that is read after a strip of lane l: the lane's next, or the next lane's first.
+func (s *delta) after(l, strip int) *float32 {
+	if strip++; strip == s.dims.HV*s.strips {
+		l, strip = min(l+1, s.S.Lanes()-1), 0
+	}
+	return &s.state(s.S.State[l])[strip*16*s.dims.DK]
 }
 
 // maxDeltaRows bounds one call of a strip: some 100 ns a row.

@@ -15,7 +15,17 @@ struct delta {
   float *d; // of the rows from `certain` on, 16 floats each
   long ds;
   long rows, certain, dk, cols, fresh;
+  const char *next; // the strip that is read after this one
 };
+
+// The next strip is asked for while this one, in the first cache by now, is gone over for the last time and memory has
+// nothing else to do: where that was measured.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define ASK(a, last, r) \
+  if (last) __builtin_prefetch((a)->next + 64 * (r)), __builtin_prefetch((a)->next + 64 * (r) + 64)
+#else
+#define ASK(a, last, r) (void)(last)
+#endif
 
 // fold applies n rows of the tape to the state and returns the sums of the state times k over even and odd rows. With
 // n known to the compiler, what does not change from one row of the state to the next stays in registers.
@@ -68,6 +78,7 @@ void delta(const struct delta *a) {
     const float *vi = a->v + i * a->qs, *q = a->q + i * a->qs;
     k = a->k + i * a->qs;
     const float *kn = i + 1 < a->rows ? k + a->qs : k; // the last row's next u is not used
+    const int last = i + 1 == a->rows;
     v16 v = cols == 16 ? load(vi) : loadn(vi, cols);
     v16 g = splat(a->g[i * a->gs]);
     v16 u = ue + uo;
@@ -77,6 +88,7 @@ void delta(const struct delta *a) {
     ue = splat(0), uo = splat(0);
     long r = 0;
     for (; r + 2 <= dk; r += 2) {
+      ASK(a, last, r);
       v16 x = fma16(splat(k[r]), d, g * load(src + 16 * r));
 #ifdef __aarch64__ // x, y, d and four sums are more than the registers hold: one row of the state after the other
       store(dst + 16 * r, x);
