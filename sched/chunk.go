@@ -10,6 +10,17 @@ import (
 // Each of the next chunks is at most twice as large: what rows cost beside these streams shows before there are many.
 const firstChunk = 2
 
+// firstWarm is what joins first on a device that makes ready what it has not run before: with it a forward is as large as
+// those that warm has run.
+const firstWarm = 1 << (leastWarm - 1)
+
+func (e *Engine) firstChunk() int {
+	if e.env.Recorded != nil {
+		return firstWarm
+	}
+	return firstChunk
+}
+
 // patience bounds what keeping the latency of streams may cost a prompt that joins them: rows are not so few that it
 // takes more than this multiple of what it takes alone, even where each chunk has a price of its own.
 const patience = 8
@@ -80,9 +91,9 @@ func (e *Engine) chunk(b *board, most int) int {
 	if most <= 0 || j.run == breather {
 		return 0
 	}
-	most = min(most, max(firstChunk, 2*j.last))
+	most = min(most, max(e.firstChunk(), 2*j.last))
 	if !c.Chunk.Known() {
-		return min(firstChunk, most)
+		return min(e.firstChunk(), most)
 	}
 	adds := func(rows int) float64 { return j.added.factor() * c.Chunk.At(rows) }
 	unread, reads := b.unread()

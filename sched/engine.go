@@ -175,6 +175,9 @@ func Open(env Env) (*Engine, error) {
 	if err := e.calibrate(b, idle[0].Trunk, d.Head, d.Reader); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
+	if err := e.warm(idle[0].Trunk); err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	pipe := stages.NewPipeline(

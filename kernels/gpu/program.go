@@ -72,7 +72,7 @@ func (p *program) run(s Stream, times *queue.Run) error {
 		if err := checkCounts(sl); err != nil {
 			return err
 		}
-		key[i] = shapeOf(sl, p.attends[i])
+		key[i] = shapeOf(sl, p.attends[i], p.dev.traits.Queries == 1)
 	}
 	for i := range p.steps {
 		st := &p.steps[i]
@@ -159,12 +159,21 @@ func (p *program) graph(key shapes) (Graph, error) {
 	return g, nil
 }
 
-// shapeOf rounds the counts up. Operations whose slots count nothing are left out of a graph.
-func shapeOf(s *kernels.Slots, attends bool) Shape {
+// leastLogits is how many rows of logits there are at least in shapes of many rows of several lanes. Streams of few drafts or many beside a
+// prompt's rows then share a graph: recording one takes twice what such a forward does, and the rest of its grid ends at once.
+const leastLogits = 8
+
+// shapeOf rounds the counts up. Operations whose slots count nothing are left out of a graph. attends says that some of
+// them depend on Splits, and tiled that tiles of queries take lanes of any length; see attnTiles.apart.
+func shapeOf(s *kernels.Slots, attends, tiled bool) Shape {
 	if s.Rows() == 0 && s.Lanes() == 0 && s.Logits() == 0 {
 		return Shape{}
 	}
 	sh := Shape{Rows: bucket(s.Rows(), s.Dims.Rows), Lanes: bucket(s.Lanes(), s.Dims.Lanes), Logits: bucket(s.Logits(), s.Dims.Logits)}
+	if several := sh.Rows > attnRowsMost && sh.Lanes > 1; several {
+		sh.Logits = bucket(max(s.Logits(), leastLogits), s.Dims.Logits)
+		attends = attends && tiled // else nothing of theirs is cut into splits
+	}
 	if !attends {
 		return sh
 	}

@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -77,6 +78,8 @@ type Queue struct {
 	Time, PerRow, PerLane time.Duration
 	// Aging is how much longer each forward takes than the one before it.
 	Aging time.Duration
+	// Recording is how much longer a forward takes that is of another shape than all before it, as GPUs round shapes.
+	Recording time.Duration
 	// FailAt is the submission that faults; 0 is never.
 	FailAt int
 
@@ -85,6 +88,7 @@ type Queue struct {
 	mu    sync.Mutex
 	err   error
 	count int
+	met   map[[2]int]bool // shapes: lanes and rows, in powers of two
 }
 
 // NewQueue starts a queue; Close ends it.
@@ -109,6 +113,13 @@ func (q *Queue) run(lanes, rows int, f func(), done queue.Point) error {
 	q.mu.Lock()
 	q.count++
 	fail, age := q.count == q.FailAt, time.Duration(q.count)*q.Aging
+	if shape := [2]int{bits.Len(uint(lanes - 1)), bits.Len(uint(rows - 1))}; q.Recording > 0 && !q.met[shape] {
+		if q.met == nil {
+			q.met = map[[2]int]bool{}
+		}
+		q.met[shape] = true
+		age += q.Recording
+	}
 	q.mu.Unlock()
 	q.work <- func() {
 		time.Sleep(q.takes(lanes, rows) + age)
@@ -130,6 +141,13 @@ func (q *Queue) Count() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.count
+}
+
+// Recorded is how many shapes were met, where that counts.
+func (q *Queue) Recorded() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return uint64(len(q.met))
 }
 
 // Err implements queue.Queue.
