@@ -13,7 +13,13 @@ import (
 	"mtplx/bench/synthetic"
 	"mtplx/kernels"
 	"mtplx/kernels/gpu/emulator"
+	"mtplx/model/adapter/adaptertest"
+	"mtplx/model/arrays"
+	"mtplx/model/qwen"
 	"mtplx/sched"
+	"mtplx/stages"
+	"mtplx/stages/drift"
+	"mtplx/stages/ensemble"
 	"mtplx/stages/sample"
 )
 
@@ -81,5 +87,65 @@ func TestSessionsOnAGPUWriteWhatTheyWriteOnTheCPU(t *testing.T) {
 			t.Fatal(errs[i])
 		}
 		equal(t, fmt.Sprintf("%+v beside others", u), together[i], want[i])
+	}
+}
+
+// Heads with adapters, a corrector and what is learnt of their output draft on a GPU the tokens that they draft on the CPU, from
+// distributions of the same bits.
+func TestAdaptersAndCorrectorsDraftOnAGPUWhatTheyDraftOnTheCPU(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
+	}
+	onGPU, onCPU := emulated(t)
+	config, err := os.ReadFile(filepath.Join(onCPU.Model, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := qwen.ParseConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shapes := c.HeadShapes(c.Experts == 0)
+	one, other := adapterFile(t, adaptertest.Arrays(shapes, 1, 5, 0.5)), adapterFile(t, adaptertest.Arrays(shapes, 2, 20, 0.5, "fc", "layers.0.self_attn.k_proj"))
+	shift := arrays.Array{Shape: []int{c.HiddenSize}, Data: make([]float32, c.HiddenSize)}
+	for i := range shift.Data {
+		shift.Data[i] = float32(i%7)/5 - 0.6
+	}
+	mends := adapterFile(t, map[string]arrays.Array{"shift": shift})
+	play := func(o Options) (drafts string) {
+		o.Observe = func(c *stages.Cycle) {
+			for _, l := range c.Lanes {
+				drafts += fmt.Sprintf("%v %x\n", l.Drafts, l.Q[:len(l.Drafts)])
+			}
+		}
+		r := open(t, o)
+		seed := uint64(7)
+		generate(t, r, Request{
+			Prompt: prompts(t, r)[4][:6], MaxTokens: 4, Seed: &seed, Sampler: sample.Sampler{Temperature: 0.8, TopP: 0.95, TopK: 8}, Speculate: true, Depth: 2,
+		})
+		r.Close() // and with it whoever observes
+		return drafts
+	}
+	bare := play(onCPU)
+	for name, change := range map[string]func(o *Options){
+		"an ensemble with a corrector": func(o *Options) {
+			o.Adapters, o.Together, o.Ensemble = []string{one, other}, true, ensemble.Options{Epsilon: 0.6, MinDepth: 1}
+			o.Corrector, o.Blend = mends, 0.7
+		},
+		"an adapter with a corrector and what is learnt": func(o *Options) {
+			o.Adapters, o.Corrector, o.Blend = []string{other}, mends, 1
+			o.Proposals.Drift = drift.Options{Alpha: 0.5, Decay: 0.8, Warmup: 1}
+		},
+	} {
+		c, g := onCPU, onGPU
+		change(&c)
+		change(&g)
+		want := play(c)
+		if got := play(g); got != want {
+			t.Errorf("%s drafts\n%son a GPU, and on the CPU\n%s", name, got, want)
+		}
+		if want == bare {
+			t.Errorf("%s drafts as the bare head does", name)
+		}
 	}
 }
