@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	_ "golang.org/x/crypto/x509roots/fallback" // for a system without certificates of its own, as an image of nothing else is
 
 	"mtplx/cmd/mtplx/ask"
 	"mtplx/cmd/mtplx/chat"
