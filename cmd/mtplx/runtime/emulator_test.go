@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,10 +113,11 @@ func TestAdaptersAndCorrectorsDraftOnAGPUWhatTheyDraftOnTheCPU(t *testing.T) {
 		shift.Data[i] = float32(i%7)/5 - 0.6
 	}
 	mends := adapterFile(t, map[string]arrays.Array{"shift": shift})
-	play := func(o Options) (drafts string) {
+	play := func(o Options) string {
+		var drafts strings.Builder
 		o.Observe = func(c *stages.Cycle) {
 			for _, l := range c.Lanes {
-				drafts += fmt.Sprintf("%v %x\n", l.Drafts, l.Q[:len(l.Drafts)])
+				fmt.Fprintf(&drafts, "%v %x\n", l.Drafts, l.Q[:len(l.Drafts)])
 			}
 		}
 		r := open(t, o)
@@ -124,7 +126,7 @@ func TestAdaptersAndCorrectorsDraftOnAGPUWhatTheyDraftOnTheCPU(t *testing.T) {
 			Prompt: prompts(t, r)[4][:6], MaxTokens: 4, Seed: &seed, Sampler: sample.Sampler{Temperature: 0.8, TopP: 0.95, TopK: 8}, Speculate: true, Depth: 2,
 		})
 		r.Close() // and with it whoever observes
-		return drafts
+		return drafts.String()
 	}
 	bare := play(onCPU)
 	for name, change := range map[string]func(o *Options){
