@@ -22,7 +22,7 @@ var attnShapes = []kernels.AttnDims{
 
 // checkAttnPrep checks queries, and keys and values in the pool.
 func checkAttnPrep(t T, d kernels.Device) {
-	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
+	eachAttention(t, len(attnWays), func(t T, dims kernels.AttnDims, seed uint64) {
 		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 5 {
@@ -47,8 +47,11 @@ func checkAttnPrep(t T, d kernels.Device) {
 
 // checkAttention checks rows at every length around the borders of pages and splits, in any company,
 // appended in any portions, on any pages, beside memory full of NaNs.
-func checkAttention(t T, d kernels.Device) {
-	eachAttention(t, func(t T, dims kernels.AttnDims, seed uint64) {
+func checkAttention(t T, d kernels.Device) { checkAttentionOf(t, d, len(attnWays)) }
+
+// checkAttentionOf is the same for the first so many ways of keeping keys and values.
+func checkAttentionOf(t T, d kernels.Device, ways int) {
+	eachAttention(t, ways, func(t T, dims kernels.AttnDims, seed uint64) {
 		t.Run("lengths", func(t T) { attentionLengths(t, d, dims, seed) })
 		if t.Short() && dims.HeadDim > 100 {
 			return
@@ -65,9 +68,9 @@ func checkAttention(t T, d kernels.Device) {
 	})
 }
 
-func eachAttention(t T, run func(t T, dims kernels.AttnDims, seed uint64)) {
+func eachAttention(t T, ways int, run func(t T, dims kernels.AttnDims, seed uint64)) {
 	for i, dims := range attnShapes {
-		for _, way := range attnWays {
+		for _, way := range attnWays[:ways] {
 			// Quantised ones on every other shape and the last: all sizes of a last group, and of the rotation's blocks,
 			// of which those of more than 64 dims may be turned back in a way of their own.
 			coded := way.kv != kernels.KVPlain
@@ -82,7 +85,7 @@ func eachAttention(t T, run func(t T, dims kernels.AttnDims, seed uint64)) {
 	}
 }
 
-// attnWays are the ways of keeping keys and values.
+// attnWays are the ways of keeping keys and values, those that are not quantised first.
 var attnWays = []struct {
 	name string
 	wide bool
@@ -90,6 +93,9 @@ var attnWays = []struct {
 }{
 	{name: "bfloat16"}, {name: "float32", wide: true}, {name: "q8", kv: kernels.KVQ8}, {name: "q8-v4", kv: kernels.KVQ8V4}, {name: "q8-v3", kv: kernels.KVQ8V3},
 }
+
+// attnPlain is how many of them are not quantised.
+const attnPlain = 2
 
 // attnLanes is the number of lanes of a world.
 const attnLanes = 3

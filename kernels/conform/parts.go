@@ -15,6 +15,12 @@ func Attention(t *testing.T, d kernels.Device) {
 	checkAttention(In(t), d)
 }
 
+// AttentionPlain is Attention of keys and values that are not quantised, for kernels that are asked for no others.
+func AttentionPlain(t *testing.T, d kernels.Device) {
+	t.Helper()
+	checkAttentionOf(In(t), d, attnPlain)
+}
+
 // AttnPrep checks queries, and keys and values in the pool.
 func AttnPrep(t *testing.T, d kernels.Device) {
 	t.Helper()
