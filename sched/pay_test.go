@@ -72,6 +72,7 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 						})
 					}
 					wg.Wait()
+					r.Close() // and with it whoever observes
 					for _, w := range r.model.Wrong {
 						t.Fatal(w)
 					}
