@@ -172,6 +172,29 @@ const goes = 4
 // has steps, which others do not tell of.
 var calibrationRows = [...]int{1, 2, 3, 4, 5, 8, 64, 256}
 
+// solo runs forwards one after the other, before there are cycles.
+type solo struct {
+	done   queue.Event
+	ticket uint64
+}
+
+// run waits for a forward's end and says how long it took from Submit on.
+func (l *solo) run(f stages.Forward, q queue.Queue, spans ...*page.Span) (time.Duration, error) {
+	f.Begin()
+	for _, s := range spans {
+		if err := f.Add(s); err != nil {
+			return 0, err
+		}
+	}
+	l.ticket++
+	from := time.Now()
+	if err := f.Submit(q, queue.Point{}, queue.Point{Event: l.done, Value: l.ticket}); err != nil {
+		return 0, err
+	}
+	err := errors.Join(l.done.Wait(context.Background(), l.ticket), q.Err())
+	return time.Since(from), err
+}
+
 // calibrate times forwards of a few sizes, each twice, on a scratch session, for as long as Env allows.
 func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 	costs := &b.planner.Costs
@@ -193,27 +216,15 @@ func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 	// keep the larger sizes from being measured.
 	spent := time.Duration(0)
 	tokens := make([]int32, e.env.Rows)
-	done := e.env.NewEvent()
-	ticket := uint64(0)
+	lone := solo{done: e.env.NewEvent()}
 	timed := func(f stages.Forward, q queue.Queue, span page.Span) (float64, error) {
 		least := time.Duration(0)
 		for range 2 {
-			f.Begin()
-			if err := f.Add(&span); err != nil {
+			d, err := lone.run(f, q, &span)
+			if err != nil {
 				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
 			}
-			ticket++
-			from := time.Now()
-			if err := f.Submit(q, queue.Point{}, queue.Point{Event: done, Value: ticket}); err != nil {
-				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
-			}
-			if err := done.Wait(context.Background(), ticket); err != nil {
-				return 0, err
-			}
-			if err := q.Err(); err != nil {
-				return 0, fmt.Errorf("calibrate forward of %d rows: %w", len(span.Tokens), err)
-			}
-			if d := time.Since(from); least == 0 || d < least {
+			if least == 0 || d < least {
 				least = d
 			}
 		}

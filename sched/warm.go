@@ -1,12 +1,10 @@
 package sched
 
 import (
-	"context"
 	"fmt"
 	"math/bits"
 
 	"mtplx/sched/page"
-	"mtplx/sched/queue"
 	"mtplx/stages"
 )
 
@@ -19,6 +17,7 @@ func (e *Engine) warm(trunk stages.Forward) error {
 	if e.env.Recorded == nil || e.env.Calibrate <= 0 || e.env.Lanes < 2 {
 		return nil
 	}
+	most := min(e.env.Rows, e.env.Context)
 	var states [2]*page.State
 	for i := range states {
 		st, err := e.env.NewState()
@@ -26,33 +25,19 @@ func (e *Engine) warm(trunk stages.Forward) error {
 			return nil // memory for one session: nothing will join it
 		}
 		defer st.Release()
-		if states[i] = st; st.Extend(min(e.env.Rows, e.env.Context)) != nil {
+		if states[i] = st; st.Extend(most) != nil {
 			return nil
 		}
 	}
-	tokens := make([]int32, e.env.Rows)
-	done := e.env.NewEvent()
-	ticket := uint64(0)
-	most := min(e.env.Rows, e.env.Context)
+	tokens := make([]int32, most)
+	lone := solo{done: e.env.NewEvent()}
 	for size := leastWarm; size <= bits.Len(uint(most-1)); size++ {
 		n := min(1<<size, most)
 		for _, drafts := range []int{1, e.env.Depth} {
 			stream := page.Span{State: states[0], Tokens: tokens[:1+drafts], Certain: 1, Logits: 1 + drafts}
-			prompt := page.Span{State: states[1], Tokens: tokens[:max(n-1-drafts, 1)], Certain: max(n-1-drafts, 1)}
-			trunk.Begin()
-			for _, s := range []*page.Span{&stream, &prompt} {
-				if err := trunk.Add(s); err != nil {
-					return fmt.Errorf("warm up a forward of %d rows: %w", n, err)
-				}
-			}
-			ticket++
-			if err := trunk.Submit(e.env.VerifyQueue, queue.Point{}, queue.Point{Event: done, Value: ticket}); err != nil {
-				return fmt.Errorf("warm up a forward of %d rows: %w", n, err)
-			}
-			if err := done.Wait(context.Background(), ticket); err != nil {
-				return err
-			}
-			if err := e.env.VerifyQueue.Err(); err != nil {
+			rows := max(n-1-drafts, 1)
+			prompt := page.Span{State: states[1], Tokens: tokens[:rows], Certain: rows}
+			if _, err := lone.run(trunk, e.env.VerifyQueue, &stream, &prompt); err != nil {
 				return fmt.Errorf("warm up a forward of %d rows: %w", n, err)
 			}
 		}

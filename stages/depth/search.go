@@ -1,6 +1,10 @@
 package depth
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // candidate is a token that a lane may propose beyond those before it.
 type candidate struct {
@@ -38,20 +42,14 @@ func (t *tariff) head(counts []int) (first, chain float64) {
 	return t.first[counts[0]], chain
 }
 
-// handful is how many candidates are put in order one by one: those of a single lane are in order already.
+// handful is up to how many candidates are compared: those of a single lane are in order already.
 const handful = 40
 
 // rank orders candidates by gain, the greatest first, those of equal gain as they are: by their gains' bits, eight at a
 // time, since comparing thousands of them a cycle costs more than what they decide.
 func rank(order, spare []candidate) (ranked, other []candidate) {
 	if len(order) <= handful {
-		for i := 1; i < len(order); i++ {
-			c, j := order[i], i
-			for ; j > 0 && order[j-1].gain < c.gain; j-- {
-				order[j] = order[j-1]
-			}
-			order[j] = c
-		}
+		slices.SortStableFunc(order, func(a, b candidate) int { return cmp.Compare(b.gain, a.gain) })
 		return order, spare
 	}
 	if cap(spare) < len(order) {
