@@ -44,7 +44,7 @@ func Build(ctx context.Context, files map[string]string, flags ...string) (strin
 	if err != nil {
 		return "", err
 	}
-	args := append(slices.Clone(cxx), "-std=c++17", "-O1", "-g1", "-ffp-contract=off", "-w")
+	args := append(slices.Clone(cxx), "-std=c++17", "-O2", "-g1", "-ffp-contract=off", "-w")
 	if runtime.GOARCH == "amd64" {
 		args = append(args, "-mfma", "-mf16c")
 	}

@@ -602,13 +602,17 @@ inline int4 mma_u8s8(uint4 a, uint b0, uint b1, int4 c, EMU_AT) {
   s.mma[par][L->lane] = mmaslot{{a.x, a.y, a.z, a.w}, {b0, b1}};
   arrive(MMA, 0, line);
   const mmaslot* m = s.mma[par]; const uint r = L->lane / 4, t = L->lane % 4;
-  for (int i = 0; i < 4; i++) {
+  // Bytes side by side, so that the compiler multiplies many at once: half of what an engine's tests compute is here.
+  uint8_t x[2][32]; int8_t y[2][32];
+  for (uint h = 0; h < 2; h++)
+    for (uint q = 0; q < 4; q++)
+      for (uint i = 0; i < 2; i++) {
+        memcpy(&x[i][16 * h + 4 * q], &m[r * 4 + q].a[2 * h + i], 4);
+        memcpy(&y[i][16 * h + 4 * q], &m[(2 * t + i) * 4 + q].b[h], 4);
+      }
+  for (uint i = 0; i < 4; i++) {
     int sum = c[i];
-    const uint col = 2 * t + (i & 1), hi = i >> 1;
-    for (uint k = 0; k < 32; k++) {
-      const uint q = k % 16 / 4, sh = 8 * (k % 4);
-      sum += int(m[r * 4 + q].a[k / 16 * 2 + hi] >> sh & 255) * int(int8_t(m[col * 4 + q].b[k / 16] >> sh));
-    }
+    for (uint k = 0; k < 32; k++) sum += int(x[i >> 1][k]) * int(y[i & 1][k]);
     c[i] = sum;
   }
   return c;
