@@ -54,9 +54,7 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	if len(c.Lanes) == 0 || !c.Busy || !usual || t.Formed.Before(b.overlap.switched) {
 		return
 	}
-	if prompts == 0 && !deferred { // else it was not as planned
-		b.planner.Yield(streams, tokens, time.Since(t.Formed).Seconds())
-	}
+	whole, read := time.Since(t.Formed), t.Read
 	costs := &b.planner.Costs
 	b.joining.observe(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
 	observeForward(costs, b.joining.streams.factor(), streams, rows, prompts, (t.Verify + t.Accept).Seconds())
@@ -81,7 +79,10 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	if deepest > 1 && !foreseen {
 		costs.Chain.Observe((steps+deepest-2)/(deepest-1), (t.Draft-t.Read-t.History).Seconds()/float64(deepest-1))
 	}
-	costs.Rest.Observe(len(c.Lanes), (time.Since(t.Formed) - t.Draft - t.Verify - t.Accept).Seconds())
+	costs.Rest.Observe(len(c.Lanes), (whole - t.Draft - t.Verify - t.Accept).Seconds())
+	if prompts == 0 && !deferred { // else it was not as planned
+		b.planner.Yield(streams, tokens, (whole - read).Seconds()) // what was put off is not this cycle's
+	}
 }
 
 // observeForward books a forward of some streams' rows and of prompts' rows. What the latter added is told apart by

@@ -33,6 +33,9 @@ var firstCopies = [matches]float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
 // what errs in favour of copies, which come and go with every cycle.
 const copyMargin = 0.05
 
+// handy is up to how many lanes look for copies in every cycle. Looking takes many lanes a part of a fast device's cycle.
+const handy = 16
+
 func newCopies(trust, memory float64, deepest int) *copies {
 	var c copies
 	for i := range c {
@@ -62,7 +65,7 @@ func (p *Planner) Looks(lanes int) bool {
 	if !p.Alone || lanes < 2 {
 		return true
 	}
-	return (len(p.plain) <= lanes || p.plain[lanes].Choice() == 0) && (len(p.pays) <= lanes || p.pays[lanes].Choice() == 0)
+	return (lanes <= handy || len(p.plain) <= lanes || !p.plain[lanes].resting()) && (len(p.pays) <= lanes || p.pays[lanes].Choice() == 0)
 }
 
 // expect makes l.stands the probabilities that the lane's copies stand, all before them included.

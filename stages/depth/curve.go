@@ -13,6 +13,7 @@ import (
 type Curve struct {
 	cells []cell // by key(size)
 	known bool
+	each  float64 // what a further one is expected to cost, by other curves; 0: not known
 }
 
 type cell struct {
@@ -140,7 +141,7 @@ const drawn = 2
 type reading struct {
 	cells       []cell
 	base, slope float64 // of the line
-	hope        float64
+	hope, each  float64
 
 	next         int   // the first cell that no size has reached
 	lower, below *cell // the nearest two measured up to the size
@@ -148,7 +149,7 @@ type reading struct {
 }
 
 func (c *Curve) read(hope float64) reading {
-	r := reading{cells: c.cells, hope: hope}
+	r := reading{cells: c.cells, hope: hope, each: c.each}
 	r.base, r.slope = c.line()
 	r.advance(-1)
 	return r
@@ -193,17 +194,33 @@ func (r *reading) at(size int) float64 {
 		t := float64(size-below.size) / float64(above.size-below.size)
 		return r.left + t*(r.right-r.left)
 	case below != nil:
-		step := guess * below.cost
-		if r.lower != nil {
-			step = max(below.cost-r.lower.cost, 0) / float64(below.size-r.lower.size)
-		}
-		return r.left + step*float64(size-below.size)
+		return r.left + r.further()*float64(size-below.size)
 	case above != nil && r.hope > 0: // at best, only rows cost
 		return r.right * float64(size) / float64(above.size)
 	case above != nil:
 		return r.right * max(0.5, 1-guess*float64(above.size-size))
 	}
 	return 0
+}
+
+// further is what one more costs beyond the largest size: what the last two sizes differ by, as far as that is more than
+// their error, and else what other curves, or experience, let expect. Two sizes that are close say little: taken at their
+// word they keep a crowd from drafting, or have it draft what no device can do.
+func (r *reading) further() float64 {
+	x, step := r.below, r.each
+	if r.lower == nil {
+		if step == 0 {
+			step = guess * x.cost
+		}
+		return step
+	}
+	apart := float64(x.size - r.lower.size)
+	if step == 0 {
+		return max(x.cost-r.lower.cost, 0) / apart
+	}
+	err := hope * x.cost * math.Sqrt(1/x.n+1/r.lower.n) / apart
+	trust := step * step / (step*step + err*err)
+	return step + trust*(max(x.cost-r.lower.cost, 0)/apart-step)
 }
 
 // Costs is what the parts of a cycle cost.
@@ -228,4 +245,26 @@ func (c *Costs) Clone() Costs {
 	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone()}
 }
 
-func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known} }
+func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known, c.each} }
+
+// least is the least that a further row is expected to cost, as a part of one.
+const least = 1e-4
+
+// relate tells the curves that know few sizes what a further row costs: for any number of lanes what it does for one,
+// which is timed before there are cycles, and for the head as much as for the trunk beside the first row.
+func (c *Costs) relate(lanes int) {
+	if len(c.Verify.curves) < 2 || !c.Verify.curves[1].known {
+		return
+	}
+	base, slope := c.Verify.curves[1].line()
+	one := base + slope
+	if one <= 0 {
+		return
+	}
+	slope = max(slope, least*one)
+	if s := c.Verify.of(lanes); s != &c.Verify.curves[1] {
+		s.each = slope
+	}
+	c.First.each = slope / one * c.First.At(1)
+	c.Chain.each = slope / one * c.Chain.At(1)
+}

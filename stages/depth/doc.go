@@ -14,8 +14,9 @@
 // nothing, and which is made only when what it loses has been put by from a small part of the lane's tokens, and may
 // come back in what is left to write. Rows that the head has still to read before a lane's first draft count as what they
 // take, spread over the cycles to come, so that an answer that drafts gain little does not pay for them. A plan is
-// left only for one that promises clearly more. Plans of several lanes are held against plain
-// decoding by what cycles yield, and while that is in force next to nothing is planned, looked up or drafted.
+// left only for one that promises clearly more. What plans of several lanes promise is corrected by what such plans have
+// brought of it, which single cycles of plain decoding in between are set against; and while plain decoding is in force
+// next to nothing is planned, looked up or drafted.
 //
 // Policies that look at one lane alone, the fixed depth among them, stand beside: Fixed, Streak, Threshold.
 //

@@ -1,47 +1,136 @@
 package depth
 
-import "math"
-
-// plainly is, for one number of lanes, the contest between plans, way 0, and plain decoding, way 1. While plain
-// decoding is in force, a plan is tried only where what is expected of it, corrected by what plans have brought of what
-// was expected of them, is more; and in between single lanes try a few drafts, so that what is expected stays true.
+// plainly is, for one number of lanes, what plans of theirs are known to bring beside plain decoding. Estimates for many
+// lanes err by some percent, and the search finds what errs in its favour; what cycles bring does not. So a plan is
+// followed while what it promises, corrected by what plans have brought of what they promised, is more than plain decoding
+// yields. What cycles bring is set against what is expected of just these cycles, so that a machine whose speed wanders,
+// texts that change and a cycle that pays for later ones speak for neither. While lanes decode plainly, single ones try a
+// few drafts in between, so that what is expected stays true.
 type plainly struct {
-	Contest
+	plans, plains ledger
+	following     bool // a plan was in force last
+	failed        int  // how often in a row plans were left soon
+	lasted        int  // cycles for which plans are in force
+	check         int  // cycles of plans until one decodes plainly, so that what that costs stays known
+	idle, idled   int  // cycles for which nothing is planned, and of them those that have passed
+	wait          int  // cycles until a lane tries drafts
+	gap           int  // between the last two
+}
 
-	promised float64 // tokens a second that plans promise, as parts of what plain decoding does: a moving average
-	promises int     // that it rests on
-	brought  float64 // of what plans promised, the part that they brought; 0: not known
-	wait     int     // cycles until a lane tries drafts
-	gap      int     // between the last two
-	idle     int     // cycles for which plans are taken to be plain decoding, since the last was
-	idled    int     // of them, those that have passed
+// ledger is what cycles brought, as parts of what was expected of them: moving averages.
+type ledger struct {
+	tokens, seconds float64
+	n               float64 // cycles that they rest on
 }
 
 const (
-	sounding  = 32   // cycles before the first sounding
-	soonest   = 8    // cycles between soundings, at least
-	soundings = 512  // and at most
-	heard     = 0.9  // what observations of all lanes still weigh after a sounding
-	deepSound = 2    // drafts of one
-	mostIdle  = 15   // cycles without a plan, where plans are plain decoding
-	forgiving = 0.97 // the power to which what plans failed to bring is forgotten with every trial that was put off
-	leastPart = 0.5  // what they are taken to bring at least: what was learned of costs meanwhile is in promises, too
+	tempting   = 0.25  // copies a lane that are expected to stand, for a plan where none paid lately
+	mostFailed = 4     // mistakes in a row that count
+	sounding   = 32    // the first gap between soundings
+	soonest    = 8     // cycles between soundings, at least
+	soundings  = 512   // and at most
+	heard      = 0.9   // what observations of all lanes still weigh after a sounding
+	deepSound  = 2     // drafts of one
+	mostIdle   = 15    // cycles without a plan, where plans are plain decoding
+	enterAt    = 1.025 // how much more than plain decoding a plan must be expected to bring to be followed
+	leaveAt    = 1.01  // and to be followed further
+	faith      = 4     // cycles that a plan's word weighs
+	hopes      = 12    // and those that its tokens do, which texts that change make wrong for a while
+	booked     = 24    // and cycles that the ledger of plans rests on at most
+	checked    = 8     // and that of plain ones
+	checking   = 0.005 // the part of the tokens that checks may cost
+	checkMost  = 256   // cycles between checks at most
+	checkLeast = 8     // and at least
+	forgiving  = 0.8   // what ledgers still weigh after a plan that was not followed, at first
+	settled    = 16    // cycles that a plan stays in force when following it was no mistake
+	leastPart  = 0.1   // what plans are taken to bring at least
+	mostPart   = 1.25  // and at most
 )
 
-// forced tells whether lanes decode plainly, because more is to be had so, without a plan's being made.
+// add books a cycle.
+func (x *ledger) add(tokens, seconds, memory float64) {
+	far := float64(spike)
+	if x.n >= usual {
+		far = spread * x.seconds
+	}
+	x.n = min(x.n+1, memory)
+	x.tokens += (tokens - x.tokens) / x.n
+	x.seconds += (min(seconds, far) - x.seconds) / x.n
+}
+
+// drawn is an average that what was expected counts for, too.
+func (x *ledger) drawn(average, faith float64) float64 { return (x.n*average + faith) / (x.n + faith) }
+
+// part is what plans are taken to bring of what they promise.
+func (c *plainly) part() float64 {
+	slower := c.plans.drawn(c.plans.seconds, faith) / c.plains.drawn(c.plains.seconds, faith)
+	return min(max(c.plans.drawn(c.plans.tokens, hopes)/slower, leastPart), mostPart)
+}
+
+// resting tells whether nothing is planned for these lanes in this cycle: next to nothing was to be had lately.
+func (c *plainly) resting() bool { return c.idled < c.idle }
+
+// doubt has ledgers count for less, since what they are of is long ago: the slower, the more often plans were a mistake.
+func (c *plainly) doubt() {
+	keep := 1 - (1-forgiving)/float64(int(1)<<min(c.failed, mostFailed))
+	c.plans.n *= keep
+	c.plains.n = max(c.plains.n*keep, min(c.plains.n, usual))
+}
+
+// follow puts a plan in force, or plain decoding.
+func (c *plainly) follow(plan bool) {
+	switch {
+	case plan && c.following:
+		if c.lasted++; c.lasted >= settled {
+			c.failed = 0
+		}
+	case plan:
+		c.lasted = 0
+	case c.following && c.lasted < settled:
+		c.failed++
+	}
+	if plan != c.following {
+		c.gap, c.wait, c.check = sounding, sounding/2, checkLeast
+	}
+	c.following = plan
+}
+
+// checks tells whether lanes decode plainly in this cycle though a plan promises more.
+func (c *plainly) checks(promised float64) bool {
+	if c.check--; c.check > 0 {
+		return false
+	}
+	c.check = int(min(max((promised*c.part()-1)/checking, checkLeast), checkMost))
+	return true
+}
+
+// forced tells whether lanes decode plainly without a plan's being made.
 func (p *Planner) forced(lanes []*Lane) bool {
 	if !p.undecided(lanes) || len(p.plain) <= len(lanes) {
 		return false
 	}
 	c := &p.plain[len(lanes)]
-	if c.idle > 0 && c.Choice() == 0 {
-		c.idled++
-		return c.idled <= c.idle
+	if !c.resting() {
+		return false
 	}
-	if c.Choice() == 1 {
-		p.contest = len(lanes)
+	if p.tempted(lanes) {
+		return false
 	}
-	return c.Choice() == 1
+	c.idled++
+	p.contest = len(lanes)
+	return true
+}
+
+// tempted tells whether lanes have found so much to copy that a plan may pay though none did lately: copies come and go.
+func (p *Planner) tempted(lanes []*Lane) bool {
+	hoped := 0.0
+	for _, l := range lanes {
+		if l.stands = l.stands[:0]; l.Copies > 0 {
+			p.expect(l)
+			hoped += sum(l.stands)
+		}
+	}
+	return hoped > tempting*float64(len(lanes))
 }
 
 // undecided tells whether there is something to plan in a cycle whose time tells what the plan yields.
@@ -62,35 +151,44 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	if !p.undecided(lanes) {
 		return false
 	}
+	copies, drafts := false, false
 	for i, l := range lanes {
 		p.trial[i] = 0
 		if l.policy != nil {
 			p.trial[i] = p.best[i]
 		}
+		copies = copies || p.taken[i] > 0
+		drafts = drafts || p.taken[i] == 0 && p.best[i] > p.trial[i]
 	}
 	for len(p.plain) <= len(lanes) {
-		p.plain = append(p.plain, plainly{Contest: Contest{First: tryFor}})
+		p.plain = append(p.plain, plainly{})
 	}
 	c, promised := &p.plain[len(lanes)], 1.0
-	if p.rows(p.taken) > 0 || p.rows(p.trial) < p.rows(p.best) {
+	if copies || drafts {
 		promised = p.top / max(p.rate(lanes, p.trial), 1e-9)
 	}
-	switch {
-	case c.force == 0 && promised <= 1 && p.copied > 0: // the contest of copies is to see what this yields
+	if !drafts && !copies && p.copied > 0 { // the contest of copies is to see what going without them yields
 		return false
-	case c.force == 0 && promised <= 1: // that is plain decoding: nothing to compare, and next to nothing to plan
-		c.idle, c.idled = min(2*c.idle+1, mostIdle), 0
-		return true
-	case c.force == 1 && promised*c.part() < leastIn:
-		c.postpone()
-		p.contest = len(lanes)
-		return true
 	}
-	c.idle = 0
 	p.contest = len(lanes)
-	c.promised += (promised - c.promised) / float64(min(c.promises+1, tryFor))
-	c.promises++
-	return false
+	if copies && !drafts && promised*c.part() > leaveAt { // copies come and go, so that nothing is made of it
+		return c.checks(promised)
+	}
+	least := enterAt
+	if c.following {
+		least = leaveAt
+	}
+	follow := drafts && promised*c.part() > least
+	c.follow(follow)
+	if follow {
+		c.idle = 0
+		return c.checks(promised)
+	}
+	c.idle, c.idled = min(2*c.idle+1, mostIdle), 0
+	if drafts && promised > least {
+		c.doubt()
+	}
+	return true
 }
 
 // rest makes the plan of lanes that decode plainly, but for those whose policies want otherwise.
@@ -106,10 +204,7 @@ func (p *Planner) rest(lanes []*Lane, room int) {
 		}
 	}
 	c := &p.plain[len(lanes)]
-	if c.Choice() == 1 && c.trying {
-		return
-	}
-	if c.wait--; c.wait > 0 {
+	if c.wait--; c.wait > 0 || c.following {
 		return
 	}
 	l := lanes[0]
@@ -141,28 +236,16 @@ func (p *Planner) hear(l *Lane, drafted, accepted int) {
 	}
 }
 
-// part is what plans are taken to bring of what they promise.
-func (c *plainly) part() float64 {
-	if c.brought == 0 {
-		return 1
+// book adds what a cycle brought of what was expected of it.
+func (p *Planner) book(lanes, tokens int, seconds float64) {
+	c := &p.plain[lanes]
+	expected := p.Costs.seconds(&p.load, false)
+	if expected <= 0 || p.hoped <= 0 {
+		return
 	}
-	return c.brought
-}
-
-// postpone puts a trial off that nothing speaks for. It has cost no more than a plan.
-func (c *plainly) postpone() {
-	c.brought = math.Pow(c.part(), forgiving)
-	c.trying, c.left = false, sounding
-}
-
-// book adds what a cycle brought.
-func (c *plainly) book(tokens int, seconds float64) {
-	was := c.force
-	c.Observe(tokens, seconds)
-	if c.seen[0] >= tryFor && c.seen[1] >= tryFor && c.promises >= tryFor {
-		c.brought = min(max(c.rate(0)/max(c.rate(1)*c.promised, 1e-9), leastPart), 1)
+	if p.load.rows == lanes {
+		c.plains.add(1, seconds/expected, checked)
+		return
 	}
-	if c.force != was {
-		c.gap, c.wait = sounding, sounding/2
-	}
+	c.plans.add(float64(tokens)/p.hoped, seconds/expected, booked)
 }

@@ -49,13 +49,14 @@ type Planner struct {
 	best, trial    []int
 	top            float64 // tokens a second that the plan promises
 
-	// plain is, by numbers of lanes, the contest between plans and plain decoding. Estimates for many lanes err by
-	// some percent, and the search finds those that err in its favour; what cycles yield does not.
+	// plain is, by numbers of lanes, what plans bring beside plain decoding.
 	plain   []plainly
-	sounder *Lane // the lane that the last plan let try drafts beside others that decode plainly
-	sounded int   // and how many lanes there were
-	contest int   // the number of lanes whose contest the last plan was part of; 0: none
-	// pays is the same between copies, which is in force at first, and going without them.
+	load    load    // of the last plan
+	hoped   float64 // tokens that are expected of it
+	sounder *Lane   // the lane that the last plan let try drafts beside others that decode plainly
+	sounded int     // and how many lanes there were
+	contest int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
+	// pays is the contest between copies, which is in force at first, and going without them.
 	pays   []Contest
 	copied int // the number of lanes whose contest of copies the last plan was part of; 0: none
 
@@ -110,6 +111,7 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 func (p *Planner) Plan(lanes []*Lane, rows int) {
 	room := max(rows-len(lanes), 0)
 	p.contest, p.copied = 0, 0
+	defer p.expectation(lanes)
 	if p.forced(lanes) {
 		p.rest(lanes, room)
 		return
@@ -208,10 +210,31 @@ func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 	return deepest
 }
 
-// Yield books what a cycle of the last plan brought: the tokens of its lanes, and the time it took.
+// expectation keeps what is expected of a cycle whose outcome is to be booked.
+func (p *Planner) expectation(lanes []*Lane) {
+	if p.contest == 0 {
+		return
+	}
+	p.load = loadOf(lanes)
+	p.hoped = float64(len(lanes))
+	if p.load.rows == len(lanes) {
+		return
+	}
+	for _, l := range lanes {
+		switch {
+		case l.Copying:
+			p.hoped += sum(l.stands[:min(l.Depth, len(l.stands))])
+		default:
+			p.hoped += l.gained(l.Depth)
+		}
+	}
+}
+
+// Yield books what a cycle of the last plan brought: the tokens of its lanes, and the time it took without reading what
+// they had put off. What its parts cost has been booked before.
 func (p *Planner) Yield(lanes, tokens int, seconds float64) {
 	if lanes > 0 && lanes == p.contest {
-		p.plain[lanes].book(tokens, seconds)
+		p.book(lanes, tokens, seconds)
 	}
 	if lanes > 0 && lanes == p.copied {
 		p.pays[lanes].Observe(tokens, seconds)
@@ -226,20 +249,32 @@ func (p *Planner) Seconds(lanes []*Lane, foreseen bool) float64 {
 
 // Seconds is the same by given costs.
 func (c *Costs) Seconds(lanes []*Lane, foreseen bool) float64 {
-	rows, drafting, deepest, steps := len(lanes), 0, 0, 0
+	l := loadOf(lanes)
+	return c.seconds(&l, foreseen)
+}
+
+// load is what the plans of lanes add up to.
+type load struct{ lanes, rows, drafting, deepest, steps int }
+
+func loadOf(lanes []*Lane) load {
+	w := load{lanes: len(lanes), rows: len(lanes)}
 	for _, l := range lanes {
-		rows += l.Depth
+		w.rows += l.Depth
 		if l.Depth > 0 && !l.Copying {
-			drafting++
-			deepest = max(deepest, l.Depth)
-			steps += l.Depth - 1
+			w.drafting++
+			w.deepest = max(w.deepest, l.Depth)
+			w.steps += l.Depth - 1
 		}
 	}
-	seconds := c.Rest.At(len(lanes)) + c.Verify.At(len(lanes), rows)
-	if drafting > 0 && !foreseen {
-		seconds += c.First.At(drafting)
-		if further := deepest - 1; further > 0 {
-			seconds += float64(further) * c.Chain.At((steps+further-1)/further)
+	return w
+}
+
+func (c *Costs) seconds(w *load, foreseen bool) float64 {
+	seconds := c.Rest.At(w.lanes) + c.Verify.At(w.lanes, w.rows)
+	if w.drafting > 0 && !foreseen {
+		seconds += c.First.At(w.drafting)
+		if further := w.deepest - 1; further > 0 {
+			seconds += float64(further) * c.Chain.At((w.steps+further-1)/further)
 		}
 	}
 	return seconds

@@ -24,6 +24,7 @@ type tariff struct {
 
 // read makes the tariff of so many lanes with at most so many proposed rows.
 func (t *tariff) read(c *Costs, lanes, rows int) {
+	c.relate(lanes)
 	t.fixed = c.Rest.Hopeful(lanes)
 	t.verify = c.Verify.appendHopeful(t.verify[:0], lanes, lanes, lanes+rows)
 	t.bare = c.Bare.Hopeful(lanes)
