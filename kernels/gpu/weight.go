@@ -169,16 +169,37 @@ func (w *weight) choose(m kernels.Matrix) {
 	if m.Group() == 32 {
 		w.sub = 2
 	}
-	for n := 0; n < w.rows && !w.wide; n++ {
-		for g := range up(w.cols, m.Group()) {
-			s, b := m.ScaleBias(n, g)
-			w.wide = w.wide || (math.Float32bits(s)|math.Float32bits(b))&0xffff != 0
-		}
-	}
+	w.wide = w.wideScales(m)
 	w.block = w.codeUnits() + 4*w.sub
 	if w.wide {
 		w.block += 4 * w.sub
 	}
+}
+
+// wideScales tells whether a scale or bias of m is more than a bfloat16. Rows are taken in turn by as many workers as there
+// are processors.
+func (w *weight) wideScales(m kernels.Matrix) bool {
+	var next atomic.Int64
+	var wide atomic.Bool
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), w.rows) {
+		wg.Go(func() {
+			for !wide.Load() {
+				n := int(next.Add(1)) - 1
+				if n >= w.rows {
+					return
+				}
+				for g := range up(w.cols, m.Group()) {
+					if s, b := m.ScaleBias(n, g); (math.Float32bits(s)|math.Float32bits(b))&0xffff != 0 {
+						wide.Store(true)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return wide.Load()
 }
 
 // fitsF16 tells whether an IEEE half of the normal range, or zero, is exactly v.
@@ -267,22 +288,12 @@ func (w *weight) packCodes(mem []byte, m kernels.Matrix, s int, codes []uint8) e
 		n := 16*s + o
 		m.Codes(codes[:w.cols], n)
 		clear(codes[w.cols:])
-		for k, c := range codes[:w.cols] {
-			if int(c) >= 1<<m.Bits() {
-				return fmt.Errorf("code %d of row %d is %d, which %d bits cannot hold", k, n, c, m.Bits())
-			}
+		if k := tooLarge(codes[:w.cols], m.Bits()); k >= 0 {
+			return fmt.Errorf("code %d of row %d is %d, which %d bits cannot hold", k, n, codes[k], m.Bits())
 		}
 		for b := range w.blocks {
 			blk := mem[16*w.block*b : 16*w.block*(b+1)]
-			for kk, c := range codes[64*b : 64*b+64] {
-				j, t, e := kk/16, kk%16/4, kk%4
-				at := ((o%8*4+t)*4+j%2*2+o/8)*4 + e
-				if w.storage == codes4 {
-					blk[at] |= c << (4 * (j / 2))
-				} else {
-					blk[512*(j/2)+at] = c
-				}
-			}
+			w.packRow(blk, o, codes[64*b:64*b+64])
 			for h := range w.sub {
 				k := 64*b + 32*h
 				if k >= w.cols {
@@ -301,6 +312,37 @@ func (w *weight) packCodes(mem []byte, m kernels.Matrix, s int, codes []uint8) e
 		}
 	}
 	return nil
+}
+
+// packRow puts the 64 codes of output o into a block, four at a time: those of inputs 16j+4t to 16j+4t+3.
+func (w *weight) packRow(blk []byte, o int, codes []uint8) {
+	o = o%8*16 + o/8 // the register of j = t = 0
+	four := func(j, t int) uint32 { return binary.LittleEndian.Uint32(codes[16*j+4*t:]) }
+	put := func(word int, v uint32) { binary.LittleEndian.PutUint32(blk[4*word:], v) }
+	for t := range 4 {
+		if w.storage == codes4 {
+			put(o+4*t, four(0, t)|four(2, t)<<4)
+			put(o+4*t+2, four(1, t)|four(3, t)<<4)
+			continue
+		}
+		for j := range 4 {
+			put(128*(j/2)+o+4*t+j%2*2, four(j, t))
+		}
+	}
+}
+
+// tooLarge is the first code that bits cannot hold, -1: none.
+func tooLarge(codes []uint8, bits int) int {
+	k, over := 0, uint64(0xff<<bits&0xff)*0x0101010101010101
+	for k+8 <= len(codes) && binary.LittleEndian.Uint64(codes[k:])&over == 0 {
+		k += 8
+	}
+	for ; k < len(codes); k++ {
+		if codes[k]>>bits != 0 {
+			return k
+		}
+	}
+	return -1
 }
 
 // weightOf is a weight of this device.

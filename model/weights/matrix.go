@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 )
@@ -185,21 +186,26 @@ func (m *Matrix) format() string {
 	return fmt.Sprintf("[%d][%d] of %d bits in groups of %d, scales %s", m.Out, m.In, m.Bits, m.Group, m.ScaleDtype())
 }
 
-// unpack splits a bit stream of len(dst) codes, a multiple of 8, as all group sizes are.
+// unpack splits a bit stream of len(dst) codes, a multiple of 8, as all group sizes are. Eight codes are whole bytes.
 func unpack(dst []uint8, src []byte, bits int) {
 	switch bits {
 	case 8:
 		copy(dst, src)
 	case 4:
-		for i, b := range src[:len(dst)/2] {
-			dst[2*i], dst[2*i+1] = b&15, b>>4
+		for ; len(dst) >= 8 && len(src) >= 4; dst, src = dst[8:], src[4:] {
+			x := uint64(binary.LittleEndian.Uint32(src))
+			x = (x | x<<16) & 0x0000ffff0000ffff
+			x = (x | x<<8) & 0x00ff00ff00ff00ff
+			binary.LittleEndian.PutUint64(dst, (x|x<<4)&0x0f0f0f0f0f0f0f0f)
 		}
 	case 2:
-		for i, b := range src[:len(dst)/4] {
-			d := dst[4*i:][:4]
-			d[0], d[1], d[2], d[3] = b&3, b>>2&3, b>>4&3, b>>6
+		for ; len(dst) >= 8 && len(src) >= 2; dst, src = dst[8:], src[2:] {
+			x := uint64(binary.LittleEndian.Uint16(src))
+			x = (x | x<<24) & 0x000000ff000000ff
+			x = (x | x<<12) & 0x000f000f000f000f
+			binary.LittleEndian.PutUint64(dst, (x|x<<6)&0x0303030303030303)
 		}
-	default: // 3, 5, 6: eight codes take `bits` whole bytes
+	default: // 3, 5, 6
 		mask := uint64(1)<<bits - 1
 		for i := 0; i < len(dst); i += 8 {
 			var x uint64
