@@ -123,14 +123,16 @@ func (p *Planner) forced(lanes []*Lane) bool {
 
 // tempted tells whether lanes have found so much to copy that a plan may pay though none did lately: copies come and go.
 func (p *Planner) tempted(lanes []*Lane) bool {
-	hoped := 0.0
+	left := tempting * float64(len(lanes))
 	for _, l := range lanes {
-		if l.stands = l.stands[:0]; l.Copies > 0 {
+		if l.Copies > 0 {
 			p.expect(l)
-			hoped += sum(l.stands)
+			if left -= sum(l.stands); left < 0 {
+				return true
+			}
 		}
 	}
-	return hoped > tempting*float64(len(lanes))
+	return false
 }
 
 // undecided tells whether there is something to plan in a cycle whose time tells what the plan yields.

@@ -51,6 +51,7 @@ type Planner struct {
 
 	// plain is, by numbers of lanes, what plans bring beside plain decoding.
 	plain   []plainly
+	kept    keep    // the last plan that was searched for
 	load    load    // of the last plan
 	hoped   float64 // tokens that are expected of it
 	sounder *Lane   // the lane that the last plan let try drafts beside others that decode plainly
@@ -116,11 +117,15 @@ func (p *Planner) Plan(lanes []*Lane, rows int) {
 		p.rest(lanes, room)
 		return
 	}
+	if p.keeps(lanes, room) {
+		return
+	}
 	used := p.search(lanes, room)
 	if p.settle(lanes) {
 		p.rest(lanes, room)
 		return
 	}
+	p.drafters()
 	probing := false
 	for i, l := range lanes {
 		if l.Copying = p.taken[i] > 0; l.Copying {
@@ -143,6 +148,18 @@ func (p *Planner) Plan(lanes []*Lane, rows int) {
 			p.gap = l.probe.gap
 		}
 	}
+	p.keep(lanes)
+}
+
+// drafters counts into p.counts what the head drafts by the plan at hand.
+func (p *Planner) drafters() {
+	for i, n := range p.taken {
+		p.trial[i] = p.best[i]
+		if n > 0 {
+			p.trial[i] = 0
+		}
+	}
+	p.tally(p.trial)
 }
 
 // search leaves the best plan in p.best, for lanes that draft, and p.taken, for those that copy, and returns how many

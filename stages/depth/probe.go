@@ -93,30 +93,26 @@ func (p *Planner) horizon(l *Lane) float64 {
 	return n
 }
 
-// stake is how many tokens a cycle loses when one lane goes to another depth, by what the plan yields in the time that
-// it takes longer; and how many it wins at best, as far as what was seen of that depth allows.
-func (p *Planner) stake(l *Lane, depth, used int) (loss, hoped float64) {
-	for i, n := range p.taken {
-		p.trial[i] = p.best[i]
-		if n > 0 {
-			p.trial[i] = 0
-		}
-	}
-	p.tally(p.trial)
-	before := p.seconds(used)
-	for len(p.counts) < depth {
-		p.counts = append(p.counts, 0)
-	}
-	for i := l.base; i < depth; i++ {
+// shift moves a lane in p.counts from one depth to another.
+func (p *Planner) shift(from, to int) {
+	for i := from; i < to; i++ {
 		p.counts[i]++
 	}
-	for i := depth; i < l.base; i++ {
+	for i := to; i < from; i++ {
 		p.counts[i]--
 	}
-	for len(p.counts) > 0 && p.counts[len(p.counts)-1] == 0 {
-		p.counts = p.counts[:len(p.counts)-1]
+}
+
+// stake is how many tokens a cycle loses when one lane goes to another depth, by what the plan yields in the time that
+// it takes longer; and how many it wins at best, as far as what was seen of that depth allows. p.counts are the plan's.
+func (p *Planner) stake(l *Lane, depth, used int) (loss, hoped float64) {
+	before := p.seconds(used)
+	for len(p.counts) < max(depth, l.base) {
+		p.counts = append(p.counts, 0)
 	}
+	p.shift(l.base, depth)
 	longer := p.seconds(used+depth-l.base) - before
+	p.shift(depth, l.base)
 	if l.base == 0 && l.Owed > 2*len(p.prior) {
 		longer += p.Costs.Read.At(l.Owed)
 	}
