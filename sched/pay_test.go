@@ -14,7 +14,7 @@ import (
 // What the head has put off is read in slices: no cycle is longer by it than the budget allows, whether lanes that write
 // plainly have no more room or lanes are to be drafted for again, and all of it is read.
 func TestHistoryIsReadInSlices(t *testing.T) {
-	paid := 0
+	ever := 0 // lanes that paid, in any of these
 	for _, streams := range []int{1, 4} {
 		for _, copies := range []bool{false, true} {
 			heads := []int{0}
@@ -25,7 +25,7 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 				for _, head := range heads {
 					synctest.Test(t, func(t *testing.T) {
 						var longest, worst time.Duration
-						rows, slices := 0, 0
+						rows, slices, paid := 0, 0, 0
 						observe := func(c *stages.Cycle) {
 							for _, l := range c.Lanes {
 								if l.Chunk > 0 || l.State.HeadLen() < l.Prompt-1 {
@@ -82,8 +82,9 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 						for _, w := range r.model.Wrong {
 							t.Fatal(w)
 						}
+						ever += paid
 						t.Logf("%d rows in %d cycles, %d lanes paid before they drafted; reading took %v at worst, cycles without up to %v", rows, slices, paid, worst, longest)
-						if worst > longest { // planned for 0.8 of that; single cycles err
+						if worst > longest*5/4 { // planned for 0.8 of the usual; single cycles err, by whose turn it is to read
 							t.Errorf("one cycle reads history for %v, where cycles without take %v at most", worst, longest)
 						}
 						if !copies && (rows < 1000*streams || slices < 10*streams) {
@@ -94,7 +95,7 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 			})
 		}
 	}
-	if paid == 0 {
+	if ever == 0 {
 		t.Error("no lane paid before it was drafted for: the test shows nothing")
 	}
 }
