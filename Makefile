@@ -58,10 +58,10 @@ test: ## all tests, within 8 minutes on 2 cores
 	$(GO) test -timeout 8m ./...
 
 # Tests under the race detector, the one thing here that needs cgo (and so a C compiler), in small doses: -short keeps
-# what has goroutines to watch.
+# what has goroutines to watch. `make vet` vets.
 race: ## short tests under the race detector (needs a C compiler)
 	@pkgs=$$($(GO) list ./... | grep -vxF -e '' $(RACE_EXCLUDE:%=-e mtplx/%))
-	CGO_ENABLED=1 $(GO) test -race -gcflags=mtplx/kernels/ref=-race=false -short -timeout 20m $(TESTFLAGS) $$pkgs
+	CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=mtplx/kernels/ref=-race=false -short -timeout 20m $(TESTFLAGS) $$pkgs
 
 # Every platform's view: it type-checks the NEON and Metal code that no machine here runs.
 vet: ## vet as linux/amd64, linux/arm64 and darwin/arm64
@@ -75,27 +75,36 @@ lint: $(GOLANGCI_LINT) ## golangci-lint with .golangci.yml
 fmt: $(GOFUMPT) ## gofumpt on every Go file
 	$(GOFUMPT) -w .
 
-# Every fuzz target for FUZZTIME, found by its text so that a new one cannot be forgotten.
+# Every fuzz target for FUZZTIME, found by its text so that a new one cannot be forgotten. A package is compiled once for
+# all its targets, and as many run beside each other, with a worker each, as there are processors.
 #
-# The end of -fuzztime may fall on a busy worker; the go command then reports "context deadline exceeded" and
+# The end of -fuzztime may fall on a busy worker; the test then reports "context deadline exceeded" and
 # no failing input. That is no finding, and such a run is repeated once.
 fuzz: ## every fuzz target for FUZZTIME
-	@status=0
-	targets=$$(grep -rEo --include='*_test.go' --exclude-dir=testdata '^func Fuzz[A-Za-z0-9_]+' . | sort)
+	@targets=$$(grep -rEo --include='*_test.go' --exclude-dir=testdata '^func Fuzz[A-Za-z0-9_]+' . | sort)
 	[ -n "$$targets" ] || { echo "no fuzz target found"; exit 1; }
-	while IFS=: read -r file target; do
-	  target=$${target#func }; pkg=$$(dirname "$$file")
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT
+	corpus=$$($(GO) env GOCACHE)/fuzz/$$($(GO) list -m)
+	one() { # PACKAGE TARGET
+	  local pkg=$$1 target=$$2 binary=$$work/of$${1//\//_} code out
 	  for attempt in 1 2; do
 	    code=0
-	    out=$$($(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" 2>&1 </dev/null) || code=$$?
+	    out=$$(cat "$$binary.txt"; cd "$$pkg"; "$$binary" -test.run '^$$' -test.fuzz "^$$target$$" -test.fuzztime $(FUZZTIME) \
+	      -test.fuzzcachedir "$$corpus/$$pkg" -test.parallel 1 2>&1 </dev/null) || code=$$?
 	    if [ $$code = 0 ] || grep -q 'Failing input written' <<<"$$out" ||
 	      ! grep -q 'context deadline exceeded' <<<"$$out"; then break; fi
 	  done
-	  if grep -qE 'no fuzz tests to fuzz|no test files' <<<"$$out"; then code=1; fi # hidden by a build constraint
-	  if [ $$code = 0 ]; then echo "ok    $$pkg $$target"; continue; fi
-	  status=1; echo "FAIL  $$pkg $$target"; echo "$$out"
-	done <<<"$$targets"
-	exit $$status
+	  if grep -q 'no fuzz tests to fuzz' <<<"$$out"; then code=1; fi # hidden by a build constraint
+	  if [ $$code = 0 ]; then echo "ok    $$pkg $$target"; return; fi
+	  printf 'FAIL  %s %s\n%s\n' "$$pkg" "$$target" "$$out" >"$$binary.$$target.failed"
+	}
+	export work corpus; export -f one
+	while IFS=: read -r file target; do
+	  pkg=$$(dirname "$$file"); binary=$$work/of$${pkg//\//_}
+	  [ -e "$$binary.txt" ] || $(GO) test -vet=off -c -fuzz . -o "$$binary" "$$pkg" >"$$binary.txt" 2>&1 </dev/null || true
+	  echo "$$pkg $${target#func }"
+	done <<<"$$targets" | xargs -n 2 -P "$$(getconf _NPROCESSORS_ONLN)" bash -c 'one "$$@"' one
+	if compgen -G "$$work/*.failed" >/dev/null; then cat "$$work"/*.failed; exit 1; fi
 
 # Go benchmarks in benchstat's format; `make bench-diff BASE=file` compares with an earlier run.
 bench: ## Go benchmarks into outputs/bench.txt
