@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 
+	"mtplx/sched/keyed"
 	"mtplx/sched/queue"
 )
 
@@ -22,8 +22,8 @@ import (
 //
 // DrawBest takes k = 0. DrawPick, with t = D.U times the sum of all kept p, takes the lowest name whose sum over the kept
 // of no higher name is above t, or else the highest. DrawRace takes the least (0-Log(u))/p_k, the lowest name among equals and a
-// NaN as infinity, where u = fma(float32(r>>8), 2^-24, 2^-25) and r is the second word of Philox 4x32-10 (Salmon et al.
-// 2011) over {position, position>>32, purpose, name} under {seed, seed>>32}. Sums are in the order of k, from +0, and every
+// NaN as infinity, where u = fma(float32(r>>8), 2^-24, 2^-25) and r is the second word of keyed.Philox over
+// {position, position>>32, purpose, name} under {seed, seed>>32}. Sums are in the order of k, from +0, and every
 // step is rounded. The token, at most Limit-1, goes to Tokens [rows] and, so that it comes to the host with the
 // candidates, to the unused word of the row of Support.
 type Guess struct {
@@ -200,16 +200,8 @@ func (d *Draw) choose(w []int32, name *[SupportTop]int32, n int) int32 {
 
 // noise is the random number of a token.
 func (d *Draw) noise(name int32) float32 {
-	c := [4]uint32{uint32(d.Position), uint32(d.Position >> 32), d.Purpose, uint32(name)}
-	k0, k1 := uint32(d.Seed), uint32(d.Seed>>32)
-	for range 10 {
-		hi0, lo0 := bits.Mul32(0xD2511F53, c[0])
-		hi1, lo1 := bits.Mul32(0xCD9E8D57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ k0, lo1, hi0 ^ c[3] ^ k1, lo0}
-		k0 += 0x9E3779B9
-		k1 += 0xBB67AE85
-	}
-	return FMA(float32(c[1]>>8), 1.0/(1<<24), 1.0/(1<<25))
+	r := keyed.Philox([4]uint32{uint32(d.Position), uint32(d.Position >> 32), d.Purpose, uint32(name)}, [2]uint32{uint32(d.Seed), uint32(d.Seed >> 32)})
+	return FMA(float32(r[1]>>8), 1.0/(1<<24), 1.0/(1<<25))
 }
 
 // Guesses tells whether a program on d that goes on from its own guesses saves anything: what a round trip to the host

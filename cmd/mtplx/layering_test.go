@@ -18,7 +18,7 @@ import (
 
 // The layers, from the top:
 //
-//	cmd -> api -> sched -> stages -> {sched/queue, sched/page} <- kernels, model
+//	cmd -> api -> sched -> stages -> {sched/queue, sched/page, sched/keyed} <- kernels, model
 //
 // Imports are read from every Go file, whatever its build constraints, since a rule that is broken
 // only on a Mac is broken all the same. A test file may import more than its package does (an
@@ -41,11 +41,12 @@ var layers = []layer{
 	{pattern: "api/...", never: []string{"cmd/...", "bench/..."}},
 	{pattern: "sched/queue/...", only: []string{"sched/queue/..."}},
 	{pattern: "sched/page/...", only: []string{"sched/page/...", "sched/queue"}},
+	{pattern: "sched/keyed", only: []string{}},
 	{pattern: "sched/...", never: []string{"cmd/...", "bench/...", "api/..."}},
 	{pattern: "stages/...", never: []string{
 		"cmd/...", "bench/...", "api/...", "sched", "sched/bank/...", "kernels/...", "model/...",
 	}},
-	{pattern: "kernels/...", only: []string{"kernels/...", "sched/queue"}},
+	{pattern: "kernels/...", only: []string{"kernels/...", "sched/keyed", "sched/queue"}},
 	{pattern: "model/...", only: []string{"model/...", "kernels", "sched/page", "sched/queue"}},
 }
 
