@@ -92,7 +92,7 @@ func (d *Device) NewQueue(label string) (queue.Queue, error) {
 }
 
 // NewEvent is a counter at 0.
-func (d *Device) NewEvent() queue.Event { return &event{} }
+func (d *Device) NewEvent() queue.Event { return newEvent() }
 
 // Copy moves n bytes; source and destination may overlap.
 func (d *Device) Copy(dst queue.Buffer, dstOff int, src queue.Buffer, srcOff, n int) error {

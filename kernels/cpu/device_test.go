@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -213,43 +211,6 @@ func TestWorkersDoNotChangeBits(t *testing.T) {
 				t.Errorf("%s: %d threads give other bits than 1", tier, threads)
 			}
 		}
-	}
-}
-
-func TestEventWait(t *testing.T) {
-	e := &event{}
-	ctx, cancel := context.WithCancel(t.Context())
-	errs := make(chan error, 3)
-	go func() { errs <- e.Wait(ctx, 5) }()
-	for {
-		e.mu.Lock()
-		n := len(e.waiting)
-		e.mu.Unlock()
-		if n == 1 {
-			break
-		}
-		runtime.Gosched()
-	}
-	cancel()
-	if err := <-errs; !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled wait: %v", err)
-	}
-	if len(e.waiting) != 0 {
-		t.Error("a cancelled waiter is still listed")
-	}
-	for _, v := range []uint64{2, 3, 3} {
-		go func() { errs <- e.Wait(t.Context(), v) }()
-	}
-	e.Signal(1)
-	e.Signal(3)
-	e.Signal(2) // lower: no change
-	for range 3 {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	if e.Value() != 3 {
-		t.Errorf("value %d after signals of 1, 3 and 2", e.Value())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mtplx/kernels"
+	"mtplx/kernels/internal/serial"
 )
 
 // lcg is the generator of the test vectors that all tiers share.
@@ -159,13 +160,13 @@ type rig struct {
 	d *Device
 	q *cpuQueue
 	s *kernels.Slots
-	e *event
+	e *serial.Event
 	n uint64
 }
 
 func newRig(t testing.TB, tier string, threads, rows int) *rig {
 	t.Helper()
-	r := &rig{t: t, d: newDevice(t, tier, threads), e: &event{}}
+	r := &rig{t: t, d: newDevice(t, tier, threads), e: newEvent()}
 	q, err := r.d.NewQueue("test")
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"mtplx/kernels"
+	"mtplx/kernels/internal/serial"
 	"mtplx/sched/queue"
 )
 
@@ -92,7 +93,7 @@ func (d *Device) NewQueue(label string) (queue.Queue, error) {
 }
 
 // NewEvent is a counter at 0.
-func (d *Device) NewEvent() queue.Event { return &event{} }
+func (d *Device) NewEvent() queue.Event { return &serial.Event{} }
 
 // Copy moves n bytes. Ranges of one buffer may not overlap.
 func (d *Device) Copy(dst queue.Buffer, dstOff int, src queue.Buffer, srcOff, n int) error {

@@ -1,4 +1,4 @@
-package cpu
+package serial
 
 import (
 	"context"
@@ -7,9 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// event is a counter with a list of parked waiters. In steady state neither Wait nor Signal
-// allocates: waiters are kept for reuse.
-type event struct {
+// Event is a counter with a list of parked waiters. In steady state neither Wait nor Signal
+// allocates: waiters are kept for reuse. The zero value is ready.
+type Event struct {
+	// Pause, when set, is a moment of the processor's that Wait takes between looks before it parks: where what signals takes
+	// microseconds.
+	Pause func()
+
 	value   atomic.Uint64
 	mu      sync.Mutex
 	waiting []*waiter
@@ -21,9 +25,11 @@ type waiter struct {
 	ready  chan struct{} // room for one
 }
 
-func (e *event) Value() uint64 { return e.value.Load() }
+// Value is what was signalled last.
+func (e *Event) Value() uint64 { return e.value.Load() }
 
-func (e *event) Signal(v uint64) {
+// Signal raises the counter to v, and wakes who waits for no more.
+func (e *Event) Signal(v uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if v <= e.value.Load() {
@@ -42,14 +48,15 @@ func (e *event) Signal(v uint64) {
 	e.waiting = kept
 }
 
-func (e *event) Wait(ctx context.Context, v uint64) error {
+// Wait returns when the counter is v or above, or ctx ends.
+func (e *Event) Wait(ctx context.Context, v uint64) error {
 	// A few looks cost less than parking; more of them would hold the processor on which the
 	// queue's goroutine wants to run.
-	for range 8 {
+	for i := 0; e.Pause != nil && i < 8; i++ {
 		if e.value.Load() >= v {
 			return nil
 		}
-		pause(4)
+		e.Pause()
 	}
 	e.mu.Lock()
 	if e.value.Load() >= v {
