@@ -4,6 +4,7 @@
 GO         ?= go
 CLANG      ?= clang-19
 FUZZTIME   ?= 10s
+STEPS      ?= 100000
 BENCH      ?= .
 BENCHCOUNT ?= 6
 PLATFORMS  ?= linux/amd64 linux/arm64 darwin/arm64
@@ -45,7 +46,7 @@ SHELL       := /bin/bash
 .ONESHELL:
 
 .DEFAULT_GOAL := build
-.PHONY: build test race vet lint fmt fuzz bench bench-diff generate check-generate cross release tools clean help
+.PHONY: build test long race vet lint fmt fuzz bench bench-diff generate check-generate cross release tools clean help
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -56,6 +57,13 @@ build: ## bin/mtplx for this machine
 
 test: ## all tests, within 8 minutes on 2 cores
 	$(GO) test -timeout 8m ./...
+
+# What takes too long for every change: ten times the random histories and more, texts of all prompts, and the
+# GPU suite with every case on the emulator.
+long: ## tests of some hours: many steps and sessions, all prompts, the whole GPU suite
+	MTPLX_STEPS=$(STEPS) MTPLX_SESSIONS=$(STEPS) $(GO) test -timeout 6h -run 'RandomHistories|ShortSessions|StaysFlat' ./sched ./cmd/mtplx
+	MTPLX_LONG_TESTS=1 $(GO) test -timeout 2h ./cmd/mtplx/runtime
+	MTPLX_GPU_FULL=1 $(GO) test -timeout 6h ./kernels/gpu/emulator ./kernels/metal
 
 # Tests under the race detector, the one thing here that needs cgo (and so a C compiler), in small doses: -short keeps
 # what has goroutines to watch. `make vet` vets.
