@@ -42,7 +42,7 @@ func TestCopiesChangeNoText(t *testing.T) {
 				r := newRig(t, withLookup(change))
 				defer r.close(t)
 				r.draft.Time = 60 * time.Millisecond // so that copying pays though few copies stand
-				stood, fell, guided := 0, 0, 0
+				stood, fell, under := 0, 0, 0
 				for i := range 48 {
 					req := copying(uint64(i + 1))
 					req.Limits.MaxTokens = 60
@@ -52,31 +52,16 @@ func TestCopiesChangeNoText(t *testing.T) {
 					if i%3 == 0 {
 						req.Shape.Frequency, req.Shape.Presence, req.Shape.Repetition = 0.4, 0.2, 1.1
 					}
-					constraint := func() {
-						if i%4 > 1 {
-							req.Constraint = &rising{}
-						}
-					}
-					constraint()
-					want := plain(req)
-					constraint()
-					s, err := r.Start(req)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got, _, err := read(t.Context(), s)
-					if err != nil || got != want {
-						t.Fatalf("request %d: %q, error %v; want %q", i, got, err, want)
-					}
-					st := s.Stats()
+					guided := i%4 > 1
+					st := r.writes(t, req, guided)
 					stood += st.CopiedAccepted
 					fell += st.Copied - st.CopiedAccepted
-					if req.Constraint != nil {
-						guided += st.Copied
+					if guided {
+						under += st.Copied
 					}
 				}
-				if stood < 100 || fell < 100 || guided < 20 {
-					t.Errorf("%d copies stood, %d fell, %d were under a grammar: that says too little", stood, fell, guided)
+				if stood < 100 || fell < 100 || under < 20 {
+					t.Errorf("%d copies stood, %d fell, %d were under a grammar: that says too little", stood, fell, under)
 				}
 			})
 		})

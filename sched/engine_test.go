@@ -32,23 +32,7 @@ func TestPenaltiesAndGrammarsActAsInPlainDecoding(t *testing.T) {
 			if i%2 == 0 {
 				req.Target.Temperature, req.Draft.Temperature = 0, 0
 			}
-			constraint := func() {
-				if i%3 != 1 {
-					req.Constraint = &rising{}
-				}
-			}
-			constraint()
-			want := plain(req)
-			constraint()
-			s, err := r.Start(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, _, err := read(t.Context(), s)
-			if err != nil || got != want {
-				t.Fatalf("request %d: %q, error %v; want %q", i, got, err, want)
-			}
-			for _, n := range s.Stats().Accepted {
+			for _, n := range r.writes(t, req, i%3 != 1).Accepted {
 				accepted += n
 			}
 		}

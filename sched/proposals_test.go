@@ -136,22 +136,7 @@ func TestProposalsChangeNoText(t *testing.T) {
 					if i%3 == 0 {
 						req.Shape.Frequency, req.Shape.Presence, req.Shape.Repetition = 0.4, 0.2, 1.1
 					}
-					guide := func() {
-						if i%4 > 1 {
-							req.Constraint = &rising{}
-						}
-					}
-					guide()
-					want := plain(req)
-					guide()
-					s, err := r.Start(req)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if got, _, err := read(t.Context(), s); err != nil || got != want {
-						t.Fatalf("request %d: %q, error %v; want %q", i, got, err, want)
-					}
-					st := s.Stats()
+					st := r.writes(t, req, i%4 > 1)
 					for from := range st.BySource.Proposed {
 						sum.BySource.Proposed[from] += st.BySource.Proposed[from]
 						sum.BySource.Accepted[from] += st.BySource.Accepted[from]

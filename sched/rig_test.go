@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mtplx/sched/internal/fake"
+	"mtplx/stages"
 	"mtplx/stages/commit"
 	"mtplx/stages/sample"
 )
@@ -101,6 +102,27 @@ func read(ctx context.Context, s *Session) (text, finish string, err error) {
 		finish, err = c.Finish, c.Err
 	}
 	return b.String(), finish, err
+}
+
+// writes runs a request, under a grammar or not, and holds its text to plain's.
+func (r *rig) writes(t *testing.T, q Request, guided bool) stages.Stats {
+	t.Helper()
+	guide := func() {
+		if guided {
+			q.Constraint = &rising{} // which remembers
+		}
+	}
+	guide()
+	want := plain(q)
+	guide()
+	s, err := r.Start(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := read(t.Context(), s); err != nil || got != want {
+		t.Fatalf("seed %d: %q, error %v; want %q", q.Seed, got, err, want)
+	}
+	return s.Stats()
 }
 
 // plain is what the fake model alone writes under a request.

@@ -74,17 +74,9 @@ func TestAnAdapterIsWhatItsProductAddsToTheHead(t *testing.T) {
 	ck := openDemo(t)
 	text := randomText(rand.New(rand.NewPCG(1, 1)), 12, 500)
 	play := func(ck *qwen.Checkpoint, o qwen.Options, read bool) (rows [][]float32) {
-		o.Mode, o.Context, o.Rows = kernels.Float32, 64, 16
-		r := newRig(t, ck, 2, o)
-		s := r.state(t)
+		r, s := begin(t, ck, o, text)
 		defer s.Release()
-		if err := s.Extend(len(text) + 4); err != nil {
-			t.Fatal(err)
-		}
-		span := page.Span{State: s, Tokens: text[:11], Certain: 11, Logits: 1}
-		r.run(t, r.trunk, &span)
 		rows = append(rows, slices.Clone(r.trunk.Logits(0)))
-		s.Commit(&span, 11)
 		from := 0
 		if read {
 			reader, err := r.m.NewReader(r.q)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"mtplx/kernels"
 	"mtplx/kernels/cpu"
 	"mtplx/model/arrays"
 	"mtplx/model/corrector"
@@ -88,16 +87,8 @@ func TestTheHeadsOutputIsMendedBeforeItIsFedBack(t *testing.T) {
 		first, next []float32
 	}
 	play := func(o qwen.Options, shift []float32) seen {
-		o.Mode, o.Context, o.Rows = kernels.Float32, 64, 16
-		r := newRig(t, ck, 2, o)
-		s := r.state(t)
+		r, s := begin(t, ck, o, text)
 		defer s.Release()
-		if err := s.Extend(len(text) + 4); err != nil {
-			t.Fatal(err)
-		}
-		span := page.Span{State: s, Tokens: text[:11], Certain: 11, Logits: 1}
-		r.run(t, r.trunk, &span)
-		s.Commit(&span, 11)
 		r.run(t, r.head, &page.Span{State: s, Tokens: text[1:12], Logits: 1, Shift: shift})
 		out := seen{fed: r.head.Hidden(s, -1), first: slices.Clone(r.head.Logits(0))}
 		if o.Feedback {

@@ -107,6 +107,22 @@ func (r *rig) state(t testing.TB) *page.State {
 	return s
 }
 
+// begin opens a rig for drafts whose session's trunk has read all of a text but its last token, with the last row's logits.
+func begin(t testing.TB, ck *qwen.Checkpoint, o qwen.Options, text []int32) (*rig, *page.State) {
+	t.Helper()
+	o.Mode, o.Context, o.Rows = kernels.Float32, 64, 16
+	r := newRig(t, ck, 2, o)
+	s := r.state(t)
+	if err := s.Extend(len(text) + 4); err != nil {
+		t.Fatal(err)
+	}
+	n := len(text) - 1
+	span := page.Span{State: s, Tokens: text[:n], Certain: n, Logits: 1}
+	r.run(t, r.trunk, &span)
+	s.Commit(&span, n)
+	return r, s
+}
+
 // alone forwards text one row at a time, plainly, and returns every row's logits.
 func (r *rig) alone(t testing.TB, text []int32) [][]float32 {
 	t.Helper()
