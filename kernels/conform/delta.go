@@ -41,6 +41,14 @@ func checkDeltaChain(t T, d kernels.Device) {
 	}
 }
 
+// checkDeltaLong checks the recurrence of heads as large as real models', for devices that have a kernel for those and many
+// rows: three value heads share a key head.
+func checkDeltaLong(t T, d kernels.Device) {
+	dims := kernels.DeltaDims{Layers: 2, HK: 1, HV: 3, DK: 128, DV: 128, Tape: 8}
+	t.Run("history", func(t T) { histories(t, d, dims, recurrence, 31) })
+	t.Run("prompts", func(t T) { prompts(t, d, dims, recurrence, 32) })
+}
+
 // deltaPart is what of a delta layer a world runs.
 type deltaPart int
 

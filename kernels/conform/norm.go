@@ -25,6 +25,9 @@ func checkNorm(t T, d kernels.Device) {
 	for _, width := range []int{1, 15, 16, 17, 64, 100, 130} {
 		add(18, width, kernels.Direct, kernels.Direct, true, true)
 	}
+	for _, width := range []int{192, 320} { // whole blocks
+		add(5, width, kernels.FromIn, kernels.FromOut, true, true)
+	}
 	for _, xMap := range []kernels.RowMap{kernels.Direct, kernels.FromIn, kernels.FromOut} {
 		for _, yMap := range []kernels.RowMap{kernels.Direct, kernels.FromOut} {
 			add(9, 48, xMap, yMap, true, xMap == kernels.FromIn)

@@ -51,6 +51,12 @@ func DeltaChain(t *testing.T, d kernels.Device) {
 	checkDeltaChain(In(t), d)
 }
 
+// DeltaLong checks the recurrence of heads as large as real models' over short histories and prompts.
+func DeltaLong(t *testing.T, d kernels.Device) {
+	t.Helper()
+	checkDeltaLong(In(t), d)
+}
+
 // DeltaPrep checks the inputs of the recurrence: convolution over the tape's border, unit
 // vectors, gates, and what goes to the tape.
 func DeltaPrep(t *testing.T, d kernels.Device) {

@@ -27,6 +27,7 @@ var suites = []struct {
 	{"guess", checkGuess},
 	{"delta-prep", checkDeltaPrep},
 	{"delta", checkDelta},
+	{"delta-long", checkDeltaLong},
 	{"delta-norm", checkDeltaNorm},
 	{"delta-chain", checkDeltaChain},
 	{"attn-prep", checkAttnPrep},

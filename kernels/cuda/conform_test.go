@@ -28,6 +28,7 @@ var (
 	lines   = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
 	tile    = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
 	query   = flag.Int("queries", queries, "rows that a lane must have for its attention to take tiles of query vectors; 0: never")
+	plenty  = flag.Int("many", many, "rows from which operations take kernels for many rows, where there are some; 0: never")
 	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
 
@@ -41,7 +42,7 @@ func openDevice(t testing.TB) *gpu.Device {
 	var d *gpu.Device
 	if err == nil {
 		traits.Walkers, traits.Fused = *walking, *fused
-		traits.Lines, traits.Queries = *lines, *query
+		traits.Lines, traits.Queries, traits.Many = *lines, *query, *plenty
 		if small {
 			traits.Units = 1
 		}
@@ -90,6 +91,16 @@ func TestTiles(t *testing.T) {
 	*tile = 1
 	defer func() { *tile = old }()
 	conform.Product(t, openDevice(t))
+}
+
+// TestMany does so with the kernels for many rows, for rows however few.
+func TestMany(t *testing.T) {
+	old := *plenty
+	*plenty = 1
+	defer func() { *plenty = old }()
+	for name, run := range map[string]func(*testing.T, kernels.Device){"norm": conform.Norm, "swiglu": conform.SwiGLU, "delta": conform.Delta, "delta-long": conform.DeltaLong, "delta-norm": conform.DeltaNorm} {
+		t.Run(name, func(t *testing.T) { run(t, openDevice(t)) })
+	}
 }
 
 // TestQueries does so with the attention that takes tiles of query vectors, for rows however few: with their splits apart,

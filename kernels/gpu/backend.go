@@ -27,7 +27,14 @@ type Traits struct {
 	// Queries is how many rows of a forward a lane must have for its attention to take 32 query vectors a threadgroup, which
 	// takes 18 KB of threadgroup memory and 128 threads with some 160 registers each (src/attention_tile.metal); 0: none has.
 	Queries int
+	// Many is from how many rows on norms, gated units and the delta net's recurrence take kernels for many rows, where rows
+	// are whole blocks of 64 and heads 128 by 128 (src/rows_many.metal, src/delta_long.metal): these keep a head's state and
+	// two keys in registers, some 250 a thread, and take 28 KB of threadgroup memory; 0: never.
+	Many int
 }
+
+// many tells whether so many rows of k values are left to kernels for many rows.
+func (t Traits) many(rows, k int) bool { return t.Many > 0 && rows >= t.Many && k%64 == 0 }
 
 // Backend is one GPU: memory and launches. It is safe for concurrent use. One whose memory has a bound is a
 // kernels.Confined as well.

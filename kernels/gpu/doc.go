@@ -26,6 +26,7 @@
 // 16 float operations go with two matrix steps. Traits says what a device takes of this; Metal, which has no matrix step for
 // integers, takes neither of the last two. Attention of lanes with many rows takes a tile of query vectors a threadgroup
 // (src/attention_tile.metal), other lanes of the same forward a row (src/attention.metal), and quantised keys and values always.
+// Norms, gated units and the recurrence of a prompt's rows have kernels of their own (src/rows_many.metal, src/delta_long.metal).
 //
 // A Backend's memory may be a mirror: then what a program wrote is level with the host's view from
 // the next call of Buffer.Bytes on, and what the host wrote since its last call of Bytes, or in

@@ -12,6 +12,7 @@ const (
 	deltaKeyMost   = 256
 	vBlock         = 128
 	prepRows       = 4  // PREP_ROWS
+	longHeads      = 3  // LONG_GROUP
 	prepMany       = 17 // rows from which a threadgroup prepares so many
 )
 
@@ -126,6 +127,9 @@ func (l *lowering) delta(o *kernels.Delta) (step, error) {
 		kernel = "delta_128"
 	}
 	p := append(words{}.slots(s), r.dims...)
+	args := []Arg{in(l.slotBuf), in(x), in(gates), out(y), out(r.states), out(r.tapes), constants(p)}
+	long := func(sh Shape) bool { return d.DK == 128 && d.DV == 128 && l.dev.traits.many(sh.Rows, d.DK) }
+	group := longGroup(d.HV / d.HK)
 	return step{
 		check: func() error {
 			if err := checkRows(s.Rows(), caps); err != nil {
@@ -133,12 +137,28 @@ func (l *lowering) delta(o *kernels.Delta) (step, error) {
 			}
 			return r.check(s)
 		},
-		dispatches: []dispatch{{
-			kernel, 32,
-			[]Arg{in(l.slotBuf), in(x), in(gates), out(y), out(r.states), out(r.tapes), constants(p)},
-			func(sh Shape) [3]uint32 { return [3]uint32{u32(d.Strips()), u32(d.HV), u32(sh.Lanes)} },
-		}},
+		dispatches: []dispatch{{kernel, 32, args, func(sh Shape) [3]uint32 {
+			if long(sh) {
+				return [3]uint32{}
+			}
+			return [3]uint32{u32(d.Strips()), u32(d.HV), u32(sh.Lanes)}
+		}}, {"delta_long", u32(32 * group), args, func(sh Shape) [3]uint32 {
+			if !long(sh) {
+				return [3]uint32{}
+			}
+			return [3]uint32{u32(d.Strips()), u32(d.HV / group), u32(sh.Lanes)}
+		}}},
 	}, nil
+}
+
+// longGroup is how many of the value heads that share a key head a threadgroup of src/delta_long.metal has.
+func longGroup(sharing int) int {
+	for n := longHeads; n > 1; n-- {
+		if sharing%n == 0 {
+			return n
+		}
+	}
+	return 1
 }
 
 func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
@@ -161,11 +181,22 @@ func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
 	s := o.S
 	caps := []capacity{{x.rows(k), "the input"}, {z.rows(o.ZStride), "the gates"}, {a.maxRows, "the activations"}}
 	p := words{}.acts(a).u(d.HV, d.DV, o.ZStride, o.ZCol).f(o.Eps)
+	args := append([]Arg{in(l.slotBuf), in(x), in(z), in(gain)}, append(a.args(), constants(p))...)
+	many := func(sh Shape) bool {
+		return d.DV == 128 && o.ZStride%4 == 0 && o.ZCol%4 == 0 && l.dev.traits.many(sh.Rows, k)
+	}
 	return step{
 		check: func() error { return checkRows(s.Rows(), caps) },
-		dispatches: []dispatch{{
-			"delta_norm", pair, append([]Arg{in(l.slotBuf), in(x), in(z), in(gain)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return pairGrid(k, sh.Rows) },
-		}},
+		dispatches: []dispatch{{"delta_norm", pair, args, func(sh Shape) [3]uint32 {
+			if many(sh) {
+				return [3]uint32{}
+			}
+			return pairGrid(k, sh.Rows)
+		}}, {"delta_norm_many", threads, args, func(sh Shape) [3]uint32 {
+			if !many(sh) {
+				return [3]uint32{}
+			}
+			return [3]uint32{u32(up(d.HV, threads/32)), u32(sh.Rows), 1}
+		}}},
 	}, nil
 }

@@ -82,6 +82,7 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 	inPlace := hasY && x.mem == y.mem
 	p := words{}.slots(s).acts(a).u(width, int(xMap), int(yMap)).flag(hasY).f(o.Eps)
 	args := append([]Arg{in(l.slotBuf), in(x), in(gain), out(y)}, append(a.args(), constants(p))...)
+	many := func(sh Shape) bool { return width <= normMany && l.dev.traits.many(rowsOf(xMap, sh), width) }
 	return step{
 		check: func() error {
 			if err := checkMap(s, xMap, x.rows(width), "the input"); err != nil {
@@ -98,10 +99,18 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 			return nil
 		},
 		dispatches: []dispatch{{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
+			if many(sh) {
+				return [3]uint32{}
+			}
 			if inPlace { // one threadgroup reads the whole row before it writes
 				return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
 			}
 			return normGrid(width, rowsOf(xMap, sh))
+		}}, {"norm_many", threads, args, func(sh Shape) [3]uint32 {
+			if !many(sh) {
+				return [3]uint32{}
+			}
+			return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
 		}}},
 	}, nil
 }
@@ -114,6 +123,9 @@ const pair = 64
 
 // pairGrid is blocksGrid for pairs.
 func pairGrid(k, rows int) [3]uint32 { return [3]uint32{u32(up(k, 64*pair/32)), u32(rows), 1} }
+
+// normMany is the widest row that src/rows_many.metal has room for.
+const normMany = 6144 // NORM_CHUNK
 
 // normRowsMost is the number of rows up to which a normalised row is shared among threadgroups.
 const normRowsMost = 16
@@ -193,12 +205,20 @@ func (l *lowering) swiglu(o *kernels.SwiGLU) (step, error) {
 	}
 	s, times, width := o.S, o.Times, o.Width
 	p := words{}.slots(s).acts(a).u(width, times)
+	args := append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...)
 	caps := []capacity{{x.rows(2 * width), "the input"}, {a.maxRows, "the activations"}}
 	return step{
 		check: func() error { return checkRows(s.Rows()*times, caps) },
-		dispatches: []dispatch{{
-			"swiglu_rows", pair, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
-			func(sh Shape) [3]uint32 { return pairGrid(width, sh.Rows*times) },
-		}},
+		dispatches: []dispatch{{"swiglu_rows", pair, args, func(sh Shape) [3]uint32 {
+			if l.dev.traits.many(sh.Rows*times, width) {
+				return [3]uint32{}
+			}
+			return pairGrid(width, sh.Rows*times)
+		}}, {"swiglu_many", threads, args, func(sh Shape) [3]uint32 {
+			if !l.dev.traits.many(sh.Rows*times, width) {
+				return [3]uint32{}
+			}
+			return [3]uint32{u32(up(width, 2*64*threads/32)), u32(sh.Rows * times), 1}
+		}}},
 	}, nil
 }

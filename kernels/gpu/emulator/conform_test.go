@@ -127,6 +127,11 @@ func TestConformance(t *testing.T) {
 	t.Run("tiles", func(t *testing.T) {
 		t.Run("product", func(t *testing.T) { conform.Product(t, open(t, Options{Matrix: true, Seed: 3, Tiles: 1})) })
 	})
+	t.Run("many", func(t *testing.T) {
+		for name, run := range map[string]func(*testing.T, kernels.Device){"norm": conform.Norm, "swiglu": conform.SwiGLU, "delta-long": conform.DeltaLong, "delta-norm": conform.DeltaNorm} {
+			t.Run(name, func(t *testing.T) { run(t, open(t, Options{Matrix: true, Seed: 3, Many: 1})) })
+		}
+	})
 	t.Run("queries", func(t *testing.T) {
 		t.Run("attention", func(t *testing.T) { conform.AttentionPlain(t, open(t, Options{Matrix: true, Seed: 3, Queries: 1})) })
 		t.Run("vectors", func(t *testing.T) { conform.Vectors(t, open(t, Options{Matrix: true, Queries: 1})) }) // heads of 256

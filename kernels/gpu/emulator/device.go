@@ -21,6 +21,7 @@ type Options struct {
 	Lines   bool   // gpu.Traits.Lines
 	Tiles   int    // gpu.Traits.Tiles
 	Queries int    // gpu.Traits.Queries
+	Many    int    // gpu.Traits.Many
 	// Sources replaces the kernels' own, for tests of the emulator itself.
 	Sources map[string]string
 	// MemoryBytes is the address space of the device; 0 is 1 GiB. Pages that nobody touches cost
@@ -34,7 +35,7 @@ func Open(ctx context.Context, o Options) (*gpu.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Fused: o.Fused, Streams: o.Streams, Lines: o.Lines, Tiles: o.Tiles, Queries: o.Queries}, p)
+	d, err := gpu.New(gpu.Traits{Name: "GPU emulator", Tier: "emulator", Units: 1, Matrix: o.Matrix, Walkers: o.Walkers, Fused: o.Fused, Streams: o.Streams, Lines: o.Lines, Tiles: o.Tiles, Queries: o.Queries, Many: o.Many}, p)
 	if err != nil {
 		_ = p.Close()
 		return nil, err

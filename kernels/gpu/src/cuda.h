@@ -68,9 +68,10 @@ GPU_D float4 mma_bf16(uint4 a, uint b0, uint b1, float4 c) {
   return c;
 }
 template <class T> GPU_D void copy_async(T* to, const T* from) {
-  static_assert(sizeof(T) == 8 || sizeof(T) == 16, "what the hardware copies");
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16, "what the hardware copies");
   const uint at = uint(__cvta_generic_to_shared(to));
   if (sizeof(T) == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(__cvta_generic_to_global(from)) : "memory");
+  if (sizeof(T) == 4) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(at), "l"(__cvta_generic_to_global(from)) : "memory");
   if (sizeof(T) == 8) asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(at), "l"(__cvta_generic_to_global(from)) : "memory");
 }
 GPU_D void copy_border() { asm volatile("cp.async.commit_group;" ::: "memory"); }

@@ -1,5 +1,4 @@
-// delta.metal: the gated delta net: convolution and unit vectors, the recurrence with the fold of the tape, and the norm
-// after it.
+// delta.metal: the gated delta net: convolution and unit vectors, and the recurrence with the fold of the tape.
 
 #define TAPS 4u
 
@@ -127,7 +126,7 @@ KERNEL_SLOTS(delta_prep, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(f
 // there are those for what the lanes' tapes keep.
 #define PREP_ROWS 4u
 
-KERNEL_SLOTS(delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(float, dtbias), FIXED(float, expa), INOUT(float, out), INOUT(float, gates), INOUT(float, tapes), ARG(delta_prep_args, p)) {  // 128 threads
+KERNEL_SLOTS_AS(128, 8, delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(float, dtbias), FIXED(float, expa), INOUT(float, out), INOUT(float, gates), INOUT(float, tapes), ARG(delta_prep_args, p)) {  // 128 threads
   THREADGROUP(float, v, PREP_ROWS * 256);
   THREADGROUP(float, factor, PREP_ROWS);
   const uint conv = p.d.conv, HK = p.d.HK, DK = p.d.DK, HV = p.d.HV, rows = uint(sl[SLOT_ROWS]), lanes = uint(sl[SLOT_LANES]);
@@ -145,6 +144,7 @@ KERNEL_SLOTS(delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FI
   uint of[PREP_ROWS];  // lanes of the rows
   UNROLL
   for (uint r = 0; r < PREP_ROWS; r++) of[r] = row0 + r < rows ? uint(sl[p.s.lane + row0 + r]) : lanes;
+  const lane_slots first = lane_of(sl, p.s, p.d, of[0] < lanes ? of[0] : 0u);
   GRID_WAIT();
   if (u == vfirst + p.vblocks) {  // the gates
     for (uint at = tid.x; at < PREP_ROWS * HV; at += 128u) {
@@ -179,10 +179,11 @@ KERNEL_SLOTS(delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FI
     }
     UNROLL
     for (uint r = 0; r < PREP_ROWS; r++) fresh[r] = row0 + r < rows ? float(from[ulong(row0 + r) * p.stride]) : 0.0f;
+    lane_slots t = first;
     UNROLL
     for (uint r = 0; r < PREP_ROWS; r++) {
       if (of[r] >= lanes) continue;
-      const lane_slots t = lane_of(sl, p.s, p.d, of[r]);
+      if (r != 0u && of[r] != of[r - 1u]) t = lane_of(sl, p.s, p.d, of[r]);
       const uint row = row0 + r, i = row - t.first;
       if (i >= t.count) continue;
       if (r == 0u || of[r] != of[r > 0u ? r - 1u : 0u]) {  // a lane begins, or the threadgroup does
@@ -227,11 +228,12 @@ KERNEL_SLOTS(delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float, taps), FI
   if (u < HK) f = f * inv_sqrt(float(DK));
   if (lane == 0u) factor[sg] = f;
   threadgroup_barrier(mem_flags::mem_threadgroup);
+  lane_slots t = first;
   UNROLL
   for (uint r = 0; r < PREP_ROWS; r++) {
     const uint row = row0 + r;
     if (of[r] >= lanes) continue;
-    const lane_slots t = lane_of(sl, p.s, p.d, of[r]);
+    if (r != 0u && of[r] != of[r - 1u]) t = lane_of(sl, p.s, p.d, of[r]);
     const uint i = row - t.first;
     if (i >= t.count) continue;
     for (uint c = tid.x; c < DK; c += 128u) {
@@ -302,9 +304,10 @@ GPU_FN float delta_dot(GPU_ARRAY(float, S, R), tptr<float4> k, uint e, uint DK) 
 // A simdgroup has 16 columns of a head's state: lane c + 16e owns rows e, e+2, .. of column c, which are the even and
 // the odd chain of the contract. R registers a lane; FULL when DK is 2R. A row's inputs are loaded while the row before
 // is worked on.
-template <uint R, bool FULL>
+// LONG: whole turns of the certain rows by delta_long.metal.
+template <uint R, bool FULL, bool LONG>
 GPU_FN void delta_lane(gptr<const int> sl, gptr<const float> in, gptr<const float> gates, gptr<float> out, gptr<float> states, gptr<float> tapes, cref<delta_args> p,
-                       tptr<float4> k, tptr<float4> q, uint strip, uint h, uint l, uint lane) {
+                       tptr<float4> k, tptr<float4> q, long_ring ring, uint strip, uint h, uint l, uint lane) {
   const bool here = l < uint(sl[SLOT_LANES]);
   const uint c = lane & 15u, e = lane >> 4, DK = p.d.DK, DV = p.d.DV, HV = p.d.HV, HK = p.d.HK, col = strip * 16u + c;
   const uint hk = h / (HV / HK), wide = p.d.strips * 16u;
@@ -339,13 +342,21 @@ GPU_FN void delta_lane(gptr<const int> sl, gptr<const float> in, gptr<const floa
     delta_step<R, FULL>(S, k, d, g, e, DK);
     simdgroup_barrier(mem_flags::mem_threadgroup);
   }
-  for (uint n = 0; n <= t.count; n++) {
-    if (n == 0u && t.count != 0u) {
-      key_load<R>(line + hk * DK, nextq, DK, lane);
-      key_load<R>(line + (HK + hk) * DK, nextk, DK, lane);
-      if (col < DV) nextv = line[2u * HK * DK + h * DV + col];
-      nextg = gate[0];
-      nextbeta = gate[HV];
+  const uint begin = LONG ? t.certain / LONG_ROWS * LONG_ROWS : 0u;
+  if (LONG && begin != 0u) {
+    const bool value = lane < 16u;
+    const long_source from = {line + ((HK + hk) * DK + lane), line + (hk * DK + lane), value ? line + (2u * HK * DK + h * DV + col) : gate + (lane & 1u) * HV,
+                              p.d.conv, value ? p.d.conv : 2u * HV, t.count - 1u, lane < 18u};
+    long_rows<R>(S, from, ring, out + (ulong(t.first) * (HV * DV) + h * DV + strip * 16u), HV * DV, begin, lane);
+  }
+  for (uint n = begin; n <= t.count; n++) {
+    if (n == begin && t.count != begin) {
+      gptr<const float> now = line + ulong(n) * p.d.conv;
+      key_load<R>(now + hk * DK, nextq, DK, lane);
+      key_load<R>(now + (HK + hk) * DK, nextk, DK, lane);
+      if (col < DV) nextv = now[2u * HK * DK + h * DV + col];
+      nextg = gate[n * 2u * HV];
+      nextbeta = gate[n * 2u * HV + HV];
     }
     if (n == t.certain && col < DV) {
       UNROLL
@@ -384,69 +395,19 @@ GPU_FN void delta_lane(gptr<const int> sl, gptr<const float> in, gptr<const floa
   KERNEL_SLOTS(name, IN(int, sl), IN(float, in), IN(float, gates), INOUT(float, out), INOUT(float, states), INOUT(float, tapes), ARG(delta_args, p)) { /* 32 threads */ \
     THREADGROUP(float4, k, KEY_QUADS(R));                                                                                                                        \
     THREADGROUP(float4, q, KEY_QUADS(R));                                                                                                                        \
-    delta_lane<R, FULL>(sl, in, gates, out, states, tapes, p, k, q, tg.x, tg.y, tg.z, lane);                                                                     \
+    const long_ring none = {(tptr<float>)k, (tptr<float>)k, 0, 1};                                                                                               \
+    delta_lane<R, FULL, false>(sl, in, gates, out, states, tapes, p, k, q, none, tg.x, tg.y, tg.z, lane);                                                                     \
   }
 DELTA(delta_32, 16, false)
 DELTA(delta_128, 64, false)
 DELTA(delta_128_full, 64, true)
 DELTA(delta_256, 128, false)
 
-struct delta_norm_args {
-  acts_at a;
-  uint HV, DV, zstride, zcol;
-  float eps;
-};
-
-// The factor of one head's norm, by a simdgroup.
-GPU_FN float head_factor(gptr<const float> x, uint DV, float eps, uint lane) {
-  float acc = 0.0f;
-  if (lane < 16u) {
-    uint i = lane;
-    for (; i + 112u < DV; i += 128u) {  // loads first
-      float v[8];
-      UNROLL
-      for (uint j = 0; j < 8u; j++) v[j] = x[i + 16u * j];
-      UNROLL
-      for (uint j = 0; j < 8u; j++) acc = fma(v[j], v[j], acc);
-    }
-    for (; i < DV; i += 16u) {
-      const float v = x[i];
-      acc = fma(v, v, acc);
-    }
-  }
-  acc = tree16(acc);
-  return norm_factor(simd_shuffle(acc, 0), DV, eps);
-}
-
-// A simdgroup has a block of 64, and norms the heads that it needs itself: one where heads are whole blocks.
-KERNEL_SLOTS(delta_norm, IN(int, sl), IN(float, o), IN(float, z), FIXED(float, gain), ACTS_OUT, ARG(delta_norm_args, p)) {  // 64 threads
-  const uint row = tg.y, K = p.HV * p.DV, b = tg.x * 2u + sg, k0 = 64u * b + lane, k1 = k0 + 32u;
-  const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < K;
-  const float g0 = gain[k0 % p.DV], g1 = gain[k1 % p.DV];
-  GRID_WAIT();
-  if (!here) return;
-  gptr<const float> x = o + ulong(row) * K, zr = z + (ulong(row) * p.zstride + p.zcol);
-  float z0 = 0.0f, z1 = 0.0f, y0 = 0.0f, y1 = 0.0f;
-  if (k0 < K) {
-    z0 = zr[k0];
-    y0 = x[k0];
-  }
-  if (k1 < K) {
-    z1 = zr[k1];
-    y1 = x[k1];
-  }
-  const uint last = (64u * b + 63u < K ? 64u * b + 63u : K - 1u) / p.DV, h0 = 64u * b / p.DV;
-  float r0 = 0.0f, r1 = 0.0f;
-  for (uint h = h0; h <= last; h++) {
-    const float f = head_factor(x + h * p.DV, p.DV, p.eps, lane);
-    if (k0 / p.DV == h) r0 = f;
-    if (k1 / p.DV == h) r1 = f;
-  }
-  y0 = y0 * r0;
-  y0 = y0 * g0;
-  y1 = y1 * r1;
-  y1 = y1 * g1;
-  y0 = k0 < K ? y0 * silu_bits(z0) : 0.0f;
-  y1 = k1 < K ? y1 * silu_bits(z1) : 0.0f;
-  put_block(ACTS, p.a, row, b, y0, y1, lane);
+// A threadgroup has a strip of each value head of a key head, which then is copied once from further than the processor.
+KERNEL_SLOTS_AS(96, 1, delta_long, IN(int, sl), IN(float, in), IN(float, gates), INOUT(float, out), INOUT(float, states), INOUT(float, tapes), ARG(delta_args, p)) {
+  THREADGROUP(float4, keys, LONG_RING * LONG_WORDS / 4);
+  THREADGROUP(float4, values, LONG_GROUP * LONG_RING * LONG_VALUES / 4);  // and what other rows' keys and queries take
+  tptr<float4> own = values + sg * (LONG_RING * LONG_VALUES / 4u);
+  const long_ring ring = {(tptr<float>)keys, (tptr<float>)own, sg, ntid.x / 32u};
+  delta_lane<64, true, true>(sl, in, gates, out, states, tapes, p, own, own + KEY_QUADS(64), ring, tg.x, tg.y * ring.group + sg, tg.z, lane);
 }

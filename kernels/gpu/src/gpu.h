@@ -237,7 +237,7 @@ GPU_FN float max32(float x) {
 // of C (r, 2t), (r, 2t+1), (r+8, 2t), (r+8, 2t+1). Sums are integers, so the order inside the unit cannot show.
 // bytes_at: four bytes, each the one of the eight in lo and hi that the low three bits of a nibble of sel tell.
 // bring: a hint that `bytes`, a multiple of 16 on a border of 16, will be read soon; one thread gives it for all.
-// copy_async: 8 or 16 bytes from device to threadgroup memory, which may arrive late. copy_border ends a batch of a
+// copy_async: 4, 8 or 16 bytes from device to threadgroup memory, which may arrive late. copy_border ends a batch of a
 // thread's copies, and copy_wait<N> waits for all of them but the last N batches; a barrier shows them to other threads.
 #if defined(__METAL_VERSION__) || defined(GPU_LINT) || defined(GPU_EMU)
 GPU_FN int byte_s(int v, uint i) { return (v << (24 - 8 * i)) >> 24; }

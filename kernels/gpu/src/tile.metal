@@ -57,48 +57,50 @@ GPU_FN void product_tile(gptr<const int> sl, gptr<const uint4> w, gptr<const uin
     for (uint i = 0; i < T; i++) f[s][i] = F4(0.0f, 0.0f, 0.0f, 0.0f);
   }
   const uint mystrip = sg * S;
-  uint stage = 0, next = TILE_STAGES - 1u;
-  for (uint b = 0; b < blocks; b++) {
-    copy_wait<TILE_STAGES - 2>();
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    if (b + TILE_STAGES - 1u < blocks) TILE_FETCH(next)
-    copy_border();
-    uint4 a0[S], a1[S];
-    float2 lo[S], hi[S];
+  for (uint b0 = 0; b0 < blocks; b0 += TILE_STAGES) {
     UNROLL
-    for (uint s = 0; s < S; s++) {
-      tptr<uint4> strip = codes + (stage * TILE_STRIPS + mystrip + s) * TILE_UNITS;
-      const uint4 v = strip[lane];
-      a0[s] = U4(v.x & 0x0f0f0f0fu, v.y & 0x0f0f0f0fu, v.z & 0x0f0f0f0fu, v.w & 0x0f0f0f0fu);
-      a1[s] = U4((v.x >> 4) & 0x0f0f0f0fu, (v.y >> 4) & 0x0f0f0f0fu, (v.z >> 4) & 0x0f0f0f0fu, (v.w >> 4) & 0x0f0f0f0fu);
-      tptr<uint> tail = (tptr<uint>)strip + 128;
-      if (p.wide) {
-        lo[s] = F2(as_type<float>(uint(tail[2u * r])), as_type<float>(uint(tail[2u * r + 1u])));
-        hi[s] = F2(as_type<float>(uint(tail[2u * r + 16u])), as_type<float>(uint(tail[2u * r + 17u])));
-      } else {
-        const uint a = tail[r], b = tail[r + 8u];
-        lo[s] = F2(as_type<float>(a & 0xffff0000u), as_type<float>(a << 16));
-        hi[s] = F2(as_type<float>(b & 0xffff0000u), as_type<float>(b << 16));
-      }
-    }
-    tptr<uint4> q4 = acts + ((stage * TILE_ROWS + r) * 4u + t);
-    tptr<float4> in4 = scales + (stage * (TILE_ROWS / 2u) + t);
-    UNROLL
-    for (uint i = 0; i < T; i++) {
-      const uint4 q = q4[i * 32u];
-      const float4 in = in4[i * 4u];
+    for (uint stage = 0; stage < TILE_STAGES; stage++) {  // so that places in threadgroup memory are constants
+      const uint b = b0 + stage, next = (stage + TILE_STAGES - 1u) % TILE_STAGES;
+      if (b >= blocks) break;
+      copy_wait<TILE_STAGES - 2>();
+      threadgroup_barrier(mem_flags::mem_threadgroup);
+      if (b + TILE_STAGES - 1u < blocks) TILE_FETCH(next)
+      copy_border();
+      uint4 a0[S], a1[S];
+      float2 lo[S], hi[S];
       UNROLL
       for (uint s = 0; s < S; s++) {
-        int4 sum = I4(TILE_BIAS, TILE_BIAS, TILE_BIAS, TILE_BIAS);
-        sum = mma_u8s8(a0[s], q.x, q.y, sum);
-        sum = mma_u8s8(a1[s], q.z, q.w, sum);
-        const float s0 = lo[s].x * in.x, s1 = lo[s].x * in.z, s2 = hi[s].x * in.x, s3 = hi[s].x * in.z;
-        f[s][i] = F4(fma(lo[s].y, in.y, fma(tile_sum(sum.x), s0, f[s][i].x)), fma(lo[s].y, in.w, fma(tile_sum(sum.y), s1, f[s][i].y)),
-                     fma(hi[s].y, in.y, fma(tile_sum(sum.z), s2, f[s][i].z)), fma(hi[s].y, in.w, fma(tile_sum(sum.w), s3, f[s][i].w)));
+        tptr<uint4> strip = codes + (stage * TILE_STRIPS + mystrip + s) * TILE_UNITS;
+        const uint4 v = strip[lane];
+        a0[s] = U4(v.x & 0x0f0f0f0fu, v.y & 0x0f0f0f0fu, v.z & 0x0f0f0f0fu, v.w & 0x0f0f0f0fu);
+        a1[s] = U4((v.x >> 4) & 0x0f0f0f0fu, (v.y >> 4) & 0x0f0f0f0fu, (v.z >> 4) & 0x0f0f0f0fu, (v.w >> 4) & 0x0f0f0f0fu);
+        tptr<uint> tail = (tptr<uint>)strip + 128;
+        if (p.wide) {
+          lo[s] = F2(as_type<float>(uint(tail[2u * r])), as_type<float>(uint(tail[2u * r + 1u])));
+          hi[s] = F2(as_type<float>(uint(tail[2u * r + 16u])), as_type<float>(uint(tail[2u * r + 17u])));
+        } else {
+          const uint a = tail[r], b = tail[r + 8u];
+          lo[s] = F2(as_type<float>(a & 0xffff0000u), as_type<float>(a << 16));
+          hi[s] = F2(as_type<float>(b & 0xffff0000u), as_type<float>(b << 16));
+        }
+      }
+      tptr<uint4> q4 = acts + ((stage * TILE_ROWS + r) * 4u + t);
+      tptr<float4> in4 = scales + (stage * (TILE_ROWS / 2u) + t);
+      UNROLL
+      for (uint i = 0; i < T; i++) {
+        const uint4 q = q4[i * 32u];
+        const float4 in = in4[i * 4u];
+        UNROLL
+        for (uint s = 0; s < S; s++) {
+          int4 sum = I4(TILE_BIAS, TILE_BIAS, TILE_BIAS, TILE_BIAS);
+          sum = mma_u8s8(a0[s], q.x, q.y, sum);
+          sum = mma_u8s8(a1[s], q.z, q.w, sum);
+          const float s0 = lo[s].x * in.x, s1 = lo[s].x * in.z, s2 = hi[s].x * in.x, s3 = hi[s].x * in.z;
+          f[s][i] = F4(fma(lo[s].y, in.y, fma(tile_sum(sum.x), s0, f[s][i].x)), fma(lo[s].y, in.w, fma(tile_sum(sum.y), s1, f[s][i].y)),
+                       fma(hi[s].y, in.y, fma(tile_sum(sum.z), s2, f[s][i].z)), fma(hi[s].y, in.w, fma(tile_sum(sum.w), s3, f[s][i].w)));
+        }
       }
     }
-    stage = stage + 1u == TILE_STAGES ? 0u : stage + 1u;
-    next = next + 1u == TILE_STAGES ? 0u : next + 1u;
   }
 #undef TILE_FETCH
   UNROLL
