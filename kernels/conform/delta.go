@@ -42,11 +42,17 @@ func checkDeltaChain(t T, d kernels.Device) {
 }
 
 // checkDeltaLong checks the recurrence of heads as large as real models', for devices that have a kernel for those and many
-// rows: three value heads share a key head.
+// rows: three value heads share a key head, two, or each has its own.
 func checkDeltaLong(t T, d kernels.Device) {
-	dims := kernels.DeltaDims{Layers: 2, HK: 1, HV: 3, DK: 128, DV: 128, Tape: 8}
-	t.Run("history", func(t T) { histories(t, d, dims, recurrence, 31) })
-	t.Run("prompts", func(t T) { prompts(t, d, dims, recurrence, 32) })
+	for _, heads := range [][2]int{{1, 3}, {1, 2}, {2, 2}} {
+		dims := kernels.DeltaDims{Layers: 2, HK: heads[0], HV: heads[1], DK: 128, DV: 128, Tape: 8}
+		t.Run(fmt.Sprintf("%d of %d value heads", dims.HK, dims.HV), func(t T) {
+			if dims.HV == 3 || !t.Short() {
+				t.Run("history", func(t T) { histories(t, d, dims, recurrence, 31) })
+			}
+			t.Run("prompts", func(t T) { prompts(t, d, dims, recurrence, 32) })
+		})
+	}
 }
 
 // deltaPart is what of a delta layer a world runs.
