@@ -62,7 +62,7 @@ test: ## all tests, within 8 minutes on 2 cores
 # GPU suite with every case on the emulator.
 long: ## tests of some hours: many steps and sessions, all prompts, the whole GPU suite
 	MTPLX_STEPS=$(STEPS) MTPLX_SESSIONS=$(STEPS) $(GO) test -timeout 6h -run 'RandomHistories|ShortSessions|StaysFlat' ./sched ./cmd/mtplx
-	MTPLX_LONG_TESTS=1 $(GO) test -timeout 2h ./cmd/mtplx/runtime
+	MTPLX_LONG_TESTS=1 $(GO) test -timeout 2h ./cmd/mtplx/runtime ./kernels/ref
 	MTPLX_GPU_FULL=1 $(GO) test -timeout 6h ./kernels/gpu/emulator ./kernels/metal
 
 # Tests under the race detector, the one thing here that needs cgo (and so a C compiler), in small doses: -short keeps

@@ -39,21 +39,14 @@ func (b bentBuffer) Dispatch(op queue.Op) {
 
 // A check passes what is right, and names the part and the case of what is not.
 func TestCheckFindsWhatIsWrong(t *testing.T) {
-	for _, wrong := range []bool{false, true} {
-		var told int
-		parts, err := Check(t.Context(), true, func() (kernels.Device, error) {
-			if wrong {
-				return bent{ref.New()}, nil
-			}
-			return ref.New(), nil
-		}, func(Part) { told++ })
-		if err != nil || len(parts) != len(suites) || told != len(parts) {
-			t.Fatalf("%d parts, %d told, %v; want %d", len(parts), told, err, len(suites))
-		}
-		for _, p := range parts {
-			if bad := wrong && p.Name == "swiglu"; (p.Failure != "") != bad || bad && !strings.HasPrefix(p.Failure, "swiglu/") {
-				t.Errorf("bent %v: part %s: %q", wrong, p.Name, p.Failure)
-			}
+	var told int
+	parts, err := Check(t.Context(), true, func() (kernels.Device, error) { return bent{ref.New()}, nil }, func(Part) { told++ })
+	if err != nil || len(parts) != len(suites) || told != len(parts) {
+		t.Fatalf("%d parts, %d told, %v; want %d", len(parts), told, err, len(suites))
+	}
+	for _, p := range parts { // that nothing is wrong with the oracle unbent, its own test says
+		if bad := p.Name == "swiglu"; (p.Failure != "") != bad || bad && !strings.HasPrefix(p.Failure, "swiglu/") {
+			t.Errorf("part %s: %q", p.Name, p.Failure)
 		}
 	}
 }

@@ -22,14 +22,15 @@ const needVariable = "MTPLX_NEED_CUDA"
 
 // Choices of the device that benchmarks may vary, to see what they are worth.
 var (
-	walking = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
-	fused   = flag.Bool("fused", true, "run operations that follow one another as one kernel, where there is one")
-	follow  = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
-	lines   = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
-	tile    = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
-	query   = flag.Int("queries", queries, "rows that a lane must have for its attention to take tiles of query vectors; 0: never")
-	plenty  = flag.Int("many", many, "rows from which operations take kernels for many rows, where there are some; 0: never")
-	streams = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
+	walking  = flag.Int("walkers", walkers, "threadgroups of a product that a processor holds; 0: a threadgroup a strip")
+	fused    = flag.Bool("fused", true, "run operations that follow one another as one kernel, where there is one")
+	follow   = flag.Int("followed", followed, "bytes up to which what the host looks at comes down with the program")
+	lines    = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
+	tile     = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
+	query    = flag.Int("queries", queries, "rows that a lane must have for its attention to take tiles of query vectors; 0: never")
+	plenty   = flag.Int("many", many, "rows from which operations take kernels for many rows, where there are some; 0: never")
+	prompted = flag.Int("prefill", 2048, "rows of BenchmarkPrefill")
+	streams  = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
 )
 
 // small says that the device has one processor, which few threadgroups fill.

@@ -57,11 +57,12 @@ func denseRate(b *testing.B) float64 {
 	return best
 }
 
-// BenchmarkPrefill is the operations of a layer of each kind of the 27B shape at 2,048 rows of one lane, with as many tokens
+// BenchmarkPrefill is the operations of a layer of each kind of the 27B shape at 2,048 rows (-prefill) of one lane, with as many tokens
 // before them: each one's time in a program of nothing else, its share of the layer, and a product's rate beside that of
 // dense bfloat16 by mma.sync in the same run.
 func BenchmarkPrefill(b *testing.B) {
-	const rows, times = 2048, 4
+	rows := *prompted
+	const times = 4
 	dense := denseRate(b)
 	b.Logf("mma.sync of bfloat16 from registers: %.0f TFLOP/s", dense)
 	n := networks[0]
@@ -69,7 +70,7 @@ func BenchmarkPrefill(b *testing.B) {
 	r := conform.NewRig(b, openDevice(b))
 	ops, _ := n.Operations(r, rows, func(place string, rows, cols int) kernels.Weight { return weight(r, "prefill", place, rows, cols) })
 	s := ops[0].(*kernels.Norm).S
-	s.Certain[0], s.Fold[0] = rows, 0
+	s.Certain[0], s.Fold[0] = int32(rows), 0
 	const delta, attention = 10, 9 // operations of a layer
 	for _, layer := range []struct {
 		name string
@@ -87,7 +88,7 @@ func BenchmarkPrefill(b *testing.B) {
 			if o, ok := op.(*kernels.Product); ok {
 				name = fmt.Sprintf("product-%dx%d", o.Stride, o.Parts[0].W.Cols())
 				for _, part := range o.Parts {
-					macs += float64(part.W.Rows()) * float64(part.W.Cols()) * rows
+					macs += float64(part.W.Rows()) * float64(part.W.Cols()) * float64(rows)
 				}
 			}
 			b.Run(fmt.Sprintf("%s/%d-%s", layer.name, i, name), func(b *testing.B) {
