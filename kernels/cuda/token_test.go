@@ -39,6 +39,12 @@ var networks = []conform.Network{
 		Attention: kernels.AttnDims{Layers: 1, NQ: 8, NKV: 2, HeadDim: 256, Rotary: 32},
 		Context:   1024,
 	},
+	{ // the embedded one
+		Name: "53M", Blocks: 3, Hidden: 512, Inter: 1536, Vocab: 16384,
+		Delta:     kernels.DeltaDims{Layers: 1, HK: 2, HV: 4, DK: 128, DV: 128, Tape: 8},
+		Attention: kernels.AttnDims{Layers: 1, NQ: 2, NKV: 1, HeadDim: 256, Rotary: 32},
+		Context:   1024,
+	},
 }
 
 // BenchmarkToken runs a whole forward of a lane's verify rows, head and support included, in one
@@ -77,18 +83,19 @@ func weight(r *conform.Rig, name, place string, rows, cols int) kernels.Weight {
 	return loaded[key]
 }
 
-// BenchmarkSmall is the time of each operation that is no product, in a program of that operation only: what the chain
-// of a token pays for it.
+// BenchmarkSmall is the time of each operation in a program of that operation only: what the chain of a token pays for it.
 func BenchmarkSmall(b *testing.B) {
-	for _, n := range []conform.Network{networks[1], networks[3]} {
+	for _, n := range []conform.Network{networks[1], networks[3], networks[4]} {
 		r := conform.NewRig(b, openDevice(b))
-		for _, rows := range []int{1, 4} {
+		for _, rows := range []int{1, 2, 4} {
 			ops, _ := n.Operations(r, rows, func(place string, rows, cols int) kernels.Weight { return weight(r, n.Name, place, rows, cols) })
 			kinds := map[string][]queue.Op{}
 			for _, op := range ops {
-				if _, product := op.(*kernels.Product); !product {
-					kinds[op.Kernel()] = append(kinds[op.Kernel()], op)
+				kind := op.Kernel()
+				if o, ok := op.(*kernels.Product); ok {
+					kind = fmt.Sprintf("product-%dx%d", o.Stride, o.Parts[0].W.Cols())
 				}
+				kinds[kind] = append(kinds[kind], op)
 			}
 			for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 				p := r.Record(slices.Repeat(kinds[kind], up(200, len(kinds[kind])))...)
