@@ -34,7 +34,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 func runThreads(ctx context.Context, o *Options, threads int, kv kernels.KV, r *Report) (err error) {
 	o.Progress(fmt.Sprintf("load for %d threads, %s", threads, kv.Stored(o.Mode)))
-	b, err := open(o, threads, kv) //nolint:contextcheck // its queue is closed before this returns
+	b, err := open(o, threads, kv)
 	if err != nil {
 		return err
 	}

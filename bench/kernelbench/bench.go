@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 // runThreads times everything with n workers.
 func runThreads(ctx context.Context, p *plan, n int, r *Report) (err error) {
-	b, err := newBench(p, n) //nolint:contextcheck // its queue is closed before this returns
+	b, err := newBench(p, n)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func readSpeed(ctx context.Context) (best float64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	q, err := d.NewQueue("doctor") //nolint:contextcheck // it is closed before this returns
+	q, err := d.NewQueue("doctor")
 	if err != nil {
 		return 0, err
 	}
