@@ -27,7 +27,7 @@ var suites = []struct {
 	{"guess", checkGuess},
 	{"delta-prep", checkDeltaPrep},
 	{"delta", checkDelta},
-	{"delta-long", whole(checkDeltaLong)},
+	{"delta-long", checkDeltaLong},
 	{"delta-norm", checkDeltaNorm},
 	{"delta-chain", checkDeltaChain},
 	{"attn-prep", checkAttnPrep},
@@ -35,15 +35,6 @@ var suites = []struct {
 	{"memory", checkMemory},
 	{"load", checkLoad},
 	{"queue", checkQueue},
-}
-
-// whole leaves a part out of short suites: what has kernels of its own for it runs the part by its name.
-func whole(check func(T, kernels.Device)) func(T, kernels.Device) {
-	return func(t T, d kernels.Device) {
-		if !t.Short() {
-			check(t, d)
-		}
-	}
 }
 
 // Run checks a device. Under -short, for the race detector and emulators, it leaves out the large shapes
