@@ -4,11 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"mtplx/kernels"
+	"mtplx/kernels/internal/repack"
 )
 
 // packing is how a weight's elements lie. Every packing is a run of strips of 16 outputs, and a
@@ -111,7 +109,7 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 	case kernels.F32:
 		// Dequantised elements carry 24 bits, so only stored floats can be halves.
 		w.packing, w.block = words, 64
-		if bits == 0 && allRows(m, func(_ int, row []float32) bool { return all(row, isBF16) }) {
+		if bits == 0 && allRows(m, func(_ int, row []float32) bool { return all(row, repack.IsBF16) }) {
 			w.packing, w.block = halves, 32
 		}
 		w.strip = w.block * w.cols
@@ -123,7 +121,7 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 		if m.Group() == 32 {
 			w.sub = 2
 		}
-		w.wide = !narrowScales(m)
+		w.wide = !repack.NarrowScales(m)
 		if bits == 3 && w.sub == 1 && !w.wide && d.tier.packs3() {
 			w.packing = packed3
 		}
@@ -135,7 +133,7 @@ func (d *Device) load(m kernels.Matrix, mode kernels.Mode, label string) (*weigh
 		return nil, err
 	}
 	w.buf, w.mem = buf, buf.mem
-	parallel(w.strips, func() func(s int) bool {
+	repack.InTurn(w.strips, func() func(s int) bool {
 		// The 16 rows of a strip.
 		if w.form.Kind == kernels.F32 {
 			rows := make([]float32, 16*(w.cols+floatPad))
@@ -268,8 +266,6 @@ func (w *weight) code(blk []byte, o, kk int) uint8 {
 	return blk[64*(kk%32/4)+4*o+kk%4] >> (kk / 32 * 4) & 15
 }
 
-func isBF16(v float32) bool { return math.Float32bits(v)&0xffff == 0 }
-
 func all(row []float32, ok func(float32) bool) bool {
 	for _, v := range row {
 		if !ok(v) {
@@ -279,53 +275,10 @@ func all(row []float32, ok func(float32) bool) bool {
 	return true
 }
 
-// narrowScales tells whether bfloat16 holds every scale and bias of m.
-func narrowScales(m kernels.Matrix) bool {
-	groups := (m.Cols() + m.Group() - 1) / m.Group()
-	return parallel(m.Rows(), func() func(int) bool {
-		return func(n int) bool {
-			for g := range groups {
-				if s, b := m.ScaleBias(n, g); !isBF16(s) || !isBF16(b) {
-					return false
-				}
-			}
-			return true
-		}
-	})
-}
-
 // allRows tells whether ok holds for every row of m in float32.
 func allRows(m kernels.Matrix, ok func(n int, row []float32) bool) bool {
-	return parallel(m.Rows(), func() func(int) bool {
+	return repack.InTurn(m.Rows(), func() func(int) bool {
 		row := make([]float32, m.Cols())
 		return func(n int) bool { m.Floats(row, n); return ok(n, row) }
 	})
-}
-
-// parallel calls a function made by `worker`, one a goroutine, for 0..n-1 until one call gives
-// false, and tells whether none did.
-func parallel(n int, worker func() func(i int) bool) bool {
-	var next atomic.Int64
-	var failed atomic.Bool
-	var wg sync.WaitGroup
-	const run = 8
-	for range min(runtime.GOMAXPROCS(0), (n+run-1)/run) {
-		wg.Go(func() {
-			f := worker()
-			for !failed.Load() {
-				from := int(next.Add(run)) - run
-				if from >= n {
-					return
-				}
-				for i := from; i < min(from+run, n); i++ {
-					if !f(i) {
-						failed.Store(true)
-						return
-					}
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return !failed.Load()
 }

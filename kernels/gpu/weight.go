@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"mtplx/kernels"
+	"mtplx/kernels/internal/repack"
 )
 
 // storage is how a weight's elements lie (src/product.metal).
@@ -150,7 +151,7 @@ func (w *weight) choose(m kernels.Matrix) {
 		for n := 0; n < w.rows && (isBF16 || isF16); n++ {
 			m.Floats(row, n)
 			for _, v := range row {
-				isBF16 = isBF16 && math.Float32bits(v)&0xffff == 0
+				isBF16 = isBF16 && repack.IsBF16(v)
 				isF16 = isF16 && fitsF16(v)
 			}
 		}
@@ -169,37 +170,11 @@ func (w *weight) choose(m kernels.Matrix) {
 	if m.Group() == 32 {
 		w.sub = 2
 	}
-	w.wide = w.wideScales(m)
+	w.wide = !repack.NarrowScales(m)
 	w.block = w.codeUnits() + 4*w.sub
 	if w.wide {
 		w.block += 4 * w.sub
 	}
-}
-
-// wideScales tells whether a scale or bias of m is more than a bfloat16. Rows are taken in turn by as many workers as there
-// are processors.
-func (w *weight) wideScales(m kernels.Matrix) bool {
-	var next atomic.Int64
-	var wide atomic.Bool
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), w.rows) {
-		wg.Go(func() {
-			for !wide.Load() {
-				n := int(next.Add(1)) - 1
-				if n >= w.rows {
-					return
-				}
-				for g := range up(w.cols, m.Group()) {
-					if s, b := m.ScaleBias(n, g); (math.Float32bits(s)|math.Float32bits(b))&0xffff != 0 {
-						wide.Store(true)
-						return
-					}
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return wide.Load()
 }
 
 // fitsF16 tells whether an IEEE half of the normal range, or zero, is exactly v.
