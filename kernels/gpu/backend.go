@@ -107,6 +107,23 @@ type dispatch struct {
 	grid    func(Shape) [3]uint32
 }
 
+// where is d for the shapes of which when says is; for others its grid is empty, and it is left out of their graphs.
+func (d dispatch) where(when func(Shape) bool, is bool) dispatch {
+	grid := d.grid
+	d.grid = func(sh Shape) [3]uint32 {
+		if when(sh) != is {
+			return [3]uint32{}
+		}
+		return grid(sh)
+	}
+	return d
+}
+
+// either is one for the shapes of which when says so, and other for all others.
+func either(when func(Shape) bool, one, other dispatch) []dispatch {
+	return []dispatch{one.where(when, true), other.where(when, false)}
+}
+
 // step is a lowered operation.
 type step struct {
 	kernel     string

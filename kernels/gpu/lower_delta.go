@@ -84,20 +84,13 @@ func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 			}
 			return r.check(s)
 		},
-		dispatches: []dispatch{
-			{"delta_prep", 128, args, func(sh Shape) [3]uint32 {
-				if sh.Rows >= prepMany {
-					return [3]uint32{}
-				}
-				return [3]uint32{units, u32(max(sh.Rows, sh.Lanes)), 2}
-			}},
-			{"delta_prep_rows", 128, args, func(sh Shape) [3]uint32 {
-				if sh.Rows < prepMany {
-					return [3]uint32{}
-				}
+		dispatches: either(func(sh Shape) bool { return sh.Rows >= prepMany },
+			dispatch{"delta_prep_rows", 128, args, func(sh Shape) [3]uint32 {
 				return [3]uint32{units, u32(up(sh.Rows, prepRows) + sh.Lanes), 1}
 			}},
-		},
+			dispatch{"delta_prep", 128, args, func(sh Shape) [3]uint32 {
+				return [3]uint32{units, u32(max(sh.Rows, sh.Lanes)), 2}
+			}}),
 	}, nil
 }
 
@@ -137,17 +130,13 @@ func (l *lowering) delta(o *kernels.Delta) (step, error) {
 			}
 			return r.check(s)
 		},
-		dispatches: []dispatch{{kernel, 32, args, func(sh Shape) [3]uint32 {
-			if long(sh) {
-				return [3]uint32{}
-			}
-			return [3]uint32{u32(d.Strips()), u32(d.HV), u32(sh.Lanes)}
-		}}, {"delta_long", u32(32 * group), args, func(sh Shape) [3]uint32 {
-			if !long(sh) {
-				return [3]uint32{}
-			}
-			return [3]uint32{u32(d.Strips()), u32(d.HV / group), u32(sh.Lanes)}
-		}}},
+		dispatches: either(long,
+			dispatch{"delta_long", u32(32 * group), args, func(sh Shape) [3]uint32 {
+				return [3]uint32{u32(d.Strips()), u32(d.HV / group), u32(sh.Lanes)}
+			}},
+			dispatch{kernel, 32, args, func(sh Shape) [3]uint32 {
+				return [3]uint32{u32(d.Strips()), u32(d.HV), u32(sh.Lanes)}
+			}}),
 	}, nil
 }
 
@@ -187,16 +176,10 @@ func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
 	}
 	return step{
 		check: func() error { return checkRows(s.Rows(), caps) },
-		dispatches: []dispatch{{"delta_norm", pair, args, func(sh Shape) [3]uint32 {
-			if many(sh) {
-				return [3]uint32{}
-			}
-			return pairGrid(k, sh.Rows)
-		}}, {"delta_norm_many", threads, args, func(sh Shape) [3]uint32 {
-			if !many(sh) {
-				return [3]uint32{}
-			}
-			return [3]uint32{u32(up(d.HV, threads/32)), u32(sh.Rows), 1}
-		}}},
+		dispatches: either(many,
+			dispatch{"delta_norm_many", threads, args, func(sh Shape) [3]uint32 {
+				return [3]uint32{u32(up(d.HV, threads/32)), u32(sh.Rows), 1}
+			}},
+			dispatch{"delta_norm", pair, args, func(sh Shape) [3]uint32 { return pairGrid(k, sh.Rows) }}),
 	}, nil
 }

@@ -43,21 +43,12 @@ func (l *lowering) deltaHead(o *kernels.DeltaNorm, st *step) error {
 	steps := l.cb.p.steps
 	for _, s := range []*step{&steps[len(steps)-2], &steps[len(steps)-1], st} {
 		for i := range s.dispatches {
-			grid := s.dispatches[i].grid
-			s.dispatches[i].grid = func(sh Shape) [3]uint32 {
-				if few(sh) {
-					return [3]uint32{}
-				}
-				return grid(sh)
-			}
+			s.dispatches[i] = s.dispatches[i].where(few, false)
 		}
 	}
 	st.dispatches = append(st.dispatches, dispatch{"delta_head", threads, args, func(sh Shape) [3]uint32 {
-		if !few(sh) {
-			return [3]uint32{}
-		}
 		return [3]uint32{u32(d.HV), u32(sh.Lanes), 1}
-	}})
+	}}.where(few, true))
 	return nil
 }
 

@@ -82,6 +82,7 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 	inPlace := hasY && x.mem == y.mem
 	p := words{}.slots(s).acts(a).u(width, int(xMap), int(yMap)).flag(hasY).f(o.Eps)
 	args := append([]Arg{in(l.slotBuf), in(x), in(gain), out(y)}, append(a.args(), constants(p))...)
+	whole := func(sh Shape) [3]uint32 { return [3]uint32{1, u32(rowsOf(xMap, sh)), 1} } // a threadgroup a row
 	many := func(sh Shape) bool { return width <= normMany && l.dev.traits.many(rowsOf(xMap, sh), width) }
 	return step{
 		check: func() error {
@@ -98,20 +99,14 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 			}
 			return nil
 		},
-		dispatches: []dispatch{{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
-			if many(sh) {
-				return [3]uint32{}
-			}
-			if inPlace { // one threadgroup reads the whole row before it writes
-				return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
-			}
-			return normGrid(width, rowsOf(xMap, sh))
-		}}, {"norm_many", threads, args, func(sh Shape) [3]uint32 {
-			if !many(sh) {
-				return [3]uint32{}
-			}
-			return [3]uint32{1, u32(rowsOf(xMap, sh)), 1}
-		}}},
+		dispatches: either(many,
+			dispatch{"norm_many", threads, args, whole},
+			dispatch{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
+				if inPlace { // one threadgroup reads the whole row before it writes
+					return whole(sh)
+				}
+				return normGrid(width, rowsOf(xMap, sh))
+			}}),
 	}, nil
 }
 
@@ -209,16 +204,10 @@ func (l *lowering) swiglu(o *kernels.SwiGLU) (step, error) {
 	caps := []capacity{{x.rows(2 * width), "the input"}, {a.maxRows, "the activations"}}
 	return step{
 		check: func() error { return checkRows(s.Rows()*times, caps) },
-		dispatches: []dispatch{{"swiglu_rows", pair, args, func(sh Shape) [3]uint32 {
-			if l.dev.traits.many(sh.Rows*times, width) {
-				return [3]uint32{}
-			}
-			return pairGrid(width, sh.Rows*times)
-		}}, {"swiglu_many", threads, args, func(sh Shape) [3]uint32 {
-			if !l.dev.traits.many(sh.Rows*times, width) {
-				return [3]uint32{}
-			}
-			return [3]uint32{u32(up(width, 2*64*threads/32)), u32(sh.Rows * times), 1}
-		}}},
+		dispatches: either(func(sh Shape) bool { return l.dev.traits.many(sh.Rows*times, width) },
+			dispatch{"swiglu_many", threads, args, func(sh Shape) [3]uint32 {
+				return [3]uint32{u32(up(width, 2*64*threads/32)), u32(sh.Rows * times), 1}
+			}},
+			dispatch{"swiglu_rows", pair, args, func(sh Shape) [3]uint32 { return pairGrid(width, sh.Rows*times) }}),
 	}, nil
 }
