@@ -114,8 +114,8 @@ func (e *Env) defaults() error {
 // each cycle; with 256 on a fast GPU, one lane of 240 rows a cycle took as much.
 const mostBehind = 1024
 
-// behind is mostBehind, or what there is room for beside a verify's rows.
-func (e *Env) behind() int { return max(min(mostBehind, e.Rows-e.Depth-1), 1) }
+// behind is mostBehind, or what there is room for beside a verify's rows and those that come while it is read in slices.
+func (e *Env) behind() int { return max(min(mostBehind, (e.Rows-e.Depth-1)*3/4), 1) }
 
 // Engine runs sessions. See the package comment.
 type Engine struct {

@@ -3,12 +3,24 @@ package sched
 import (
 	"sort"
 
+	"mtplx/stages"
 	"mtplx/stages/draft"
 )
 
 // leastSlice is how many rows of a lane's history the head reads at least, once it reads, as a multiple of the most that
-// a cycle adds: the lane is level again before it has added half of what it put off, and rows on the device suffice.
+// a cycle adds: the lane is level again before it has added a third of what it put off.
 const leastSlice = 4
+
+// leastOf is the rows that a lane is to read at least in this cycle, so that it is level before it comes to the end of
+// those that a session keeps on the device: they are written over only then, and a prompt may have filled them.
+func (e *Engine) leastOf(l *stages.Lane, owed int) int {
+	most := e.env.Depth + 1 // that a cycle adds
+	further := (e.env.Rows - (l.State.Len() - l.HiddenBase)) / most
+	if further <= 1 {
+		return owed
+	}
+	return min(owed, max(leastSlice*most, (owed+further-1)/further+most))
+}
 
 // pay plans what the head reads of what streams have put off. A thousand rows take several times what a cycle does, so
 // that they are read in slices that keep the cycle within the budget, before any prompt gets rows of it. A lane that is
@@ -37,7 +49,7 @@ func (e *Engine) pay(b *board) {
 				continue
 			}
 		}
-		rows := min(owed, max(left, leastSlice*(e.env.Depth+1)))
+		rows := min(owed, max(left, e.leastOf(l, owed)))
 		if s.deferred || !drafts {
 			l.Slice = rows
 		}

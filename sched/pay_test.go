@@ -43,8 +43,10 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 							slices++
 							worst = max(worst, c.Times.Read)
 						}
+						var m *fake.Model
 						r := newRig(t, func(e *Env) {
-							m, err := fake.New(streams, 64*streams, 0.7)
+							var err error
+							m, err = fake.New(streams, 64*streams, 0.7)
 							if err != nil {
 								t.Fatal(err)
 							}
@@ -79,7 +81,7 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 						}
 						wg.Wait()
 						r.Close() // and with it whoever observes
-						for _, w := range r.model.Wrong {
+						for _, w := range m.Wrong {
 							t.Fatal(w)
 						}
 						ever += paid
@@ -97,5 +99,58 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 	}
 	if ever == 0 {
 		t.Error("no lane paid before it was drafted for: the test shows nothing")
+	}
+}
+
+// Slices never let a lane fall behind for longer than its rows are kept on the device: lanes whose prompts fill a forward,
+// and lanes that commit as many rows a cycle as they can, while the budget has next to no room for what they put off.
+func TestSlicesKeepWithinTheRowsOfTheDevice(t *testing.T) {
+	for _, prompt := range []int{5, 60, 120, 127, 128, 200} {
+		for _, copies := range []bool{false, true} {
+			t.Run(fmt.Sprintf("prompts of %d/copies %v", prompt, copies), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					const streams, rows = 3, 128
+					var m *fake.Model
+					r := newRig(t, func(e *Env) {
+						var err error
+						m, err = fake.New(streams, 64*streams, 0.7)
+						if err != nil {
+							t.Fatal(err)
+						}
+						m.Rows = rows
+						e.Context, e.Rows, e.Calibrate, e.Lookup = 2000, rows, time.Minute, copies
+						e.Pool, e.NewTrunk, e.NewHead, e.NewReader = m.Pool, m.Trunk, m.Head, m.Head
+						e.DraftQueue.(*fake.Queue).PerRow = 5 * time.Millisecond
+					})
+					defer r.draft.Close()
+					defer r.verify.Close()
+					defer r.Close()
+					var wg sync.WaitGroup
+					for i := range streams {
+						q := request(prompt, uint64(i+1))
+						if q.Depth = 0; copies {
+							begin := q.Prompt
+							q = copying(uint64(i + 1))
+							q.Prompt = append(begin, q.Prompt...)
+						}
+						q.Limits.MaxTokens = 1000
+						s, err := r.Start(q)
+						if err != nil {
+							t.Fatal(err)
+						}
+						wg.Go(func() {
+							if got, _, err := read(t.Context(), s); err != nil || got != plain(q) {
+								t.Errorf("stream %d writes something else: %v", i, err)
+							}
+						})
+					}
+					wg.Wait()
+					r.Close()
+					for _, w := range m.Wrong {
+						t.Fatal(w)
+					}
+				})
+			})
+		}
 	}
 }

@@ -33,7 +33,7 @@ const (
 // left behind changes the text.
 type Model struct {
 	Agreement float64
-	// Rows, when set, is how many rows a trunk forward has room for.
+	// Rows, when set, is how many rows a trunk forward has room for, and how many hidden ones a session keeps.
 	Rows int
 	// Chains has the head go on by itself where it is asked to, and Mistaken is how often, in 0..1, it does for a random
 	// token instead of the one that will be drawn.
@@ -269,7 +269,7 @@ func (f *forward) runTrunk(l *lane) {
 	if g.StateBytes > 0 && hash(text) != h {
 		m.breach("rows at %d: the recurrent state is not that of the %d tokens in the pages", l.Base, len(text))
 	}
-	if end := l.Hidden + len(l.Tokens); m.Rows > 0 && end > 2*m.Rows+1 {
+	if end := l.Hidden + len(l.Tokens); m.Rows > 0 && end > m.Rows {
 		m.breach("rows at %d write hidden row %d: the head is too far behind for their memory", l.Base, end-1)
 	}
 	for j := range l.Tokens {
