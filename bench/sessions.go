@@ -12,15 +12,15 @@ import (
 	"mtplx/sched/trace"
 )
 
-// Stream writes one session's answer to prompt i at a depth and tells got, as they come, how many tokens
-// arrived. It ends early, without an error, when ctx does.
-type Stream func(ctx context.Context, i, depth int, got func(tokens int)) error
+// Stream writes one session's answer to prompt i, with drafts or plainly, and tells got, as they come, how many tokens
+// arrived. It ends early, without an error, when ctx does. Both ways should write the same text: what a token costs
+// depends on what is written.
+type Stream func(ctx context.Context, i int, mtp bool, got func(tokens int)) error
 
 // SessionsOptions are what RunSessions measures.
 type SessionsOptions struct {
 	Widths []int // numbers of sessions
-	Depth  int   // of the mtp mode; plain is depth 0
-	Rounds int   // the modes take turns this often; figures are medians over rounds
+	Rounds int   // pairs of runs, one a mode, by turns in either order; figures are medians over them
 	Tokens int   // of each session while all of them decode, on average
 	// Watch, when set, is called before one more, shorter round of the mtp mode of each width, and what it gives after
 	// it: how busy the device's queues were. Timing programs costs a little, so no other round is watched.
@@ -41,8 +41,29 @@ type Width struct {
 	GapP50  float64 `json:"itl_p50_ms"` // between arrivals of a stream
 	GapP99  float64 `json:"itl_p99_ms"`
 	FirstMS float64 `json:"ttft_p50_ms"`
+	*Paired
 	// Queues is of the mtp mode alone.
 	Queues *trace.Occupied `json:"queues,omitempty"`
+}
+
+// Paired is how many times as fast as plain decoding the mtp mode was beside it in the same round, which a machine that
+// wanders from round to round does not blur as it does two medians: the median over rounds, the quartiles and each round's.
+// A difference that the quartiles do not agree on was not seen.
+type Paired struct {
+	Ratio  float64   `json:"ratio"`
+	Q1     float64   `json:"ratio_q1"`
+	Q3     float64   `json:"ratio_q3"`
+	Rounds int       `json:"rounds"`
+	Ratios []float64 `json:"ratios"`
+}
+
+func paired(plain, mtp []Width) *Paired {
+	p := &Paired{Rounds: len(plain)}
+	for i := range plain {
+		p.Ratios = append(p.Ratios, mtp[i].TokS/plain[i].TokS)
+	}
+	p.Ratio, p.Q1, p.Q3 = within(p.Ratios, 0.5), within(p.Ratios, 0.25), within(p.Ratios, 0.75)
+	return p
 }
 
 // Join is the gaps of a stream by itself and while a long prompt joins it, and how long that prompt waits for its first
@@ -76,16 +97,17 @@ func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsRep
 	r := &SessionsReport{}
 	for _, n := range o.Widths {
 		var rounds [2][]Width
-		for range max(o.Rounds, 1) {
-			for mode, depth := range []int{0, o.Depth} {
-				w, err := together(ctx, s, n, depth, max(o.Tokens, 1))
+		for round := range max(o.Rounds, 1) {
+			for turn := range rounds {
+				mode := (turn + round) % 2
+				w, err := together(ctx, s, n, mode == 1, max(o.Tokens, 1))
 				if err != nil {
-					return nil, fmt.Errorf("run %d sessions at depth %d: %w", n, depth, err)
+					return nil, fmt.Errorf("run %d sessions, mode %s: %w", n, modes[mode], err)
 				}
 				rounds[mode] = append(rounds[mode], w)
 			}
 		}
-		for mode, name := range []string{"ar", "mtp"} {
+		for mode, name := range modes {
 			of := func(get func(*Width) float64) float64 {
 				var x []float64
 				for i := range rounds[mode] {
@@ -98,14 +120,15 @@ func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsRep
 				GapP99: of(func(w *Width) float64 { return w.GapP99 }), FirstMS: of(func(w *Width) float64 { return w.FirstMS }),
 			})
 		}
+		r.Widths[len(r.Widths)-1].Paired = paired(rounds[0], rounds[1])
 		if o.Watch == nil {
 			continue
 		}
 		stop := o.Watch()
-		_, err := together(ctx, s, n, o.Depth, max(o.Tokens/watchedPart, 8))
+		_, err := together(ctx, s, n, true, max(o.Tokens/watchedPart, 8))
 		r.Widths[len(r.Widths)-1].Queues = stop()
 		if err != nil {
-			return nil, fmt.Errorf("watch %d sessions at depth %d: %w", n, o.Depth, err)
+			return nil, fmt.Errorf("watch %d sessions: %w", n, err)
 		}
 	}
 	if o.Long == nil {
@@ -116,8 +139,10 @@ func RunSessions(ctx context.Context, s Stream, o SessionsOptions) (*SessionsRep
 	return r, err
 }
 
+var modes = [2]string{"ar", "mtp"}
+
 // together runs n sessions at once until, from the last one's first token on, n*tokens tokens have come.
-func together(ctx context.Context, s Stream, n, depth, tokens int) (Width, error) {
+func together(ctx context.Context, s Stream, n int, mtp bool, tokens int) (Width, error) {
 	w := window{got: make([][]arrival, n), want: n * tokens}
 	streams, stop := context.WithCancel(ctx)
 	defer stop()
@@ -126,7 +151,7 @@ func together(ctx context.Context, s Stream, n, depth, tokens int) (Width, error
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			failed[i] = s(streams, i, depth, func(tokens int) {
+			failed[i] = s(streams, i, mtp, func(tokens int) {
 				if w.add(i, arrival{time.Now(), tokens}) {
 					stop()
 				}
@@ -214,7 +239,7 @@ func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
 		alone = append(alone, took)
 		joined, to := make(chan error, 1), 0
 		running, over := false, false
-		gaps, err := part(ctx, s, o.Depth, warm, func(tokens int) (done bool) {
+		gaps, err := part(ctx, s, warm, func(tokens int) (done bool) {
 			if to = tokens; !running {
 				running = true
 				go func() {
@@ -241,7 +266,7 @@ func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
 			return nil, fmt.Errorf("run a stream that a long prompt joins: it ended within %d tokens, which leaves nothing to measure", warm)
 		}
 		loaded, first = append(loaded, gaps...), append(first, took)
-		if gaps, err = part(ctx, s, o.Depth, warm, func(tokens int) bool { return tokens >= to }); err != nil {
+		if gaps, err = part(ctx, s, warm, func(tokens int) bool { return tokens >= to }); err != nil {
 			return nil, fmt.Errorf("run the same stream by itself: %w", err)
 		}
 		quiet = append(quiet, gaps...)
@@ -254,12 +279,12 @@ func join(ctx context.Context, s Stream, o SessionsOptions) (*Join, error) {
 
 // part runs a stream and returns its gaps in milliseconds after so many tokens, until done, which is told of all tokens
 // so far at every arrival after those.
-func part(ctx context.Context, s Stream, depth, from int, done func(tokens int) bool) (gaps []float64, err error) {
+func part(ctx context.Context, s Stream, from int, done func(tokens int) bool) (gaps []float64, err error) {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	var last time.Time
 	tokens, ended := 0, false
-	err = s(within, 0, depth, func(n int) {
+	err = s(within, 0, true, func(n int) {
 		now := time.Now()
 		if tokens > from && !ended {
 			gaps = append(gaps, 1000*now.Sub(last).Seconds())
@@ -291,6 +316,15 @@ func quantile(x []float64, q float64) float64 {
 	return s[min(int(q*float64(len(s))), len(s)-1)]
 }
 
+// within is the value below which the share q of x lies, between its two neighbours.
+func within(x []float64, q float64) float64 {
+	s := slices.Clone(x)
+	slices.Sort(s)
+	at := q * float64(len(s)-1)
+	i := int(at)
+	return s[i] + (at-float64(i))*(s[min(i+1, len(s)-1)]-s[i])
+}
+
 // Print writes the report for people.
 func (r *SessionsReport) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s, %s\n", r.Model, r.Device)
@@ -301,6 +335,9 @@ func (r *SessionsReport) Print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  %3d sessions %-4s %8.0f tok/s  %5.2fx  between arrivals %.1f ms, p99 %.1f ms  first token %.0f ms\n",
 			x.Sessions, x.Mode, x.TokS, x.TokS/max(one, 1e-9), x.GapP50, x.GapP99, x.FirstMS)
+		if p := x.Paired; p != nil {
+			fmt.Fprintf(w, "               mtp is %.3fx plain decoding, quartiles %.3f to %.3f of %d rounds\n", p.Ratio, p.Q1, p.Q3, p.Rounds)
+		}
 		if q := x.Queues; q != nil {
 			fmt.Fprintf(w, "               device: %.0f%% of drafting beside a verify, %.0f%% of a cycle nothing ran\n", 100*q.OverlapShare, 100*q.HostGapShare)
 		}

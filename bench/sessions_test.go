@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,19 +14,19 @@ import (
 // Streams of a fixed pace give the figures that follow from it.
 func TestSessionsReportFollowsFromArrivals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := func(ctx context.Context, i, depth int, got func(int)) error {
+		s := func(ctx context.Context, i int, mtp bool, got func(int)) error {
 			time.Sleep(time.Duration(10+i) * time.Millisecond)
 			for range 400 {
 				if ctx.Err() != nil {
 					return nil //nolint:nilerr // a stream that is cut off has not failed
 				}
-				got(1 + depth)
+				got(map[bool]int{false: 1, true: 3}[mtp])
 				time.Sleep(5 * time.Millisecond)
 			}
 			return nil
 		}
 		r, err := RunSessions(t.Context(), s, SessionsOptions{
-			Widths: []int{1, 4}, Depth: 2, Rounds: 2, Tokens: 300,
+			Widths: []int{1, 4}, Rounds: 2, Tokens: 300,
 			Long: func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil },
 		})
 		if err != nil {
@@ -48,10 +49,48 @@ func TestSessionsReportFollowsFromArrivals(t *testing.T) {
 	})
 }
 
+// On a machine that becomes slower from run to run, each mode goes first in every second round, so that what is told of
+// one beside the other is no more than what one run loses.
+func TestSessionsReportPairsModesInEitherOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0.0
+		var order []bool
+		r, err := RunSessions(t.Context(), func(ctx context.Context, _ int, mtp bool, got func(int)) error {
+			gap := time.Duration(1e6 * (1 + runs/4))
+			runs++
+			order = append(order, mtp)
+			for ctx.Err() == nil {
+				got(1)
+				time.Sleep(gap)
+			}
+			return nil
+		}, SessionsOptions{Widths: []int{1}, Rounds: 4, Tokens: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []bool{false, true, true, false, false, true, true, false}; !slices.Equal(order, want) {
+			t.Fatalf("mtp in turn %v, want %v", order, want)
+		}
+		p := r.Widths[1].Paired
+		want := []float64{1 / 1.25, 1.75 / 1.5, 2 / 2.25, 2.75 / 2.5}
+		if p == nil || r.Widths[0].Paired != nil || p.Rounds != 4 || len(p.Ratios) != 4 {
+			t.Fatalf("paired %+v of the mtp mode and %+v of the other", p, r.Widths[0].Paired)
+		}
+		for i, x := range want {
+			if math.Abs(p.Ratios[i]-x) > 1e-6 {
+				t.Errorf("ratios %v, want %v", p.Ratios, want)
+			}
+		}
+		if q1, q3 := 0.8+0.75*(2/2.25-0.8), 1.1+0.25*(1.75/1.5-1.1); math.Abs(p.Ratio-(2/2.25+1.1)/2) > 1e-6 || math.Abs(p.Q1-q1) > 1e-6 || math.Abs(p.Q3-q3) > 1e-6 {
+			t.Errorf("ratio %v, quartiles %v and %v; want %v, %v and %v", p.Ratio, p.Q1, p.Q3, (2/2.25+1.1)/2, q1, q3)
+		}
+	})
+}
+
 // A session that ends before the last begins leaves no time in which all decode, and no figure is made up.
 func TestSessionsReportNeedsATimeWhenAllDecode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err := RunSessions(t.Context(), func(_ context.Context, i, _ int, got func(int)) error {
+		_, err := RunSessions(t.Context(), func(_ context.Context, i int, _ bool, got func(int)) error {
 			time.Sleep(time.Duration(i) * time.Second)
 			got(1)
 			return nil
@@ -64,7 +103,7 @@ func TestSessionsReportNeedsATimeWhenAllDecode(t *testing.T) {
 
 func TestSessionsReportErrors(t *testing.T) {
 	fault := errors.New("fault")
-	_, err := RunSessions(t.Context(), func(context.Context, int, int, func(int)) error { return fault }, SessionsOptions{Widths: []int{2}})
+	_, err := RunSessions(t.Context(), func(context.Context, int, bool, func(int)) error { return fault }, SessionsOptions{Widths: []int{2}})
 	if !errors.Is(err, fault) {
 		t.Errorf("error %v, want the stream's", err)
 	}

@@ -26,7 +26,7 @@ type benchGPUCmd struct {
 	Steps  []string `placeholder:"NAME" help:"Only these steps: conformance, speed, forwards, alone, coding, code, sessions, prefill."`
 	Widths []int    `default:"16,64,256" help:"Numbers of sessions."`
 	Limit  int      `default:"12" help:"Prompts of each suite."`
-	Tokens int      `default:"96" help:"Tokens of each session that are measured."`
+	Tokens int      `default:"96" help:"Tokens of each session that are measured in a round."`
 	Out    string   `placeholder:"FILE" help:"Write JSON to a file after every step, so that one which is cut off leaves what it has."`
 	JSON   bool     `help:"Print JSON."`
 
@@ -189,7 +189,7 @@ func (c *benchGPUCmd) suite(name string) (any, error) {
 
 func (c *benchGPUCmd) sessions(context.Context) (any, error) {
 	widths := strings.ReplaceAll(strings.Trim(fmt.Sprint(c.Widths), "[]"), " ", ",")
-	return c.command("bench", "sessions", "--widths", widths, "--tokens", strconv.Itoa(c.Tokens), "--rounds", "1", "--join", "0")
+	return c.command("bench", "sessions", "--widths", widths, "--tokens", strconv.Itoa(c.Tokens), "--rounds", "4", "--join", "0")
 }
 
 // company is how many sessions the one that is also run alone shares its forwards with, itself counted.

@@ -23,9 +23,9 @@ import (
 type benchSessionsCmd struct {
 	Widths []int  `default:"1,2,4,8,16" help:"Numbers of sessions."`
 	Suite  string `default:"code" help:"Suite whose prompts the sessions answer."`
-	Tokens int    `default:"480" help:"Tokens of each session that are measured."`
-	Depth  string `default:"auto" help:"Drafts a cycle of the mtp mode: auto, or 1 to 8."`
-	Rounds int    `default:"3" help:"How often the modes take turns."`
+	Tokens int    `default:"240" help:"Tokens of each session that are measured in a round."`
+	Depth  string `default:"auto" help:"Drafts a cycle of the mtp mode: auto, or 0 to 8; 0 shows what keeping the head ready costs."`
+	Rounds int    `default:"6" help:"Pairs of runs, one a mode, in either order by turns."`
 	Join   int    `default:"3000" help:"Tokens of the prompt that joins a running stream; 0 leaves that out."`
 	Cycles int    `default:"1" help:"Cycles in flight, at most."`
 	JSON   bool   `help:"Print JSON."`
@@ -45,9 +45,6 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 	f, err := compare(c.Depth, c.Rounds, &c.SamplingFlags, c.Suite)
 	if err != nil {
 		return err
-	}
-	if f.depth == 0 {
-		return command.Usage(errors.New("--depth is 0"), "give auto, or 1 or more: plain decoding is measured beside it anyway")
 	}
 	o, err := c.Options()
 	if err != nil {
@@ -70,7 +67,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 		return err
 	}
 	defer shut()
-	b := &sessionsBench{r: r, base: f.base}
+	b := &sessionsBench{r: r, base: f.base, depth: f.depth}
 	for _, p := range slices.Concat(f.all...) {
 		ids, err := r.Encode(p.Prompt, p.System, p.Raw)
 		if err != nil {
@@ -78,7 +75,7 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 		}
 		b.prompts = append(b.prompts, ids)
 	}
-	opt := bench.SessionsOptions{Widths: c.Widths, Depth: f.depth, Rounds: c.Rounds, Tokens: c.Tokens}
+	opt := bench.SessionsOptions{Widths: c.Widths, Rounds: c.Rounds, Tokens: c.Tokens}
 	opt.Watch = func() func() *trace.Occupied {
 		occ.Reset()
 		r.Watch(occ.Ran)
@@ -113,12 +110,13 @@ func (c *benchSessionsCmd) Run(ctx context.Context, s command.Streams) (err erro
 type sessionsBench struct {
 	r       *runtime.Runtime
 	base    runtime.Request
+	depth   int // of the mtp mode
 	prompts [][]int32
 }
 
 // stream answers prompt i as long as the context allows and tells of each arrival. Stop tokens do not end it.
-func (b *sessionsBench) stream(ctx context.Context, i, depth int, got func(int)) error {
-	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), depth, 0, got)
+func (b *sessionsBench) stream(ctx context.Context, i int, mtp bool, got func(int)) error {
+	return b.run(ctx, b.prompts[i%len(b.prompts)], uint64(i), mtp, 0, got)
 }
 
 // long answers a prompt of n tokens, made of the suite's, with one token.
@@ -127,19 +125,19 @@ func (b *sessionsBench) long(n int) func(context.Context) error {
 	for i := 0; len(prompt) < n; i++ {
 		prompt = append(prompt, b.prompts[i%len(b.prompts)]...)
 	}
-	return func(ctx context.Context) error { return b.run(ctx, prompt[:n], 0, 0, 1, func(int) {}) }
+	return func(ctx context.Context) error { return b.run(ctx, prompt[:n], 0, false, 1, func(int) {}) }
 }
 
-func (b *sessionsBench) run(ctx context.Context, prompt []int32, seed uint64, depth, tokens int, got func(int)) error {
+func (b *sessionsBench) run(ctx context.Context, prompt []int32, seed uint64, mtp bool, tokens int, got func(int)) error {
 	q := &b.base
 	rule := q.Rule
 	if rule == sample.Auto {
-		rule = sample.Ratio
+		rule = sample.Coupled // both modes write the same texts
 	}
 	s, err := b.r.Engine.Start(sched.Request{
 		Prompt: prompt, Limits: commit.Limits{MaxTokens: tokens}, Detok: tokenizer.NewStream(b.r.Tokenizer, true),
 		Target: q.Sampler, Draft: b.r.DraftSampler(q), Rule: rule, Seed: seed,
-		Speculate: depth != 0 && b.r.Model.HasHead(), Depth: depth,
+		Speculate: mtp && b.r.Model.HasHead(), Depth: b.depth,
 	})
 	if err != nil {
 		return err
