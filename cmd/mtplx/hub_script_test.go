@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mtplx/bench/synthetic"
 	"mtplx/model/demo"
 	"mtplx/model/hub/hubtest"
 	"mtplx/model/inspect/gguftest"
@@ -19,6 +21,7 @@ import (
 // home directory.
 func TestHubScripts(t *testing.T) {
 	t.Setenv("HF_TOKEN", "")
+	tiny := files(t, tinyModel(t))
 	var stalled sync.Map // of each script's folder: a channel that is closed when a download stalls
 	testscript.Run(t, testscript.Params{
 		Files:               scripts(t, "testdata/hub", "pull", "interrupted"),
@@ -33,7 +36,7 @@ func TestHubScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			c := make(chan struct{})
 			stalled.Store(e.Getenv("WORK"), c)
-			e.Setenv("HF_ENDPOINT", modelHub(t, c).URL)
+			e.Setenv("HF_ENDPOINT", modelHub(t, tiny, c).URL)
 			e.Setenv("HOME", e.WorkDir+"/home")
 			e.Setenv("HF", e.WorkDir+"/home/.cache/huggingface/hub")
 			wd, err := os.Getwd()
@@ -49,12 +52,43 @@ func TestHubScripts(t *testing.T) {
 	})
 }
 
-// modelHub has acme/ggufs; acme/demo, which runs; acme/slow, the same, whose first large file stalls once; acme/other of another architecture;
+// tinyModel is a checkpoint of random weights, for what a command does with any model.
+func tinyModel(t *testing.T) (dir string) {
+	t.Helper()
+	shape, err := synthetic.Find("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(t.TempDir(), "tiny")
+	if err := shape.Write(t.Context(), dir, synthetic.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// files are those of a folder, by name.
+func files(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, f := range list {
+		if files[f.Name()], err = os.ReadFile(filepath.Join(dir, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// modelHub has acme/ggufs; acme/demo and acme/tiny, which run; acme/slow, the same, whose first large file stalls once; acme/other of another architecture;
 // acme/doubtful, whose contract is for another one; and answers 401, 403 and 429 for names that say so.
-func modelHub(t *testing.T, stalled chan struct{}) *hubtest.Server {
+func modelHub(t *testing.T, tiny map[string][]byte, stalled chan struct{}) *hubtest.Server {
 	t.Helper()
 	s := hubtest.New(t)
 	s.Add("acme/demo", demo.Files())
+	s.Add("acme/tiny", tiny)
 	s.Add("acme/slow", demo.Files())
 	other := demo.Files()
 	other["config.json"] = []byte(`{"architectures":["MiMoForCausalLM"],"model_type":"mimo","num_nextn_predict_layers":1}`)

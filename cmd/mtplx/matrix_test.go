@@ -22,7 +22,7 @@ import (
 
 // row is how a command is tried. Where a cell of the matrix has no meaning for it, the field of that cell says why.
 type row struct {
-	args  string // behind the command; HOME and WORK stand for directories, DEAD for the address of no server
+	args  string // behind the command; WORK stands for a directory, MODEL for a small model, DEAD for the address of no server
 	stdin string
 	until string // for a command that does not end: it is interrupted once its output holds this
 	code  int    // that it ends with
@@ -36,24 +36,25 @@ const (
 	figures  = "a table of figures, whose columns are read beside each other"
 	pasted   = "what it prints is pasted or read by a program"
 	answered = "it shows the model's text as it is; a terminal folds it"
-	tiny     = "--model= --device cpu --threads 1"
+	embedded = "--model= --device cpu --threads 1"
+	tiny     = "--model MODEL --device cpu --threads 1"
 )
 
 // matrix has a row for every command. Where one works for long, its row tries what it says of a mistake.
 var matrix = map[string]row{
 	"start":                    {args: "--yes terminal", noJSON: "what it starts has one, or draws", wide: answered},
-	"run":                      {args: "--max-tokens 4 " + tiny + " hello", wide: answered},
-	"ask":                      {args: "--max-tokens 4 " + tiny + " hello"},
-	"chat":                     {args: "--max-tokens 4 " + tiny, stdin: "hello\n", noJSON: "a conversation is no object; run --json and ask --json answer", wide: answered},
-	"serve":                    {args: "--port 0 --warmup-tokens 0 " + tiny, until: " at http", noJSON: "--log-format json is its log, and status --json what it does", wide: "its log has a line for a record"},
-	"quickstart":               {args: "--port 0 --warmup-tokens 0 " + tiny, until: `:[0-9]+/v1`, wide: pasted},
+	"run":                      {args: "--max-tokens 4 " + embedded + " hello", wide: answered},
+	"ask":                      {args: "--max-tokens 4 " + embedded + " hello"},
+	"chat":                     {args: "--max-tokens 4 " + embedded, stdin: "hello\n", noJSON: "a conversation is no object; run --json and ask --json answer", wide: answered},
+	"serve":                    {args: "--port 0 --warmup-tokens 0 " + embedded, until: " at http", noJSON: "--log-format json is its log, and status --json what it does", wide: "its log has a line for a record"},
+	"quickstart":               {args: "--port 0 --warmup-tokens 0 " + embedded, until: `:[0-9]+/v1`, wide: pasted},
 	"status":                   {args: "--url DEAD", code: 5},
 	"pull":                     {args: "acme/none", code: 5},
 	"models":                   {},
 	"remove":                   {args: "acme/none --yes", code: 2},
 	"inspect":                  {},
 	"profiles":                 {},
-	"doctor":                   {args: "--summary", noHome: 5},
+	"doctor":                   {args: "--summary --model MODEL", noHome: 5},
 	"max":                      {args: "status"},
 	"report":                   {wide: pasted},
 	"metrics watch":            {args: "--once --url DEAD", code: 5},
@@ -69,8 +70,8 @@ var matrix = map[string]row{
 	"bench kernels":            {args: "--quick --products-only --shape 64x64 --rows 1 --bits 4 --threads 1", wide: figures},
 	"bench preflight":          {code: -1, wide: figures},
 	"bench serve":              {args: "--requests 1 --concurrency 1 --rounds 0 --warmup 0 --input-tokens 8 --output-tokens 2 " + tiny, wide: figures},
-	"bench forward":            {args: "--threads 1 --rows 1 --context 8", wide: figures},
-	"bench gpu":                {args: "--device cpu --steps sessions --widths 1 --tokens 8", wide: pasted},
+	"bench forward":            {args: "--threads 1 --rows 1 --context 8 --time 1ms --model MODEL", wide: figures},
+	"bench gpu":                {args: "--device cpu --model MODEL --steps sessions --widths 1 --tokens 8", wide: pasted},
 	"bench calibrate":          {args: "--suite nowhere --out WORK/c.json", code: 2, noJSON: "it writes a file"},
 	"bench make-model":         {args: "WORK/made --shape tiny", noJSON: "it writes a folder"},
 	"tune run":                 {args: "--suite nowhere", code: 2},
@@ -187,6 +188,7 @@ func TestEveryCommandEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	model := tinyModel(t)
 	seen := map[string]bool{}
 	for _, node := range help.All(p.Model.Node) {
 		if len(help.Commands(node)) > 0 {
@@ -212,7 +214,7 @@ func TestEveryCommandEverywhere(t *testing.T) {
 				t.Fatalf("--json is there: %v; why not: %q", hasJSON, r.noJSON)
 			}
 			line := func(work string) []string {
-				text := strings.NewReplacer("WORK", work, "DEAD", "http://127.0.0.1:1").Replace(r.args)
+				text := strings.NewReplacer("WORK", work, "MODEL", model, "DEAD", "http://127.0.0.1:1").Replace(r.args)
 				return append(append([]string{}, parts...), strings.Fields(text)...)
 			}
 			want := func(got tried, code int) {

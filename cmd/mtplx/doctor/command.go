@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"mtplx/bench/selftest"
 	"mtplx/cmd/mtplx/command"
 	configuration "mtplx/cmd/mtplx/config"
 	"mtplx/cmd/mtplx/runtime"
@@ -78,7 +79,7 @@ func (c *Cmd) examine(ctx context.Context, m *Machine, s command.Streams) (*Repo
 		seen = func(id string) { fmt.Fprintf(s.Err, "%slooking at %s", blank, id) }
 		defer fmt.Fprint(s.Err, blank)
 	}
-	table, device := checks, trial{device: c.Device}
+	table, device := checks, trial{device: c.Device, test: selftest.Run}
 	if c.Device != "" {
 		table = append(slices.Clip(checks), entry{"device", false, &device})
 	}
