@@ -142,7 +142,7 @@ check-generate: ## are the committed generated files current?
 	cd "$$copy"; git init -q; git add -A
 	{ grep -rlsE --include='*.go' --include='*.s' '^// Code generated .* DO NOT EDIT\.$$' kernels || true; } |
 	  while IFS= read -r f; do echo '// not written by the generator' >>"$$f"; done
-	GOFLAGS=-buildvcs=false $(MAKE) --no-print-directory generate
+	GOFLAGS="-trimpath -buildvcs=false" $(MAKE) --no-print-directory generate
 	git diff --stat --exit-code && [ -z "$$(git ls-files --others --exclude-standard)" ] || {
 	  git diff | head -100; git ls-files --others --exclude-standard
 	  echo "generated files are not up to date: run make generate and commit the result"; exit 1

@@ -2,20 +2,22 @@ package kernels
 
 import "math"
 
-// FMA is a*b+c in float32 with one rounding. float64 holds the product exactly; the sum is
-// rounded to odd in float64 first, so that the second rounding to float32 cannot err
-// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+// FMA is a*b+c in float32 with one rounding. float64 holds the product exactly. Rounding the sum to float64 and then to
+// float32 errs only where the former lands halfway between two float32, denormal or not, and then its last 28 bits are 0:
+// such a sum is rounded to odd in float64 instead, so that the second rounding cannot err (Boldo and Melquiond,
+// "Emulation of FMA and correctly rounded sums", 2008).
 func FMA(a, b, c float32) float32 {
 	p := float64(a) * float64(b)
 	s := p + float64(c)
-	bb := s - p
-	e := (p - (s - bb)) + (float64(c) - bb)
 	u := math.Float64bits(s)
-	if e != 0 && u&1 == 0 {
-		if (e > 0) == (s > 0) {
-			u++
-		} else {
-			u--
+	if u&(1<<28-1) == 0 {
+		bb := s - p
+		if e := (p - (s - bb)) + (float64(c) - bb); e != 0 {
+			if (e > 0) == (s > 0) {
+				u++
+			} else {
+				u--
+			}
 		}
 	}
 	return float32(math.Float64frombits(u))
