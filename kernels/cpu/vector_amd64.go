@@ -151,7 +151,7 @@ func (a *attendArgs) run(t tier, d *kernels.AttnDims) {
 	case t != tierVNNI && t != tierAVX2:
 		attendPlain(a, d)
 	case d.KV != kernels.KVPlain:
-		a.runCoded(d.KV)
+		a.runCoded(t, d.KV)
 	case t == tierVNNI && d.Float32:
 		attendfloatVNNI(a)
 	case t == tierVNNI:
@@ -174,14 +174,17 @@ func (a *mergeArgs) run(t tier) {
 	}
 }
 
-// The AVX-512 forms of what follows await a test on a machine that has it: until then its tiers take AVX2's, which give the
-// same bits.
-
-func (a *attendArgs) runCoded(kv kernels.KV) {
-	switch kv {
-	case kernels.KVQ8:
+func (a *attendArgs) runCoded(t tier, kv kernels.KV) {
+	switch {
+	case t == tierVNNI && kv == kernels.KVQ8:
+		attendq8VNNI(a)
+	case t == tierVNNI && kv == kernels.KVQ8V4:
+		attendq8v4VNNI(a)
+	case t == tierVNNI:
+		attendq8v3VNNI(a)
+	case kv == kernels.KVQ8:
 		attendq8AVX2(a)
-	case kernels.KVQ8V4:
+	case kv == kernels.KVQ8V4:
 		attendq8v4AVX2(a)
 	default:
 		attendq8v3AVX2(a)
@@ -189,25 +192,34 @@ func (a *attendArgs) runCoded(kv kernels.KV) {
 }
 
 func (a *keepArgs) key(t tier) {
-	if t == tierPortable {
+	switch t {
+	case tierVNNI:
+		keepkeyVNNI(a)
+	case tierAVX2:
+		keepkeyAVX2(a)
+	default:
 		codeKey(a)
-		return
 	}
-	keepkeyAVX2(a)
 }
 
 func (a *keepArgs) value(t tier) {
-	if t == tierPortable {
+	switch t {
+	case tierVNNI:
+		keepvalueVNNI(a)
+	case tierAVX2:
+		keepvalueAVX2(a)
+	default:
 		codeValue(a)
-		return
 	}
-	keepvalueAVX2(a)
 }
 
 func (a *turnArgs) run(t tier) {
-	if t == tierPortable {
+	switch t {
+	case tierVNNI:
+		turnbackVNNI(a)
+	case tierAVX2:
+		turnbackAVX2(a)
+	default:
 		turnPlain(a)
-		return
 	}
-	turnbackAVX2(a)
 }

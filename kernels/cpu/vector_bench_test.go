@@ -173,38 +173,63 @@ func BenchmarkDeltaAround(b *testing.B) {
 	})
 }
 
-// BenchmarkAttention is a forward's attention in its layers near the end of the context. Its keys
-// and values are read once.
+// BenchmarkAttention is a forward's attention in its layers near the end of the context, for each way of keeping keys and
+// values, which are read once. Of several lanes each has a context of its own.
 func BenchmarkAttention(b *testing.B) {
 	for _, position := range []int{500, benchContext - 10} {
-		b.Run(fmt.Sprintf("position=%d", position), func(b *testing.B) {
-			eachBench(b, []int{1, 4, 8}, func(b *testing.B, r *conform.Rig, rows int) {
-				b.Helper()
-				rng := rand.New(rand.NewPCG(1, 1))
-				d := benchAttn
-				s := r.Slots(kernels.SlotDims{Rows: rows, Lanes: 1, Logits: 1, Pages: d.Pages, Rotary: d.Rotary})
-				s.Base[0] = int32(position)
-				for i := range s.Pages {
-					s.Pages[i] = int32(i * 5 % d.Pages) // scattered, as pages of a busy pool are
-				}
-				pool := r.Alloc(d.PoolBytes())
-				for i, h := range kernels.Halves(pool) {
-					kernels.Halves(pool)[i] = kernels.BF16(float32(i*7%31-15)/16) | h
-				}
-				k := d.NQ * d.HeadDim
-				q, in, acts := r.Put(conform.Normals(rng, rows*k, 0.06)), r.Put(conform.Normals(rng, rows*2*k, 1)), benchActs(r, rng, k, rows)
-				var ops []queue.Op
-				sweep := &sweepStep{}
-				for l := range d.Layers - 1 {
-					ops = append(ops, &kernels.Attention{S: s, Dims: d, Layer: l, Q: q, In: in, Stride: 2 * k, Pool: pool, Acts: acts})
-					for _, page := range s.Pages[:(position+rows-1)/kernels.PageTokens+1] {
-						sweep.mem = append(sweep.mem, pool.Bytes()[d.PageOffset(l, int(page), 0):][:d.PageBytes()])
+		for kv := kernels.KVPlain; kv <= kernels.KVQ8V3; kv++ {
+			for _, lanes := range []int{1, 8} {
+				b.Run(fmt.Sprintf("position=%d/%s/lanes=%d", position, kv.Stored(kernels.Fast), lanes), func(b *testing.B) {
+					rows := []int{1, 4, 8}
+					if lanes > 1 {
+						rows = rows[:1]
 					}
-				}
-				pace(b, r, r.Record(ops...), len(sweep.mem)*d.PageBytes(), sweep)
-			})
-		})
+					eachBench(b, rows, func(b *testing.B, r *conform.Rig, rows int) {
+						b.Helper()
+						benchAttention(b, r, kv, position, lanes, rows)
+					})
+				})
+			}
+		}
 	}
+}
+
+func benchAttention(b *testing.B, r *conform.Rig, kv kernels.KV, position, lanes, rows int) {
+	b.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	d := benchAttn
+	d.KV, d.Pages = kv, d.Pages*lanes
+	s := r.Slots(kernels.SlotDims{Rows: rows * lanes, Lanes: lanes, Logits: 1, Pages: benchAttn.Pages, Rotary: d.Rotary})
+	s.Head[kernels.HeadLanes] = int32(lanes)
+	for row := range rows * lanes {
+		s.Lane[row] = int32(row / rows)
+	}
+	for l := range lanes {
+		s.First[l], s.Count[l], s.Base[l] = int32(l*rows), int32(rows), int32(position)
+	}
+	for i := range s.Pages {
+		s.Pages[i] = int32(i * 5 % d.Pages) // scattered, as pages of a busy pool are
+	}
+	// As keys, values, codes and scales these are all small numbers.
+	pool := r.Alloc(d.PoolBytes())
+	for i := range kernels.Halves(pool) {
+		kernels.Halves(pool)[i] = uint16(0x3c3c + i%3*0x0101)
+	}
+	seen := (position+rows-1)/kernels.PageTokens + 1
+	k := d.NQ * d.HeadDim
+	rows *= lanes
+	q, in, acts := r.Put(conform.Normals(rng, rows*k, 0.06)), r.Put(conform.Normals(rng, rows*2*k, 1)), benchActs(r, rng, k, rows)
+	var ops []queue.Op
+	sweep := &sweepStep{}
+	for l := range d.Layers - 1 {
+		ops = append(ops, &kernels.Attention{S: s, Dims: d, Layer: l, Q: q, In: in, Stride: 2 * k, Pool: pool, Acts: acts})
+		for lane := range lanes {
+			for _, page := range s.Pages[lane*s.Dims.Pages:][:seen] {
+				sweep.mem = append(sweep.mem, pool.Bytes()[d.PageOffset(l, int(page), 0):][:d.PageBytes()])
+			}
+		}
+	}
+	pace(b, r, r.Record(ops...), len(sweep.mem)*d.PageBytes(), sweep)
 }
 
 // BenchmarkSupport is the candidates and partition sums of rows of logits, which are read once.

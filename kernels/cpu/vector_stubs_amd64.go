@@ -115,3 +115,21 @@ func attendfloatVNNI(a *attendArgs)
 
 //go:noescape
 func mergeVNNI(a *mergeArgs)
+
+//go:noescape
+func attendq8VNNI(a *attendArgs)
+
+//go:noescape
+func attendq8v4VNNI(a *attendArgs)
+
+//go:noescape
+func attendq8v3VNNI(a *attendArgs)
+
+//go:noescape
+func keepkeyVNNI(a *keepArgs)
+
+//go:noescape
+func keepvalueVNNI(a *keepArgs)
+
+//go:noescape
+func turnbackVNNI(a *turnArgs)
