@@ -101,8 +101,8 @@ type attendArgs struct {
 	count   [blockQueries]int
 	queries int
 	hd      int
-	levels  *float32       // [16] what codes of 3 or 4 bits stand for
-	next    unsafe.Pointer // what is read after this
+	levels  *float32          // [16] what codes of 3 or 4 bits stand for
+	next    [2]unsafe.Pointer // the keys that are read after this
 }
 
 // mergeArgs joins a split's result (o2, ml2) to the running one.
@@ -322,19 +322,12 @@ func (s *attention) split(w *attnWork, l, block, split, stride int) {
 	if a.queries == 0 {
 		return
 	}
-	pages, end := s.S.Pages[l*s.S.Dims.Pages:], int(s.S.Base[l]+s.S.Count[l])
-	for i := range 2 {
-		p := start/kernels.PageTokens + i
-		if p*kernels.PageTokens >= end {
-			p = start / kernels.PageTokens
-		}
-		at := d.PageOffset(s.Layer, int(pages[p]), head)
+	for i, at := range s.pages(l, head, split) {
 		a.k[i] = unsafe.Pointer(&s.pool[at])
 		a.v[i] = unsafe.Pointer(&s.pool[at+d.KeyBytes()])
 	}
-	a.next = a.k[0]
-	if p := start/kernels.PageTokens + 2; p*kernels.PageTokens < end {
-		a.next = unsafe.Pointer(&s.pool[d.PageOffset(s.Layer, int(pages[p]), head)])
+	for i, at := range s.after(l, block, split) {
+		a.next[i] = unsafe.Pointer(&s.pool[at])
 	}
 	a.run(s.tier, &d)
 	for j := range a.queries {
@@ -347,6 +340,36 @@ func (s *attention) split(w *attnWork, l, block, split, stride int) {
 		m.o, m.ml, m.o2, m.ml2, m.hd = &s.o[vector[j]*d.HeadDim], &ml[0], a.o[j], &w.ml[2*j], d.HeadDim
 		m.run(s.tier)
 	}
+}
+
+// pages is where a head's keys begin in the two pages of a split, or twice that of the only one.
+func (s *attention) pages(l, head, split int) (at [2]int) {
+	pages, end := s.S.Pages[l*s.S.Dims.Pages:], int(s.S.Base[l]+s.S.Count[l])
+	first := split * kernels.SplitTokens / kernels.PageTokens
+	for i := range at {
+		p := first + i
+		if p*kernels.PageTokens >= end {
+			p = first
+		}
+		at[i] = s.Dims.PageOffset(s.Layer, int(pages[p]), head)
+	}
+	return at
+}
+
+// after is pages of what is read after a block's split: the next one, or the first of the next block or lane.
+func (s *attention) after(l, block, split int) (at [2]int) {
+	if split++; split < s.splits(l) {
+		return s.pages(l, block*s.Dims.NKV/s.blocks(l), split)
+	}
+	if block++; block < s.blocks(l) {
+		return s.pages(l, block*s.Dims.NKV/s.blocks(l), 0)
+	}
+	for next := l + 1; next < s.S.Lanes(); next++ {
+		if s.S.Count[next] > 0 {
+			return s.pages(next, 0, 0)
+		}
+	}
+	return s.pages(l, 0, 0)
 }
 
 // attentionRows is the second step: merge, normalise, gate, hand on.

@@ -182,7 +182,7 @@ func BenchmarkAttention(b *testing.B) {
 				b.Run(fmt.Sprintf("position=%d/%s/lanes=%d", position, kv.Stored(kernels.Fast), lanes), func(b *testing.B) {
 					rows := []int{1, 4, 8}
 					if lanes > 1 {
-						rows = rows[:1]
+						rows = rows[:2]
 					}
 					eachBench(b, rows, func(b *testing.B, r *conform.Rig, rows int) {
 						b.Helper()

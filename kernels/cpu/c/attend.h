@@ -11,8 +11,16 @@ struct attend {
   long count[8];   // positions of the split that each query sees, 1..128
   long queries, hd;
   const float *levels; // [16] what codes of 3 or 4 bits stand for
-  const void *next;    // what is read after this: the keys of the next split
+  const void *next[2]; // the keys that are read after this: of the next split's two pages
 };
+
+// On AVX-512 memory is read in two pages and several tiles at once, which processors do not foresee: each line asks for
+// one that is read later on, keys for their page's values and values for the next split's keys.
+#ifdef __AVX512F__
+#define ASK(at) __builtin_prefetch(at, 0, 2)
+#else
+#define ASK(at) (void)(at)
+#endif
 
 // softmax turns a query's scores into p and finds m and l.
 INLINE void soften(const struct attend *a, int j) {

@@ -53,8 +53,9 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
 
 // scores of T tiles of 16 tokens for Q queries from q0 on
 #define SCORES(name, T, Q)                                                                \
-  INLINE void name(const struct attend *a, const char *k, const char *scale, long first, long q0) { \
+  INLINE void name(const struct attend *a, const char *k, const char *scale, long first, long q0, long bits) { \
     const long hd = a->hd, groups = (hd + 31) / 32;                                       \
+    const char *v = (const char *)a->v[first >> 6] + (first & 63) * hd * bits / 8;        \
     v16 s[T][Q];                                                                          \
     for (int t = 0; t < T; t++)                                                           \
       for (int j = 0; j < Q; j++) s[t][j] = splat(0);                                     \
@@ -65,6 +66,7 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
       const long to = hd < 32 * g + 32 ? hd : 32 * g + 32;                                \
       for (long i = 32 * g; i < to; i += 4)                                               \
         for (int t = 0; t < T; t++) {                                                     \
+          if (i % 32 / 4 < bits) ASK(v + (t * hd + 32 * g) * 2 * bits + i % 32 * 16);     \
           u16 w = *(wp)(k + (t * hd + i) * 16);                                           \
           for (int e = 0; e < 4; e++) {                                                   \
             v16 x = byte(w, e);                                                           \
@@ -104,6 +106,9 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
     for (long n = 0; n < most; n += block) {                                              \
       const char *v = (const char *)a->v[n >> 6] + d / 16 * tile + (n & 63) * 2 * bits;   \
       const int full = n + block <= least;                                                \
+      const char *next = (const char *)a->next[n >> 6] + 64 * d + (n & 63) * 16;          \
+      for (int t = 0; t < T; t++)                                                         \
+        for (long i = 0; i < 16 * block; i += 64) ASK(next + 1024 * t + i);               \
       for (long b = 0; b < block / per; b++) {                                            \
         u16 w[T];                                                                         \
         for (int t = 0; t < T; t++) w[t] = *(wp)(v + t * tile + 64 * b);                  \
@@ -135,7 +140,7 @@ INLINE void weigh(const struct attend *a, int j, int kv) {
 #define SCORED(Q, TS)                                                                     \
   SCORES(scores##Q, TS, Q)                                                                \
   SCORES(score##Q, 1, Q)                                                                  \
-  INLINE void scored##Q(const struct attend *a, long q0) {                                \
+  INLINE void scored##Q(const struct attend *a, long q0, long bits) {                     \
     long most = a->count[q0];                                                             \
     for (int j = 1; j < Q; j++)                                                           \
       if (a->count[q0 + j] > most) most = a->count[q0 + j];                               \
@@ -144,10 +149,10 @@ INLINE void weigh(const struct attend *a, int j, int kv) {
       const char *page = (const char *)a->k[n >> 6];                                      \
       const char *k = page + (n & 63) * a->hd, *scale = page + PAGE * a->hd + (n & 63) * groups * 2; \
       if ((n & 63) + 16 * TS <= 64 && n + 16 * (TS - 1) < most) {                         \
-        scores##Q(a, k, scale, n, q0);                                                    \
+        scores##Q(a, k, scale, n, q0, bits);                                              \
         n += 16 * TS;                                                                     \
       } else {                                                                            \
-        score##Q(a, k, scale, n, q0);                                                     \
+        score##Q(a, k, scale, n, q0, bits);                                               \
         n += 16;                                                                          \
       }                                                                                   \
     }                                                                                     \
@@ -157,7 +162,7 @@ INLINE void weigh(const struct attend *a, int j, int kv) {
   VALUES(values##K##Q, TV, Q, K)                                                          \
   VALUES(value##K##Q, 1, Q, K)                                                            \
   INLINE void attend##K##Q(const struct attend *a, long q0) {                             \
-    scored##Q(a, q0);                                                                     \
+    scored##Q(a, q0, valuebits(K));                                                       \
     for (int j = 0; j < Q; j++) {                                                         \
       soften(a, q0 + j);                                                                  \
       weigh(a, q0 + j, K);                                                                \

@@ -130,6 +130,6 @@ struct where {
     for (int j = 0; j < queries; j++) soften(a, j);                                       \
     for (long d = 0; d < a->hd; d += 16) {                                                \
       v += 64 * ROW(F32);                                                                 \
-      EACH(values##F, d + 16 < a->hd ? v : (const char *)a->next, d)                      \
+      EACH(values##F, d + 16 < a->hd ? v : (const char *)a->next[0], d)                   \
     }                                                                                     \
   }
