@@ -13,6 +13,7 @@ import (
 type Curve struct {
 	cells []cell // by key(size)
 	known bool
+	sizes int     // that were measured
 	each  float64 // what a further one is expected to cost, by other curves; 0: not known
 }
 
@@ -25,6 +26,7 @@ type cell struct {
 const (
 	window  = 128 // measurements that a cell averages over
 	outlier = 3.0 // a measurement counts as at most this multiple of what was expected, and at least its inverse
+	doubted = 1.6 // and the first of a size among others as at most this
 	usual   = 4   // and, once a cell rests on so many,
 	spread  = 1.5 // as at most this
 	wander  = 0.1 // how uncertain a machine's speed is from one measurement to the next: the part of a measurement's variance
@@ -54,10 +56,15 @@ func (c *Curve) Observe(size int, seconds float64) {
 	for len(c.cells) <= k {
 		c.cells = append(c.cells, cell{})
 	}
+	others := c.sizes
 	c.known = true
 	x := &c.cells[k]
 	if x.n == 0 {
+		if others > 1 { // it may have been a hiccup
+			seconds = min(seconds, doubted*c.At(size))
+		}
 		*x = cell{size: size, cost: seconds, n: 1}
+		c.sizes++
 		return
 	}
 	expected := x.cost
@@ -219,7 +226,7 @@ func (r *reading) further() float64 {
 		return max(x.cost-r.lower.cost, 0) / apart
 	}
 	err := hope * x.cost * math.Sqrt(1/x.n+1/r.lower.n) / apart
-	trust := step * step / (step*step + err*err)
+	trust := step * step / (step*step + 4*err*err)
 	return step + trust*(max(x.cost-r.lower.cost, 0)/apart-step)
 }
 
@@ -245,7 +252,9 @@ func (c *Costs) Clone() Costs {
 	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone()}
 }
 
-func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known, c.each} }
+func (c *Curve) clone() Curve {
+	return Curve{append([]cell(nil), c.cells...), c.known, c.sizes, c.each}
+}
 
 // least is the least that a further row is expected to cost, as a part of one.
 const least = 1e-4

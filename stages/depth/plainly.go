@@ -21,6 +21,7 @@ type plainly struct {
 type ledger struct {
 	tokens, seconds float64
 	n               float64 // cycles that they rest on
+	high            bool    // the last took far longer than it was expected to
 }
 
 const (
@@ -29,15 +30,17 @@ const (
 	sounding   = 32    // the first gap between soundings
 	soonest    = 8     // cycles between soundings, at least
 	soundings  = 512   // and at most
+	listening  = 0.01  // the part of the time that is put by for them
+	saves      = 16    // plain cycles' worth of it at most
 	heard      = 0.9   // what observations of all lanes still weigh after a sounding
 	deepSound  = 2     // drafts of one
 	mostIdle   = 15    // cycles without a plan, where plans are plain decoding
-	enterAt    = 1.025 // how much more than plain decoding a plan must be expected to bring to be followed
-	leaveAt    = 1.01  // and to be followed further
+	enterAt    = 1.035 // how much more than plain decoding a plan must be expected to bring to be followed
+	leaveAt    = 1.015 // and to be followed further
 	faith      = 4     // cycles that a plan's word weighs
 	hopes      = 12    // and those that its tokens do, which texts that change make wrong for a while
 	booked     = 24    // and cycles that the ledger of plans rests on at most
-	checked    = 8     // and that of plain ones
+	checked    = 24    // and that of plain ones
 	checking   = 0.005 // the part of the tokens that checks may cost
 	checkMost  = 256   // cycles between checks at most
 	checkLeast = 8     // and at least
@@ -45,13 +48,19 @@ const (
 	settled    = 16    // cycles that a plan stays in force when following it was no mistake
 	leastPart  = 0.1   // what plans are taken to bring at least
 	mostPart   = 1.25  // and at most
+	invested   = 0.1   // the part of the time that lanes which begin to draft may read for at least
+	venture    = 16    // and at first, in cycles, as a multiple of what a plan is expected to gain
+	mostSpent  = 4     // and at most
+	retries    = 16    // cycles in which a sounding may wait until its lane has read
 )
 
 // add books a cycle.
 func (x *ledger) add(tokens, seconds, memory float64) {
-	far := float64(spike)
-	if x.n >= usual {
-		far = spread * x.seconds
+	far := spread * max(x.seconds, 1)
+	if high := seconds > far; x.high && high { // one may be a hiccup, two are not
+		far = spike * max(x.seconds, 1)
+	} else {
+		x.high = high
 	}
 	x.n = min(x.n+1, memory)
 	x.tokens += (tokens - x.tokens) / x.n
@@ -167,7 +176,9 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	}
 	c, promised := &p.plain[len(lanes)], 1.0
 	if copies || drafts {
-		promised = p.top / max(p.rate(lanes, p.trial), 1e-9)
+		hopeful := p.top / max(p.rate(lanes, p.trial), 1e-9)
+		promised = p.promise(lanes)
+		promised += (hopeful - promised) * faith / (faith + c.plans.n)
 	}
 	if !drafts && !copies && p.copied > 0 { // the contest of copies is to see what going without them yields
 		return false
@@ -184,6 +195,7 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	c.follow(follow)
 	if follow {
 		c.idle = 0
+		p.enlist(lanes, promised*c.part()-1)
 		return c.checks(promised)
 	}
 	c.idle, c.idled = min(2*c.idle+1, mostIdle), 0
@@ -193,12 +205,80 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	return true
 }
 
+// promise is how many times as many tokens a second as plain decoding, in p.trial, the plan at hand is expected to bring. The
+// search takes what was seldom measured for as cheap as it may be and finds what errs so; that is no reason to follow it.
+func (p *Planner) promise(lanes []*Lane) float64 {
+	c := &p.Costs
+	before := load{lanes: len(lanes), rows: len(lanes)}
+	tokens, plainly := 0.0, 0.0
+	after := before
+	entry := 0.0
+	for i, l := range lanes {
+		d := p.trial[i]
+		plainly += 1 + l.gained(d)
+		before.add(d)
+		if n := p.taken[i]; n > 0 {
+			tokens += 1 + sum(l.stands[:min(n, len(l.stands))])
+			after.rows += n
+			continue
+		}
+		d = p.best[i]
+		tokens += 1 + l.gained(d)
+		after.add(d)
+		if d > p.trial[i] {
+			entry += l.entry
+		}
+	}
+	seconds := [2]float64{c.seconds(&before, false), c.seconds(&after, false) + entry}
+	for i, w := range []*load{&before, &after} {
+		seconds[i] += c.Bare.At(len(lanes)) * float64(len(lanes)-w.drafting) / float64(len(lanes))
+	}
+	return tokens / max(seconds[1], 1e-9) / max(plainly/max(seconds[0], 1e-9), 1e-9)
+}
+
+// enlist has lanes whose heads have much to read begin to draft a few at a time, as fast as the plan's gain, or a part of the
+// time, pays for it: where a plan turns out to bring nothing, most of them have read nothing for it.
+func (p *Planner) enlist(lanes []*Lane, gain float64) {
+	plainest := p.Plainest(len(lanes))
+	if !p.ventured {
+		p.ventured, p.credit = true, min(venture*gain, mostSpent)*plainest
+	}
+	more := plainest * max(gain*(1+p.plain[len(lanes)].plans.n), invested)
+	p.credit = min(p.credit+more, max(mostSpent*plainest, more))
+	drafting := false
+	for i, l := range lanes {
+		if p.drafts(i, l) && (l.Owed <= 2*len(p.prior) || l.enlisted) {
+			drafting = true
+		}
+	}
+	for i, l := range lanes {
+		if l.Owed <= 2*len(p.prior) {
+			l.enlisted = false
+		}
+		if !p.drafts(i, l) || l.Owed <= 2*len(p.prior) || l.enlisted {
+			continue
+		}
+		takes := p.Costs.Read.At(l.Owed)
+		if drafting && (takes > p.credit || !p.Costs.Read.Known()) {
+			p.best[i], p.held = 0, true
+			continue
+		}
+		p.credit, drafting, l.enlisted = p.credit-takes, true, true
+	}
+}
+
+// drafts tells whether the head is to draft for a lane by the planner's own choice.
+func (p *Planner) drafts(i int, l *Lane) bool {
+	return l.policy == nil && p.best[i] > 0 && p.taken[i] == 0
+}
+
 // rest makes the plan of lanes that decode plainly, but for those whose policies want otherwise.
 func (p *Planner) rest(lanes []*Lane, room int) {
 	p.copied = 0
-	p.sounder = nil
+	again := false
 	for _, l := range lanes {
-		l.Depth, l.Copying = 0, false
+		again = again || l.sounds
+		l.Depth, l.Copying, l.enlisted = 0, false, false
 		l.accept.forget(0)
 		if l.policy != nil {
 			l.Depth = min(l.policy.Depth(min(l.Limit, len(p.prior))), room)
@@ -206,30 +286,67 @@ func (p *Planner) rest(lanes []*Lane, room int) {
 		}
 	}
 	c := &p.plain[len(lanes)]
-	if c.wait--; c.wait > 0 || c.following {
+	plainest := p.Plainest(len(lanes))
+	if !p.started {
+		p.started, p.saved = true, plainest
+	}
+	p.saved = min(p.saved+listening*plainest, saves*plainest)
+	if again && p.unheard < retries { // it has still to read what it owes
+		p.unheard++
+		p.resound(lanes, room)
 		return
 	}
+	for _, l := range lanes {
+		l.sounds = false
+	}
+	if c.wait--; c.wait <= 0 && !c.following {
+		p.sound(lanes, room)
+	}
+}
+
+// resound lets the lane of a sounding that was put off try its drafts.
+func (p *Planner) resound(lanes []*Lane, room int) {
+	for _, l := range lanes {
+		if l.sounds {
+			l.Depth = min(deepSound, l.Limit, len(p.prior), room)
+			p.contest = 0
+			l.sounds = l.Depth > 0
+			return
+		}
+	}
+}
+
+// sound lets the lane that it costs least try a few drafts, where what was put by pays for that, or could never.
+func (p *Planner) sound(lanes []*Lane, room int) {
 	l := lanes[0]
-	for _, o := range lanes[1:] { // the one that it costs least
+	for _, o := range lanes[1:] {
 		if o.policy == nil && (l.policy != nil || o.Owed < l.Owed) {
 			l = o
 		}
 	}
-	if l.policy == nil && l.Limit > 0 && room > 0 {
-		l.Depth = min(deepSound, l.Limit, len(p.prior), room)
-		c.gap = min(2*max(c.gap, soonest), soundings)
-		c.wait = c.gap
-		p.contest = 0 // what this yields says nothing of either way
-		p.rates[l.kind] = p.shared[l.kind].Rates(p.rates[l.kind][:0], p.prior)
-		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
-		p.sounder, p.sounded = l, len(lanes)
+	deep := min(deepSound, l.Limit, len(p.prior), room)
+	if l.policy != nil || deep <= 0 {
+		return
 	}
+	takes := p.Costs.Read.At(l.Owed) + p.Costs.First.At(1) + float64(deep-1)*p.Costs.Chain.At(1)
+	if takes > p.saved && takes < saves*p.Plainest(len(lanes)) {
+		return
+	}
+	p.saved = max(p.saved-takes, 0)
+	l.Depth, l.sounds = deep, true
+	p.rates[l.kind] = p.shared[l.kind].Rates(p.rates[l.kind][:0], p.prior)
+	l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
+	c := &p.plain[len(lanes)]
+	c.gap = min(2*max(c.gap, soonest), soundings)
+	c.wait = c.gap
+	p.contest = 0 // what this yields says nothing of either way
+	p.sounded, p.unheard = len(lanes), 0
 }
 
 // hear takes the outcome of a sounding. It is one of few, so that what was seen before counts for less; and where more
 // drafts stand than were expected to, the next is soon.
 func (p *Planner) hear(l *Lane, drafted, accepted int) {
-	p.sounder = nil
+	l.sounds = false
 	p.shared[l.kind].fade(0, heard)
 	c := &p.plain[p.sounded]
 	if accepted == drafted && l.gained(drafted) < 1 {

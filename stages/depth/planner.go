@@ -15,17 +15,19 @@ type Lane struct {
 	Depth   int
 	Copying bool
 
-	policy  Policy // nil: the planner's own choice
-	accept  *Acceptance
-	kind    int // which prior its outcomes feed
-	base    int // the depth chosen last, probes aside
-	probe   probe
-	fresh   bool // nothing was planned yet
-	planned int  // cycles
-	rates   []float64
-	entry   float64   // seconds of a cycle that what is owed comes to, if it were paid over the cycles to come
-	copies  *copies   // nil until something was seen
-	stands  []float64 // of the copies at hand
+	policy   Policy // nil: the planner's own choice
+	accept   *Acceptance
+	kind     int  // which prior its outcomes feed
+	base     int  // the depth chosen last, probes aside
+	sounds   bool // it tries drafts beside others that decode plainly
+	enlisted bool // it has been let draft, once its head has read what it owes
+	probe    probe
+	fresh    bool // nothing was planned yet
+	planned  int  // cycles
+	rates    []float64
+	entry    float64   // seconds of a cycle that what is owed comes to, if it were paid over the cycles to come
+	copies   *copies   // nil until something was seen
+	stands   []float64 // of the copies at hand
 }
 
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
@@ -50,13 +52,18 @@ type Planner struct {
 	top            float64 // tokens a second that the plan promises
 
 	// plain is, by numbers of lanes, what plans bring beside plain decoding.
-	plain   []plainly
-	kept    keep    // the last plan that was searched for
-	load    load    // of the last plan
-	hoped   float64 // tokens that are expected of it
-	sounder *Lane   // the lane that the last plan let try drafts beside others that decode plainly
-	sounded int     // and how many lanes there were
-	contest int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
+	plain    []plainly
+	kept     keep    // the last plan that was searched for
+	load     load    // of the last plan
+	hoped    float64 // tokens that are expected of it
+	unheard  int     // cycles that it has been put off for
+	ventured bool    // there was some credit
+	started  bool    // something was put by for trials of lanes that decode plainly
+	saved    float64 // seconds that were put by for such trials
+	sounded  int     // how many lanes there were in it
+	credit   float64 // seconds that lanes which begin to draft may read for
+	held     bool    // some were not let draft for want of it
+	contest  int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
 	// pays is the contest between copies, which is in force at first, and going without them.
 	pays   []Contest
 	copied int // the number of lanes whose contest of copies the last plan was part of; 0: none
@@ -102,7 +109,7 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 	if l.policy != nil {
 		l.policy.Observe(drafted, accepted)
 	}
-	if l == p.sounder {
+	if l.sounds {
 		p.hear(l, drafted, accepted)
 	}
 }
@@ -111,7 +118,7 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 // at least one.
 func (p *Planner) Plan(lanes []*Lane, rows int) {
 	room := max(rows-len(lanes), 0)
-	p.contest, p.copied = 0, 0
+	p.contest, p.copied, p.held = 0, 0, false
 	defer p.expectation(lanes)
 	if p.forced(lanes) {
 		p.rest(lanes, room)
@@ -276,14 +283,23 @@ type load struct{ lanes, rows, drafting, deepest, steps int }
 func loadOf(lanes []*Lane) load {
 	w := load{lanes: len(lanes), rows: len(lanes)}
 	for _, l := range lanes {
-		w.rows += l.Depth
-		if l.Depth > 0 && !l.Copying {
-			w.drafting++
-			w.deepest = max(w.deepest, l.Depth)
-			w.steps += l.Depth - 1
+		if l.Copying {
+			w.rows += l.Depth
+		} else {
+			w.add(l.Depth)
 		}
 	}
 	return w
+}
+
+// add makes a lane of these draft so many tokens.
+func (w *load) add(depth int) {
+	if depth > 0 {
+		w.rows += depth
+		w.drafting++
+		w.deepest = max(w.deepest, depth)
+		w.steps += depth - 1
+	}
 }
 
 func (c *Costs) seconds(w *load, foreseen bool) float64 {
