@@ -23,7 +23,8 @@ var attnShapes = []kernels.AttnDims{
 // checkAttnPrep checks queries, and keys and values in the pool.
 func checkAttnPrep(t T, d kernels.Device) {
 	eachAttention(t, len(attnWays), func(t T, dims kernels.AttnDims, seed uint64) {
-		w, o := newAttnWorld(NewRig(t, d), dims, seed, 70), newAttnWorld(oracle(t), dims, seed, 70)
+		w := newAttnWorld(NewRig(t, d), dims, seed, 70)
+		o := w.on(oracle(t))
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 5 {
 			chunks := []attnChunk{{lane: 2, base: rng.IntN(60), count: 1 + rng.IntN(9)}, {lane: 0, base: rng.IntN(60), count: 1}, {lane: 1, base: 58, count: 1 + rng.IntN(9)}}
@@ -111,14 +112,21 @@ type attnWorld struct {
 	tokens int
 	stride int
 	s      *kernels.Slots
-	rows   []float32 // [lanes][tokens][stride] of In
-	prefix []float32 // [lanes][tokens][2][NKV*HeadDim]: keys and values that a host may put there
-	angle  []float32 // [tokens][Rotary]
+	text   *attnText
 	in     queue.Buffer
 	pool   queue.Buffer
 	q      outputs
 	probe  *probe
 	ops    []queue.Op
+}
+
+// attnText is what the tokens of a world are made of, alike on every device.
+type attnText struct {
+	pages        []int     // their order
+	rows         []float32 // [lanes][tokens][stride] of In
+	prefix       []float32 // [lanes][tokens][2][NKV*HeadDim]: keys and values that a host may put there
+	angle        []float32 // [tokens][Rotary]
+	qGain, kGain []float32
 }
 
 // attnChunk is count rows of a lane from position base on.
@@ -128,29 +136,47 @@ const attnRows = 40
 
 func newAttnWorld(r *Rig, d kernels.AttnDims, seed uint64, tokens int) *attnWorld {
 	rng := rand.New(rand.NewPCG(seed, 33))
-	pages := (tokens + kernels.PageTokens - 1) / kernels.PageTokens
-	d.Pages = attnLanes*pages + 1
-	w := &attnWorld{r: r, d: d, layer: d.Layers - 1, tokens: tokens}
-	w.s = r.Slots(kernels.SlotDims{Rows: attnRows, Lanes: attnLanes, Logits: 1, Pages: pages, Rotary: d.Rotary + 1})
-	w.layPages(rng.Perm(d.Pages))
 	kv := d.NKV * d.HeadDim
-	v, k, q := 2, 3+kv, 4+2*kv
-	w.stride = q + 2*d.NQ*d.HeadDim + 1
-	w.rows = Normals(rng, attnLanes*tokens*w.stride, 1)
-	w.prefix = Normals(rng, attnLanes*tokens*2*kv, 1)
-	for range tokens * d.Rotary {
-		w.angle = append(w.angle, rng.Float32()*6)
+	text := &attnText{
+		pages:  rng.Perm(attnLanes*attnPages(tokens) + 1),
+		rows:   Normals(rng, attnLanes*tokens*attnStride(&d), 1),
+		prefix: Normals(rng, attnLanes*tokens*2*kv, 1),
 	}
+	for range tokens * d.Rotary {
+		text.angle = append(text.angle, rng.Float32()*6)
+	}
+	text.qGain, text.kGain = Normals(rng, d.HeadDim, 2), Normals(rng, d.HeadDim, 2)
+	return layAttnWorld(r, d, text, tokens)
+}
+
+// on is the same world on another device, or anew on the same.
+func (w *attnWorld) on(r *Rig) *attnWorld { return layAttnWorld(r, w.d, w.text, w.tokens) }
+
+// attnPages is how many pages a lane has.
+func attnPages(tokens int) int { return (tokens + kernels.PageTokens - 1) / kernels.PageTokens }
+
+// Columns of In: two that are nobody's, values, one, keys, one, queries and gates, one.
+const attnV = 2
+
+func attnK(d *kernels.AttnDims) int      { return attnV + d.NKV*d.HeadDim + 1 }
+func attnQ(d *kernels.AttnDims) int      { return attnK(d) + d.NKV*d.HeadDim + 1 }
+func attnStride(d *kernels.AttnDims) int { return attnQ(d) + 2*d.NQ*d.HeadDim + 1 }
+
+func layAttnWorld(r *Rig, d kernels.AttnDims, text *attnText, tokens int) *attnWorld {
+	d.Pages = attnLanes*attnPages(tokens) + 1
+	w := &attnWorld{r: r, d: d, layer: d.Layers - 1, tokens: tokens, text: text, stride: attnStride(&d)}
+	w.s = r.Slots(kernels.SlotDims{Rows: attnRows, Lanes: attnLanes, Logits: 1, Pages: attnPages(tokens), Rotary: d.Rotary + 1})
+	w.layPages(text.pages)
 	w.in, w.pool = r.Floats(attnRows*w.stride, nan), r.Alloc(d.PoolBytes())
 	w.poison()
 	w.q = r.outputs(attnRows, d.NQ*d.HeadDim)
 	w.probe = newProbe(r, d.NQ*d.HeadDim, attnRows)
 	w.ops = []queue.Op{
 		&kernels.AttnPrep{
-			S: w.s, Dims: d, Layer: w.layer, Eps: 1e-6, In: w.in, Stride: w.stride, Q: q, K: k, V: v,
-			QGain: r.Put(Normals(rng, d.HeadDim, 2)), KGain: r.Put(Normals(rng, d.HeadDim, 2)), Pool: w.pool, QOut: w.q.buf,
+			S: w.s, Dims: d, Layer: w.layer, Eps: 1e-6, In: w.in, Stride: w.stride, Q: attnQ(&d), K: attnK(&d), V: attnV,
+			QGain: r.Put(text.qGain), KGain: r.Put(text.kGain), Pool: w.pool, QOut: w.q.buf,
 		},
-		&kernels.Attention{S: w.s, Dims: d, Layer: w.layer, Q: w.q.buf, In: w.in, Stride: w.stride, QCol: q, Pool: w.pool, Acts: w.probe.acts},
+		&kernels.Attention{S: w.s, Dims: d, Layer: w.layer, Q: w.q.buf, In: w.in, Stride: w.stride, QCol: attnQ(&d), Pool: w.pool, Acts: w.probe.acts},
 	}
 	return w
 }
@@ -174,9 +200,9 @@ func (w *attnWorld) prep(chunks []attnChunk) {
 		s.First[c.lane], s.Count[c.lane], s.Base[c.lane] = int32(row), int32(c.count), int32(c.base)
 		for j := range c.count {
 			s.Lane[row] = int32(c.lane)
-			copy(in[row*w.stride:(row+1)*w.stride], w.rows[(c.lane*w.tokens+c.base+j)*w.stride:])
+			copy(in[row*w.stride:(row+1)*w.stride], w.text.rows[(c.lane*w.tokens+c.base+j)*w.stride:])
 			for a := range w.d.Rotary {
-				sin, cos := math.Sincos(float64(w.angle[(c.base+j)*w.d.Rotary+a]))
+				sin, cos := math.Sincos(float64(w.text.angle[(c.base+j)*w.d.Rotary+a]))
 				s.Cos[row*s.Dims.Rotary+a], s.Sin[row*s.Dims.Rotary+a] = float32(cos), float32(sin)
 			}
 			row++
@@ -205,7 +231,8 @@ func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64)
 		lengths = []int{31, 64, 130}
 	}
 	most := lengths[len(lengths)-1] + 8
-	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	w := newAttnWorld(NewRig(t, d), dims, seed, most)
+	o := w.on(oracle(t))
 	rng := rand.New(rand.NewPCG(seed, 34))
 	for i, n := range lengths {
 		// The lane under test is at length n with up to 5 rows; the others are elsewhere.
@@ -241,7 +268,8 @@ func attentionLengths(t T, d kernels.Device, dims kernels.AttnDims, seed uint64)
 // them by different kernels, and where rows of a lane end before, in and behind a split.
 func attentionCrowd(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	most := 2*kernels.SplitTokens + 24
-	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	w := newAttnWorld(NewRig(t, d), dims, seed, most)
+	o := w.on(oracle(t))
 	for _, chunks := range [][]attnChunk{
 		{{lane: 2, base: kernels.SplitTokens - 9, count: 17}, {lane: 0, base: 70, count: 3}, {lane: 1, base: 2*kernels.SplitTokens - 1, count: 20}},
 		{{lane: 1, base: 0, count: 16}, {lane: 0, base: 2 * kernels.SplitTokens, count: 24}},
@@ -269,7 +297,8 @@ func attentionLong(t T, d kernels.Device, dims kernels.AttnDims, seed uint64) {
 	}
 	lengths := []int{9*kernels.SplitTokens + 3, 33*kernels.SplitTokens + 70}
 	most := lengths[1] + 8
-	w, o := newAttnWorld(NewRig(t, d), dims, seed, most), newAttnWorld(oracle(t), dims, seed, most)
+	w := newAttnWorld(NewRig(t, d), dims, seed, most)
+	o := w.on(oracle(t))
 	from := 0
 	for _, n := range lengths {
 		w.fill(1, from, n)
@@ -300,7 +329,7 @@ func attentionPortions(t T, d kernels.Device, dims kernels.AttnDims, seed uint64
 	r := NewRig(t, d)
 	for n := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 40+n))
-		w := newAttnWorld(r, dims, seed, tokens)
+		w := o.on(r)
 		for pos := 0; pos < tokens; {
 			count := min(1+rng.IntN(attnRows), tokens-pos)
 			if n == 0 {
