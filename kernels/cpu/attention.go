@@ -210,6 +210,8 @@ type attention struct {
 	o, ml   []float32 // [vectors][hd], [vectors][2]
 	work    []attnWork
 	lines   lines
+	// What dims say, in bytes: where the layer's pages begin, a page, a head's keys and values in it, and its keys.
+	base, pageBytes, headBytes, keyBytes int
 	// Of quantised values: the signs of their rotation, and what codes stand for.
 	signs, levels []float32
 }
@@ -228,6 +230,7 @@ func compileAttention(d *Device, op queue.Op) (step, error) {
 	s := &attention{
 		Attention: o, tier: d.tier.vectors(), group: o.Dims.NQ / o.Dims.NKV, q: floats(o.Q), in: floats(o.In), pool: o.Pool.Bytes(),
 		acts: bindActs(o.Acts), vectors: max(o.S.Dims.Rows*o.Dims.NQ, 4096), lines: newLines(d, o.Dims.NQ*hd),
+		base: o.Dims.PageOffset(o.Layer, 0, 0), pageBytes: o.Dims.PageBytes(), headBytes: o.Dims.HeadBytes(), keyBytes: o.Dims.KeyBytes(),
 		signs: kernels.RotationSigns(hd), levels: levels(o.Dims.KV),
 	}
 	s.o, s.ml = make([]float32, s.vectors*hd), make([]float32, s.vectors*2)
@@ -324,7 +327,7 @@ func (s *attention) split(w *attnWork, l, block, split, stride int) {
 	}
 	for i, at := range s.pages(l, head, split) {
 		a.k[i] = unsafe.Pointer(&s.pool[at])
-		a.v[i] = unsafe.Pointer(&s.pool[at+d.KeyBytes()])
+		a.v[i] = unsafe.Pointer(&s.pool[at+s.keyBytes])
 	}
 	for i, at := range s.after(l, block, split) {
 		a.next[i] = unsafe.Pointer(&s.pool[at])
@@ -351,7 +354,7 @@ func (s *attention) pages(l, head, split int) (at [2]int) {
 		if p*kernels.PageTokens >= end {
 			p = first
 		}
-		at[i] = s.Dims.PageOffset(s.Layer, int(pages[p]), head)
+		at[i] = s.base + int(pages[p])*s.pageBytes + head*s.headBytes
 	}
 	return at
 }

@@ -17,9 +17,11 @@ struct attend {
 // On AVX-512 memory is read in two pages and several tiles at once, which processors do not foresee: each line asks for
 // one that is read later on, keys for their page's values and values for the next split's keys.
 #ifdef __AVX512F__
-#define ASK(at) __builtin_prefetch(at, 0, 2)
+#define ASK(at) __builtin_prefetch(at, 0, 2);
+#define ASKING(...) __VA_ARGS__
 #else
-#define ASK(at) (void)(at)
+#define ASK(at)
+#define ASKING(...)
 #endif
 
 // softmax turns a query's scores into p and finds m and l.

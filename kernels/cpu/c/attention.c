@@ -18,7 +18,7 @@ INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
 // scores of T tiles of 16 tokens for Q queries from q0 on, over bfloat16 or float32 keys
 #define SCORES(name, T, Q, F32)                                                           \
   INLINE void name(const struct attend *a, const char *k, long first, long q0) {          \
-    const long ahead = 64 * a->hd * (F32 ? 4 : 2);                                        \
+    ASKING(const long ahead = 64 * a->hd * (F32 ? 4 : 2);)                                \
     v16 s[T][Q];                                                                          \
     for (int t = 0; t < T; t++)                                                           \
       for (int j = 0; j < Q; j++) s[t][j] = splat(0);                                     \
@@ -28,10 +28,10 @@ INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
         v16 x0, x1;                                                                       \
         if (F32) {                                                                        \
           fp f = (fp)k + (t * hd + i) * 16;                                               \
-          ASK((const char *)f + ahead), ASK((const char *)f + ahead + 64);                \
+          ASK((const char *)f + ahead) ASK((const char *)f + ahead + 64)                  \
           x0 = load(f), x1 = load(f + 16);                                                \
         } else {                                                                          \
-          ASK(k + (t * hd + i) * 32 + ahead);                                             \
+          ASK(k + (t * hd + i) * 32 + ahead)                                              \
           u16 h = *(hp)(k + (t * hd + i) * 32);                                           \
           x0 = low(h), x1 = high(h);                                                      \
         }                                                                                 \
@@ -56,15 +56,16 @@ INLINE v16 high(u16 x) { return (v16)(x & 0xffff0000u); }
       if (a->count[q0 + j] > most) most = a->count[q0 + j];                                         \
     }                                                                                     \
     for (long n = 0; n < most; n += 2) {                                                  \
-      const char *v = (const char *)a->v[n >> 6], *next = (const char *)a->next[n >> 6];  \
+      const char *v = (const char *)a->v[n >> 6];                                         \
+      ASKING(const char *next = (const char *)a->next[n >> 6];)                           \
       for (int t = 0; t < T; t++) {                                                       \
         v16 x0, x1;                                                                       \
         long at = ((d / 16 + t) * 64 + (n & 63)) * 16;                                    \
         if (F32) {                                                                        \
-          ASK(next + 4 * at), ASK(next + 4 * at + 64);                                    \
+          ASK(next + 4 * at) ASK(next + 4 * at + 64)                                      \
           x0 = load((fp)v + at), x1 = load((fp)v + at + 16);                              \
         } else {                                                                          \
-          ASK(next + 2 * at);                                                             \
+          ASK(next + 2 * at)                                                              \
           u16 h = *(hp)(v + 2 * at);                                                      \
           x0 = low(h), x1 = high(h);                                                      \
         }                                                                                 \

@@ -55,7 +55,7 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
 #define SCORES(name, T, Q)                                                                \
   INLINE void name(const struct attend *a, const char *k, const char *scale, long first, long q0, long bits) { \
     const long hd = a->hd, groups = (hd + 31) / 32;                                       \
-    const char *v = (const char *)a->v[first >> 6] + (first & 63) * hd * bits / 8;        \
+    ASKING(const char *v = (const char *)a->v[first >> 6] + (first & 63) * hd * bits / 8;)\
     v16 s[T][Q];                                                                          \
     for (int t = 0; t < T; t++)                                                           \
       for (int j = 0; j < Q; j++) s[t][j] = splat(0);                                     \
@@ -66,7 +66,7 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
       const long to = hd < 32 * g + 32 ? hd : 32 * g + 32;                                \
       for (long i = 32 * g; i < to; i += 4)                                               \
         for (int t = 0; t < T; t++) {                                                     \
-          if (i % 32 / 4 < bits) ASK(v + (t * hd + 32 * g) * 2 * bits + i % 32 * 16);     \
+          ASKING(if (i % 32 / 4 < bits) ASK(v + (t * hd + 32 * g) * 2 * bits + i % 32 * 16))\
           u16 w = *(wp)(k + (t * hd + i) * 16);                                           \
           for (int e = 0; e < 4; e++) {                                                   \
             v16 x = byte(w, e);                                                           \
@@ -106,9 +106,9 @@ INLINE v16 level(const struct attend *a, u16 w, int kv) {
     for (long n = 0; n < most; n += block) {                                              \
       const char *v = (const char *)a->v[n >> 6] + d / 16 * tile + (n & 63) * 2 * bits;   \
       const int full = n + block <= least;                                                \
-      const char *next = (const char *)a->next[n >> 6] + 64 * d + (n & 63) * 16;          \
-      for (int t = 0; t < T; t++)                                                         \
-        for (long i = 0; i < 16 * block; i += 64) ASK(next + 1024 * t + i);               \
+      ASKING(const char *next = (const char *)a->next[n >> 6] + 64 * d + (n & 63) * 16;   \
+             for (int t = 0; t < T; t++)                                                  \
+               for (long i = 0; i < 16 * block; i += 64) ASK(next + 1024 * t + i))        \
       for (long b = 0; b < block / per; b++) {                                            \
         u16 w[T];                                                                         \
         for (int t = 0; t < T; t++) w[t] = *(wp)(v + t * tile + 64 * b);                  \
