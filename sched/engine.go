@@ -26,6 +26,7 @@ type Env struct {
 
 	Context int // tokens of a session
 	Rows    int // rows of a trunk forward
+	Kept    int // rows of its output that a session keeps for the head, at least Rows, which 0 stands for
 	Lanes   int // lanes of a forward
 	Depth   int // drafts of a verify
 	Cycles  int // cycles in flight (default 1, or 2 where Overlap is OverlapCohorts); more than one are used where that is measured to pay
@@ -115,7 +116,10 @@ func (e *Env) defaults() error {
 const mostBehind = 1024
 
 // behind is mostBehind, or what there is room for beside a verify's rows and those that come while it is read in slices.
-func (e *Env) behind() int { return max(min(mostBehind, (e.Rows-e.Depth-1)*3/4), 1) }
+func (e *Env) behind() int { return max(min(mostBehind, (e.kept()-e.Depth-1)*3/4), 1) }
+
+// kept is how many rows of the trunk's output a session keeps for its head.
+func (e *Env) kept() int { return max(e.Kept, e.Rows) }
 
 // Engine runs sessions. See the package comment.
 type Engine struct {
@@ -135,7 +139,7 @@ func Open(env Env) (*Engine, error) {
 		return nil, err
 	}
 	mixed := false
-	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Late: env.Depth + 1, Chain: env.Chain != ChainOff}
+	d := &draft.Stage{Queue: env.DraftQueue, Done: env.NewEvent(), Behind: env.behind(), Rows: env.Rows, Late: env.Depth + 1, Chain: env.Chain != ChainOff}
 	if env.Recorded != nil && env.Chain == ChainAuto {
 		d.Patience, d.Crowd = oftenEnough, crowd
 	}

@@ -74,7 +74,8 @@ func (h *history) open() {
 		Cycles: 1 + rng.IntN(3), Waiting: 1 + rng.IntN(12), Interval: 64 + rng.IntN(300), Stretch: 1 + 2*rng.Float64(),
 		Pool: m.Pool, NewTrunk: m.Trunk, NewHead: m.Head, DraftQueue: r.draft, VerifyQueue: r.verify, NewEvent: fake.Device{}.NewEvent,
 	}
-	m.Rows = env.Rows
+	env.Kept = env.Rows * (1 + rng.IntN(4))
+	m.Rows, m.Kept = env.Rows, env.Kept
 	m.Chains, m.Mistaken = rng.IntN(3) > 0, []float64{0, 0.02, 0.1, 0.6, 1}[rng.IntN(5)]
 	if rng.IntN(6) == 0 {
 		env.Chain = ChainOff

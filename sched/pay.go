@@ -15,7 +15,7 @@ const leastSlice = 4
 // those that a session keeps on the device: they are written over only then, and a prompt may have filled them.
 func (e *Engine) leastOf(l *stages.Lane, owed int) int {
 	most := e.env.Depth + 1 // that a cycle adds
-	further := (e.env.Rows - (l.State.Len() - l.HiddenBase)) / most
+	further := (e.env.kept() - (l.State.Len() - l.HiddenBase)) / most
 	if further <= 1 {
 		return owed
 	}

@@ -103,13 +103,18 @@ func TestHistoryIsReadInSlices(t *testing.T) {
 }
 
 // Slices never let a lane fall behind for longer than its rows are kept on the device: lanes whose prompts fill a forward,
-// and lanes that commit as many rows a cycle as they can, while the budget has next to no room for what they put off.
+// and lanes that commit as many rows a cycle as they can, while the budget has next to no room for what they put off; nor do
+// they hand a forward more rows than it takes, where more are kept and reading is cheap.
 func TestSlicesKeepWithinTheRowsOfTheDevice(t *testing.T) {
 	for _, prompt := range []int{5, 60, 120, 127, 128, 200} {
-		for _, copies := range []bool{false, true} {
-			t.Run(fmt.Sprintf("prompts of %d/copies %v", prompt, copies), func(t *testing.T) {
+		for i := range 4 {
+			const streams, rows = 3, 128
+			copies, kept, each := i%2 == 1, rows, 5*time.Millisecond
+			if i >= 2 {
+				kept, each = 4*rows, time.Microsecond
+			}
+			t.Run(fmt.Sprintf("prompts of %d/copies %v/%d kept", prompt, copies, kept), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					const streams, rows = 3, 128
 					var m *fake.Model
 					r := newRig(t, func(e *Env) {
 						var err error
@@ -117,10 +122,10 @@ func TestSlicesKeepWithinTheRowsOfTheDevice(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						m.Rows = rows
-						e.Context, e.Rows, e.Calibrate, e.Lookup = 2000, rows, time.Minute, copies
+						m.Rows, m.Kept = rows, kept
+						e.Context, e.Rows, e.Kept, e.Calibrate, e.Lookup = 2000, rows, kept, time.Minute, copies
 						e.Pool, e.NewTrunk, e.NewHead, e.NewReader = m.Pool, m.Trunk, m.Head, m.Head
-						e.DraftQueue.(*fake.Queue).PerRow = 5 * time.Millisecond
+						e.DraftQueue.(*fake.Queue).PerRow = each
 					})
 					defer r.draft.Close()
 					defer r.verify.Close()

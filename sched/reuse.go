@@ -76,7 +76,7 @@ func (e *Engine) open(s *Session) error {
 		if err != nil {
 			return err
 		}
-		if r.State != nil && l.Speculate && r.Tokens-r.Head > e.env.Rows { // from a process with larger forwards
+		if r.State != nil && l.Speculate && r.Tokens-r.Head > e.env.kept() { // from a process with larger forwards
 			r.State.Release()
 			r = bank.Restored{Reason: bank.NoHeadHistory}
 		}

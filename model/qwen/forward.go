@@ -75,8 +75,8 @@ func (f *Forward) Add(span *page.Span) error {
 		return fmt.Errorf("add lane with logits of %d rows beside lanes with rows that follow: %d are taken of %d", span.Logits, f.wanted, f.m.each())
 	case f.reader && (span.Logits > 0 || span.Chain):
 		return fmt.Errorf("add lane of %d rows, %d with logits, chain %t: a forward that reads history gives none and goes on from none", n, span.Logits, span.Chain)
-	case !f.head && (span.Hidden < 0 || span.Hidden+n > f.m.opt.Rows):
-		return fmt.Errorf("add lane of %d rows: hidden rows from %d on exceed the %d that are kept", n, span.Hidden, f.m.opt.Rows)
+	case !f.head && (span.Hidden < 0 || span.Hidden+n > f.m.opt.Kept):
+		return fmt.Errorf("add lane of %d rows: hidden rows from %d on exceed the %d that are kept", n, span.Hidden, f.m.opt.Kept)
 	case len(span.State.Pages())*page.Tokens < span.Base+n:
 		return fmt.Errorf("add lane of %d rows at %d: its pages hold %d positions; extend the state first", n, span.Base, len(span.State.Pages())*page.Tokens)
 	case span.Shift != nil && len(span.Shift) != f.HiddenSize():
@@ -276,8 +276,8 @@ func (f *Forward) AppendHidden(dst []float32, state *page.State, i, n int) ([]fl
 // in flight.
 func (f *Forward) SetHidden(state *page.State, rows []float32) error {
 	h := f.m.cfg.HiddenSize
-	if len(rows)%h != 0 || len(rows) > f.m.opt.Rows*h {
-		return fmt.Errorf("set hidden rows: %d numbers are no whole rows of %d, or more than %d", len(rows), h, f.m.opt.Rows)
+	if len(rows)%h != 0 || len(rows) > f.m.opt.Kept*h {
+		return fmt.Errorf("set hidden rows: %d numbers are no whole rows of %d, or more than %d", len(rows), h, f.m.opt.Kept)
 	}
 	if len(rows) == 0 {
 		return nil
@@ -305,21 +305,21 @@ func (f *Forward) Close() {
 	f.held = nil
 }
 
-// hiddenPool is one session's rows of the hidden pool: Rows of the trunk, Rows of a head, and
+// hiddenPool is one session's rows of the hidden pool: Kept of the trunk, Rows of a head, and
 // each head's last. The last of the head's rows are those that rows which follow a span take; nobody takes the others.
-type hiddenPool struct{ base, rows int32 }
+type hiddenPool struct{ base, trunks, rows int32 }
 
 func (p hiddenPool) trunk(i int) int32 { return p.base + int32(i) }
-func (p hiddenPool) head(i int) int32  { return p.base + p.rows + int32(i) }
+func (p hiddenPool) head(i int) int32  { return p.base + p.trunks + int32(i) }
 
-func (p hiddenPool) last(which int) int32 { return p.base + 2*p.rows + int32(which) }
+func (p hiddenPool) last(which int) int32 { return p.base + p.trunks + p.rows + int32(which) }
 
 // kept is the output of a row that others follow, the n-th after its span.
 func (p hiddenPool) kept(n int) int32 { return p.head(int(p.rows) - 1 - n) }
 
 func (m *Model) hiddenRow(slot int32) hiddenPool {
-	return hiddenPool{base: slot * int32(m.hiddenRows()), rows: int32(m.opt.Rows)}
+	return hiddenPool{base: slot * int32(m.hiddenRows()), trunks: int32(m.opt.Kept), rows: int32(m.opt.Rows)}
 }
 
 // hiddenRows is how many rows of the hidden pool a session has.
-func (m *Model) hiddenRows() int { return 2*m.opt.Rows + max(len(m.heads), 1) }
+func (m *Model) hiddenRows() int { return m.opt.Kept + m.opt.Rows + max(len(m.heads), 1) }

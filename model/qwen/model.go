@@ -18,6 +18,9 @@ type Options struct {
 	KV kernels.KV
 	// Rows is the most rows of one forward (default 256): the largest prompt chunk.
 	Rows int
+	// Kept is how many rows of the trunk's output a session keeps until its head reads them, at least Rows (default 512
+	// where there is a head): what a lane that decodes plainly may put off.
+	Kept int
 	// Lanes is the most lanes of one forward, Sessions the most states alive (both default 1).
 	Lanes, Sessions int
 	// Depth is the most drafts a verify may carry (default Deepest).
@@ -100,6 +103,10 @@ func (o *Options) defaults(c *Config) error {
 	if o.Rows < o.Lanes*(o.Depth+1) {
 		o.Rows = o.Lanes * (o.Depth + 1)
 	}
+	if c.MTPLayers > 0 {
+		def(&o.Kept, 512)
+	}
+	o.Kept = max(o.Kept, o.Rows)
 	return nil
 }
 
@@ -171,7 +178,7 @@ type Model struct {
 	correct              *correct   // nil: the head's output is fed back as it is
 
 	vocab  int          // entries of a row of logits that are tokens
-	hidden queue.Buffer // [sessions][2*Rows and one for each head][hidden]
+	hidden queue.Buffer // [sessions][Kept, Rows and one for each head][hidden]
 	// Windows onto rows: a window comes over whole, and a few hidden rows are many times a row of logits.
 	window, rows *page.Window
 	attnDims     kernels.AttnDims

@@ -25,6 +25,8 @@ type Stage struct {
 	// Behind is how many rows the head's history may lack while a lane decodes without drafts: a batch of them
 	// costs little more than one. 0 keeps it level.
 	Behind int
+	// Rows is the most rows that a forward takes of a lane's history (0: all): what lacks more is read in several.
+	Rows int
 	// Late is how many rows a lane that drafts may have to read before all but the last are left to Reader.
 	Late int
 	// Chain has the head go on by itself for as many drafts as a lane wants, where it can: one run gives them all.
@@ -145,6 +147,13 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 		if to <= from || s.waits(l) {
 			continue
 		}
+		from, err := s.catchUp(ctx, c, l, from, to)
+		if err != nil {
+			return err
+		}
+		if l.Err != nil {
+			continue
+		}
 		span := s.stretch(l, from, to)
 		if drafts(l) {
 			span.Logits = 1
@@ -179,6 +188,13 @@ func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
 		if to <= from || s.waits(l) {
 			continue
 		}
+		from, err := s.catchUp(ctx, c, l, from, to)
+		if err != nil {
+			return err
+		}
+		if l.Err != nil {
+			continue
+		}
 		if err := s.add(ctx, l, s.stretch(l, from, to)); err != nil {
 			return err
 		}
@@ -193,6 +209,26 @@ func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
 	err := s.flush(ctx)
 	c.Times.Read = time.Since(start)
 	return err
+}
+
+// catchUp reads what a lane lacks beyond one forward's rows, in forwards of its own, and returns where it is then.
+func (s *Stage) catchUp(ctx context.Context, c *stages.Cycle, l *stages.Lane, from, to int) (int, error) {
+	for ; s.Rows > 0 && to-from > s.Rows && l.Err == nil; from += s.Rows {
+		if err := s.flush(ctx); err != nil {
+			return from, err
+		}
+		s.begin(s.at)
+		if err := s.add(ctx, l, s.stretch(l, from, from+s.Rows)); err != nil || l.Err != nil {
+			return from, err
+		}
+		l.State.SetHeadLen(from + s.Rows)
+		c.Read += s.Rows
+		if err := s.flush(ctx); err != nil {
+			return from, err
+		}
+		s.begin(s.at)
+	}
+	return from, nil
 }
 
 // unread is the rows of a lane that the head could read in this cycle and has not.

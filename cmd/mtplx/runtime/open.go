@@ -392,7 +392,7 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	o := r.Model.Options()
 	env := sched.Env{
 		Vocabulary: r.Model.Vocabulary(),
-		Context:    o.Context, Rows: o.Rows, Lanes: o.Lanes, Depth: o.Depth,
+		Context:    o.Context, Rows: o.Rows, Kept: o.Kept, Lanes: o.Lanes, Depth: o.Depth,
 		Cycles: opt.Cycles, Overlap: opt.Overlap, Chain: opt.Chain, Waiting: opt.Waiting, Calibrate: opt.Calibrate, Lookup: opt.Lookup, Proposals: opt.Proposals, Observe: opt.Observe,
 		Pool: r.Model.Pool(), Bank: b, NewEvent: r.Device.NewEvent, Hidden: r.hidden(),
 		DraftQueue: r.queues[trace.DraftQueue], VerifyQueue: r.queues[trace.VerifyQueue],

@@ -33,8 +33,8 @@ const (
 // left behind changes the text.
 type Model struct {
 	Agreement float64
-	// Rows, when set, is how many rows a trunk forward has room for, and how many hidden ones a session keeps.
-	Rows int
+	// Rows, when set, is how many rows a forward has room for, and Kept how many hidden ones a session keeps, 0 for as many.
+	Rows, Kept int
 	// Chains has the head go on by itself where it is asked to, and Mistaken is how often, in 0..1, it does for a random
 	// token instead of the one that will be drawn.
 	Chains   bool
@@ -158,7 +158,7 @@ func (f *forward) Add(s *page.Span) error {
 	for i := range f.lanes {
 		rows += len(f.lanes[i].Tokens)
 	}
-	if !f.head && f.m.Rows > 0 && rows > f.m.Rows {
+	if f.m.Rows > 0 && rows > f.m.Rows {
 		return fmt.Errorf("%d rows exceed the forward's %d", rows, f.m.Rows)
 	}
 	f.lanes = append(f.lanes, l)
@@ -269,7 +269,7 @@ func (f *forward) runTrunk(l *lane) {
 	if g.StateBytes > 0 && hash(text) != h {
 		m.breach("rows at %d: the recurrent state is not that of the %d tokens in the pages", l.Base, len(text))
 	}
-	if end := l.Hidden + len(l.Tokens); m.Rows > 0 && end > m.Rows {
+	if end := l.Hidden + len(l.Tokens); m.Rows > 0 && end > max(m.Rows, m.Kept) {
 		m.breach("rows at %d write hidden row %d: the head is too far behind for their memory", l.Base, end-1)
 	}
 	for j := range l.Tokens {
