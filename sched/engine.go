@@ -53,6 +53,9 @@ type Env struct {
 	// Recorded, when set, counts what the device has made ready for shapes that it met for the first time. A cycle during
 	// which it did so says nothing of what cycles cost.
 	Recorded func() uint64
+	// RecordAtOnce, when set, has the device make ready what it meets when it first runs it, as long as that is on, and
+	// otherwise once that has run a few times.
+	RecordAtOnce func(on bool)
 	// Lookup lets sessions whose depth is chosen by cost, and all of a model without a head, copy from their own text
 	// what followed its end where that occurred before.
 	Lookup bool
@@ -176,10 +179,7 @@ func Open(env Env) (*Engine, error) {
 	}
 	b := &board{idle: idle, travelling: map[*stages.Lane]*Session{}, planner: depth.NewPlanner(env.Acceptance, env.Depth)}
 	b.hidden, _ = idle[0].Trunk.(hiddens)
-	if err := e.calibrate(b, idle[0].Trunk, d.Head, d.Reader); err != nil {
-		return nil, fmt.Errorf("open engine: %w", err)
-	}
-	if err := e.warm(idle[0].Trunk); err != nil {
+	if err := e.prepare(b, idle[0].Trunk, d.Head, d.Reader); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())

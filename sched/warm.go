@@ -11,6 +11,18 @@ import (
 // leastWarm is the rows of the smallest forward that warm runs, as a power of two: below it shapes are many.
 const leastWarm = 5
 
+// prepare times forwards and runs those that streams are not to wait for, all as the device runs what it has made ready.
+func (e *Engine) prepare(b *board, trunk, head, reader stages.Forward) error {
+	if e.env.RecordAtOnce != nil {
+		e.env.RecordAtOnce(true)
+		defer e.env.RecordAtOnce(false)
+	}
+	if err := e.calibrate(b, trunk, head, reader); err != nil {
+		return err
+	}
+	return e.warm(trunk)
+}
+
 // warm runs what a prompt's chunks beside a stream will look like, where a device makes ready what it has not run before:
 // that takes it as long as several cycles, and the stream would wait.
 func (e *Engine) warm(trunk stages.Forward) error {

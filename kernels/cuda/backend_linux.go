@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"mtplx/kernels"
@@ -26,7 +27,8 @@ type backend struct {
 	functions map[string]uintptr
 	lost      error
 
-	copying sync.Mutex // one copy outside programs at a time
+	copying sync.Mutex    // one copy outside programs at a time
+	mirrors atomic.Uint64 // made so far
 }
 
 var (

@@ -84,6 +84,19 @@ func newEvent() (uintptr, error) {
 // timed is a graph that notes when it begins, before its uploads, and when its last kernel has ended.
 type timed struct{ exec, begin, end uintptr }
 
+// events makes what notes, once.
+func (t *timed) events() (err error) {
+	if t.begin == 0 {
+		if t.begin, err = newEvent(); err != nil {
+			return err
+		}
+	}
+	if t.end == 0 {
+		t.end, err = newEvent()
+	}
+	return err
+}
+
 func (t *timed) release() {
 	if t.exec != 0 {
 		cuGraphExecDestroy.call(t.exec)
@@ -95,30 +108,7 @@ func (t *timed) release() {
 	}
 }
 
-// clocked is the graph with a clock, made when it is first asked for.
-func (g *graph) clocked() (*timed, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.timed != nil {
-		return g.timed, nil
-	}
-	t := &timed{}
-	var err error
-	if t.begin, err = newEvent(); err == nil {
-		t.end, err = newEvent()
-	}
-	if err == nil {
-		t.exec, err = g.capture(t.begin, t.end)
-	}
-	if err != nil {
-		t.release()
-		return nil, err
-	}
-	g.timed = t
-	return t, nil
-}
-
-// RunTimed is Run of the graph with a clock.
+// RunTimed is Run with a clock.
 func (s *stream) RunTimed(g gpu.Graph) (start, end time.Time, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -133,12 +123,13 @@ func (s *stream) runTimed(g *graph) (start, end time.Time, err error) {
 	if err = s.b.enter(); err != nil {
 		return start, end, err
 	}
-	t, err := g.clocked()
+	t := &g.timed
+	err = t.events()
 	if err == nil {
 		err = s.clock.set(s.s)
 	}
 	if err == nil {
-		err = s.run(g, t.exec)
+		err = s.run(g, &t.exec, t.begin, t.end)
 	}
 	if err == nil {
 		start, err = s.clock.at(t.begin)

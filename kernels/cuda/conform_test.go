@@ -28,6 +28,7 @@ var (
 	lines    = flag.Bool("lines", true, "products of one row by the kernels that keep it in threadgroup memory")
 	tile     = flag.Int("tiles", -1, "tiles that a product of many rows must come to, to have a threadgroup for each; 0: never; -1: the device's choice")
 	query    = flag.Int("queries", queries, "rows that a lane must have for its attention to take tiles of query vectors; 0: never")
+	first    = flag.Int("direct", direct, "runs of a shape whose launches are put one by one before a graph is made of them")
 	plenty   = flag.Int("many", many, "rows from which operations take kernels for many rows, where there are some; 0: never")
 	prompted = flag.Int("prefill", 2048, "rows of BenchmarkPrefill")
 	streams  = flag.Int("streams", -1, "simdgroups that a product of many rows must come to, to add in registers; 0: never; -1: the device's choice")
@@ -43,7 +44,7 @@ func openDevice(t testing.TB) *gpu.Device {
 	var d *gpu.Device
 	if err == nil {
 		traits.Walkers, traits.Fused = *walking, *fused
-		traits.Lines, traits.Queries, traits.Many = *lines, *query, *plenty
+		traits.Lines, traits.Queries, traits.Many, traits.Direct = *lines, *query, *plenty, *first
 		if small {
 			traits.Units = 1
 		}
@@ -75,6 +76,48 @@ func TestConformance(t *testing.T) {
 	conform.Run(t, func(t *testing.T) kernels.Device {
 		t.Helper()
 		return openDevice(t)
+	})
+}
+
+// replaying is a backend whose graphs are replayed from their first run on.
+type replaying struct{ *backend }
+
+func (r replaying) Record(label string, launches []gpu.Launch) (gpu.Graph, error) {
+	made, err := r.backend.Record(label, launches)
+	if err != nil {
+		return nil, err
+	}
+	g := made.(*graph)
+	return g, r.within(func() error {
+		stream, err := newStream()
+		if err != nil {
+			return err
+		}
+		defer cuStreamDestroy.call(stream)
+		g.plain, err = g.instantiate(stream, 0, 0)
+		return err
+	})
+}
+
+// TestReplays holds what is replayed to the same bits: elsewhere programs run so seldom that their launches are put one by one.
+func TestReplays(t *testing.T) {
+	openDevice(t)
+	conform.Run(t, func(t *testing.T) kernels.Device {
+		t.Helper()
+		b, traits, err := open(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := gpu.New(traits, replaying{b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return d
 	})
 }
 

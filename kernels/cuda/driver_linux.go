@@ -45,6 +45,7 @@ var (
 	cuStreamBeginCapture        = &proc{name: "cuStreamBeginCapture_v2"}
 	cuStreamEndCapture          = &proc{name: "cuStreamEndCapture"}
 	cuGraphInstantiateWithFlags = &proc{name: "cuGraphInstantiateWithFlags"}
+	cuGraphUpload               = &proc{name: "cuGraphUpload"}
 	cuGraphLaunch               = &proc{name: "cuGraphLaunch"}
 	cuGraphExecDestroy          = &proc{name: "cuGraphExecDestroy"}
 	cuGraphDestroy              = &proc{name: "cuGraphDestroy"}
@@ -61,7 +62,7 @@ var procs = []*proc{
 	cuInit, cuDriverGetVersion, cuDeviceGetCount, cuDeviceGet, cuDeviceGetName, cuDeviceGetAttribute, cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRelease,
 	cuCtxSetCurrent, cuModuleLoadDataEx, cuModuleUnload, cuModuleGetFunction, cuMemGetInfo, cuMemAlloc, cuMemFree, cuMemsetD8Async, cuMemHostAlloc, cuMemFreeHost,
 	cuMemcpyHtoDAsync, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync, cuStreamCreate, cuStreamDestroy, cuStreamSynchronize, cuStreamBeginCapture, cuStreamEndCapture,
-	cuGraphInstantiateWithFlags, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernelEx,
+	cuGraphInstantiateWithFlags, cuGraphUpload, cuGraphLaunch, cuGraphExecDestroy, cuGraphDestroy, cuLaunchKernelEx,
 	cuEventCreate, cuEventDestroy, cuEventRecordWithFlags, cuEventElapsedTime, cuGetErrorName, cuGetErrorString,
 }
 

@@ -149,7 +149,22 @@ func (m *memory) makeMirror() error {
 		return m.b.explain(err, "pinned host")
 	}
 	m.mirror = *p
+	m.b.mirrors.Add(1)
 	return nil
+}
+
+// shown tells whether the memory has a mirror.
+func (m *memory) shown() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mirror != nil
+}
+
+// uploads tells whether the memory goes up before every program.
+func (m *memory) uploads() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.live
 }
 
 // push uploads what the host may have written, on a stream. The context is current.

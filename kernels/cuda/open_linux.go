@@ -68,6 +68,9 @@ const queries = 8
 // many is gpu.Traits.Many: the rows from which a lane's are a prompt's.
 const many = 17
 
+// direct is gpu.Traits.Direct.
+const direct = 3
+
 // streaming is gpu.Traits.Streams for each processor.
 const streaming = 12
 
@@ -104,7 +107,7 @@ func open(ordinal int) (*backend, gpu.Traits, error) {
 	}
 	t = gpu.Traits{
 		Name: fmt.Sprintf("cuda:%d (%s)", ordinal, cString(&name[0])), Tier: fmt.Sprintf("sm_%d%d", values[0], values[1]),
-		Units: values[2], Matrix: true, Fused: true, Lines: true, Walkers: walkers, Streams: streaming * values[2], Tiles: values[2] / tiling, Queries: queries, Many: many,
+		Units: values[2], Matrix: true, Fused: true, Lines: true, Walkers: walkers, Streams: streaming * values[2], Tiles: values[2] / tiling, Queries: queries, Many: many, Direct: direct,
 	}
 	if values[0] < 8 {
 		return nil, t, fmt.Errorf("%s has compute capability %d.%d; the kernels need 8.0 or newer", t.Name, values[0], values[1])

@@ -31,6 +31,9 @@ type Traits struct {
 	// are whole blocks of 64 and heads 128 by 128 (src/rows_many.metal, src/delta_long.metal): these keep a head's state and
 	// two keys in registers, some 250 a thread, and take 28 KB of threadgroup memory; 0: never.
 	Many int
+	// Direct is how many runs of a shape an Instantiable graph's launches are put one by one, before it is made what is
+	// replayed: that takes as long as many runs save.
+	Direct int
 }
 
 // many tells whether so many rows of k values are left to kernels for many rows.
@@ -62,6 +65,14 @@ type Memory interface {
 
 // Graph is recorded launches.
 type Graph interface{ Release() }
+
+// Instantiable is a Graph whose launches are put on a stream one by one until it has been made what the device replays in
+// one go. Both give the same bits.
+type Instantiable interface {
+	Graph
+	// Instantiate has the next Run make it, while the device works for that run, and later ones replay it.
+	Instantiate()
+}
 
 // Stream runs graphs one after another.
 type Stream interface {

@@ -18,6 +18,7 @@ type Device struct {
 	dummy   operand // bound where a kernel's argument is not used
 	queues  atomic.Int32
 	graphs  atomic.Uint64 // recorded so far
+	atOnce  atomic.Bool   // shapes are recorded when they first run
 	closed  atomic.Bool
 
 	mu      sync.Mutex
@@ -54,6 +55,10 @@ func (d *Device) Tier() string { return d.traits.Tier }
 
 // Recorded is how many graphs were recorded so far: each takes longer than it runs.
 func (d *Device) Recorded() uint64 { return d.graphs.Load() }
+
+// RecordAtOnce has shapes recorded when they first run, for who is to time what is replayed, or not before they have run a
+// few times, as is so unless it is asked for.
+func (d *Device) RecordAtOnce(on bool) { d.atOnce.Store(on) }
 
 // Memory is what the backend says of its memory; 0 in all when it has no bound of its own.
 func (d *Device) Memory() (free, total int64, err error) {

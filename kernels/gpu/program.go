@@ -28,7 +28,7 @@ type program struct {
 	stores  []*store
 
 	mu       sync.Mutex
-	graphs   map[shapes]Graph
+	bank     bank
 	released bool
 }
 
@@ -42,10 +42,7 @@ func (p *program) Release() {
 		return
 	}
 	p.released = true
-	for _, g := range p.graphs {
-		g.Release()
-	}
-	p.graphs = nil
+	p.bank.release()
 	p.drop()
 }
 
@@ -118,16 +115,29 @@ func timed(s Stream, g Graph) (start, end time.Time, err error) {
 	return start, time.Now(), err
 }
 
-// graph is the graph of some shapes, recorded when they are first met.
+// graph is the graph of some shapes, listed when they are first met.
 func (p *program) graph(key shapes) (Graph, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.released {
 		return nil, errors.New("the program was released")
 	}
-	if g, ok := p.graphs[key]; ok {
-		return g, nil
+	e := p.bank.find(key)
+	if e == nil {
+		g, err := p.record(key)
+		if err != nil {
+			return nil, err
+		}
+		e = p.bank.add(key, g)
 	}
+	if e.ripe(p.dev.traits.Direct, p.dev.atOnce.Load()) {
+		p.dev.graphs.Add(1)
+	}
+	return e.graph, nil
+}
+
+// record lists the launches of some shapes.
+func (p *program) record(key shapes) (Graph, error) {
 	var launches []Launch
 	for _, st := range p.steps {
 		if key[st.slot] == (Shape{}) {
@@ -154,8 +164,6 @@ func (p *program) graph(key shapes) (Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record %d launches: %w", len(launches), err)
 	}
-	p.graphs[key] = g
-	p.dev.graphs.Add(1)
 	return g, nil
 }
 
@@ -247,7 +255,7 @@ func (c *commandBuffer) Finish() (queue.Program, error) {
 		return nil, fmt.Errorf("record %q: the command buffer is already finished", c.label)
 	}
 	c.finished = true
-	p := &program{dev: c.dev, label: c.label, steps: c.p.steps, slots: c.p.slots, attends: c.p.attends, stores: c.p.stores, graphs: map[shapes]Graph{}}
+	p := &program{dev: c.dev, label: c.label, steps: c.p.steps, slots: c.p.slots, attends: c.p.attends, stores: c.p.stores}
 	if c.err == nil && c.scratch > 0 {
 		p.scratch, c.err = c.dev.backend.Alloc(c.scratch, "scratch of "+c.label)
 	}

@@ -401,6 +401,9 @@ func (r *Runtime) start(opt *Options, b *bank.Bank) (err error) {
 	if d, ok := r.Device.(interface{ Recorded() uint64 }); ok {
 		env.Recorded = d.Recorded
 	}
+	if d, ok := r.Device.(interface{ RecordAtOnce(on bool) }); ok {
+		env.RecordAtOnce = d.RecordAtOnce
+	}
 	if r.Model.HasHead() {
 		r.drafters(&env, opt)
 	}

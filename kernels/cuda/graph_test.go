@@ -1,0 +1,112 @@
+//go:build cuda && linux
+
+package cuda
+
+import (
+	"slices"
+	"testing"
+
+	"mtplx/kernels/gpu"
+)
+
+// twoKernels are launches over a live memory, one that the host looks at, and one that is the device's alone.
+func twoKernels(t *testing.T, b *backend) (launches []gpu.Launch, seen, alone gpu.Memory) {
+	t.Helper()
+	var all [3]gpu.Memory
+	for i := range all {
+		m, err := b.Alloc(64, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Release)
+		all[i] = m
+	}
+	all[0].Live()
+	all[1].Bytes()
+	return []gpu.Launch{
+		{Kernel: "one", Grid: [3]uint32{1, 2, 3}, Threads: 32, Args: []gpu.Arg{{Mem: all[0]}, {Mem: all[1], At: 32, Write: true}, {Data: []byte{1, 2, 3, 4}}}},
+		{Kernel: "two", Grid: [3]uint32{4, 5, 6}, Threads: 64, Args: []gpu.Arg{{Mem: all[1]}, {Data: []byte{5, 6, 7, 8}}, {Mem: all[2], Write: true}}},
+	}, all[1], all[2]
+}
+
+var twoSizes = map[string][]int{"one": {8, 8, 4}, "two": {8, 4, 8}}
+
+// TestReplayIsWhatWasPut: what a graph is made of are the same kernels, with the same arguments, in the same order, after the
+// same uploads as in the runs before; it is made once it is asked for, once, and while the device works.
+func TestReplayIsWhatWasPut(t *testing.T) {
+	f, b := newFake(t, twoSizes)
+	launches, _, _ := twoKernels(t, b)
+	made, err := b.Record("test", launches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Release()
+	g := made.(*graph)
+	s, err := b.NewStream("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var runs [6][]string
+	for i := range runs {
+		f.ran = nil
+		if i == 2 {
+			g.Instantiate()
+		}
+		if err := s.Run(g); err != nil {
+			t.Fatal(err)
+		}
+		runs[i] = slices.Clone(f.ran)
+		if i < 2 && f.made != 0 {
+			t.Fatalf("run %d made a graph that nobody asked for", i)
+		}
+	}
+	for i, run := range runs {
+		if i > 0 && !slices.Equal(run[len(run)-3:], runs[0][len(runs[0])-3:]) {
+			t.Errorf("run %d was %q, the first %q", i, run, runs[0])
+		}
+	}
+	if n := len(runs[1]); n != 3 {
+		t.Errorf("a run puts %d things on the stream, want an upload and two kernels: %q", n, runs[1])
+	}
+	if f.made != 1 || f.launches != 6 || f.replays != 3 {
+		t.Errorf("%d graphs, %d launches put one by one and %d replays in 6 runs; want 1, 6 and 3", f.made, f.launches, f.replays)
+	}
+	if f.waiting != 2 {
+		t.Errorf("the graph was made beside %d launches, want 2", f.waiting)
+	}
+}
+
+// TestNewMirrorsAreKeptLevel: what the host looks at for the first time after a graph has run goes up and comes down with its
+// runs from then on, and what it never looks at never does.
+func TestNewMirrorsAreKeptLevel(t *testing.T) {
+	f, b := newFake(t, twoSizes)
+	launches, _, alone := twoKernels(t, b)
+	g, err := b.Record("test", launches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Release()
+	s, err := b.NewStream("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	run := func() int {
+		f.ran, f.downloads = nil, 0
+		if err := s.Run(g); err != nil {
+			t.Fatal(err)
+		}
+		return len(f.ran)
+	}
+	if n := run(); n != 3 || f.downloads != 1 {
+		t.Errorf("the first run puts %d things and brings %d down; want what is live and two kernels, and one", n, f.downloads)
+	}
+	if n := run(); n != 3 || f.downloads != 0 {
+		t.Errorf("the second run puts %d things and brings %d down, want 3 and none", n, f.downloads)
+	}
+	alone.Bytes()[0] = 1
+	if n := run(); n != 4 || f.downloads != 1 {
+		t.Errorf("a run after the host has written puts %d things and brings %d down, want 4 and one", n, f.downloads)
+	}
+}
