@@ -139,7 +139,7 @@ func either(when func(Shape) bool, one, other dispatch) []dispatch {
 type step struct {
 	kernel     string
 	slot       int // the program's slots that it counts by
-	check      func() error
+	checks     []check
 	dispatches []dispatch
 	fault      Memory // raised by the device, or nil
 }

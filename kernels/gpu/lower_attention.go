@@ -90,12 +90,7 @@ func (l *lowering) attnPrep(o *kernels.AttnPrep) (step, error) {
 	caps := []capacity{{x.rows(o.Stride), "the input"}, {y.rows(d.NQ * hd), "the queries"}}
 	p := append(words{}.slots(s), pg.dims...).u(o.Stride, o.Q, o.K, o.V).f(o.Eps)
 	return step{
-		check: func() error {
-			if err := checkRows(s.Rows(), caps); err != nil {
-				return err
-			}
-			return checkPages(s, d.Pages)
-		},
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps), paged(s, d.Pages)},
 		dispatches: []dispatch{{
 			"attn_prep_" + pg.kind, 32,
 			[]Arg{in(l.slotBuf), in(x), in(qGain), in(kGain), out(pool), out(y), constants(p)},
@@ -183,12 +178,7 @@ func (l *lowering) attention(o *kernels.Attention) (step, error) {
 	}
 	caps := []capacity{{q.rows(d.NQ * hd), "the queries"}, {gates.rows(o.Stride), "the gates"}, {a.maxRows, "the activations"}}
 	return step{
-		check: func() error {
-			if err := checkRows(s.Rows(), caps); err != nil {
-				return err
-			}
-			return checkPages(s, d.Pages)
-		},
+		checks:     []check{roomFor(s.Rows, s.Dims.Rows, caps), paged(s, d.Pages)},
 		dispatches: ds,
 	}, nil
 }

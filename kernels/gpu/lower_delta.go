@@ -42,10 +42,6 @@ func (l *lowering) recurrent(r *kernels.Recurrent) (recurrent, error) {
 	return v, c.err
 }
 
-func (r *recurrent) check(s *kernels.Slots) error {
-	return checkRecurrent(s, r.d, r.states.rows(r.d.StateBytes()/4), r.tapes.rows(r.d.TapeBytes()/4))
-}
-
 func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 	if err := l.useSlots(o.S); err != nil {
 		return step{}, err
@@ -78,12 +74,7 @@ func (l *lowering) deltaPrep(o *kernels.DeltaPrep) (step, error) {
 		return append(words{}.slots(s), r.dims...).u(o.Stride, o.QKV, o.A, o.B, vBlocks, up(sh.Rows, prepRows))
 	}}}
 	return step{
-		check: func() error {
-			if err := checkRows(s.Rows(), caps); err != nil {
-				return err
-			}
-			return r.check(s)
-		},
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps), recurs(s, &r)},
 		dispatches: either(func(sh Shape) bool { return sh.Rows >= prepMany },
 			dispatch{"delta_prep_rows", 128, args, func(sh Shape) [3]uint32 {
 				return [3]uint32{units, u32(up(sh.Rows, prepRows) + sh.Lanes), 1}
@@ -124,12 +115,7 @@ func (l *lowering) delta(o *kernels.Delta) (step, error) {
 	long := func(sh Shape) bool { return d.DK == 128 && d.DV == 128 && l.dev.traits.many(sh.Rows, d.DK) }
 	group := longGroup(d.HV / d.HK)
 	return step{
-		check: func() error {
-			if err := checkRows(s.Rows(), caps); err != nil {
-				return err
-			}
-			return r.check(s)
-		},
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps), recurs(s, &r)},
 		dispatches: either(long,
 			dispatch{"delta_long", u32(32 * group), args, func(sh Shape) [3]uint32 {
 				return [3]uint32{u32(d.Strips()), u32(d.HV / group), u32(sh.Lanes)}
@@ -175,7 +161,7 @@ func (l *lowering) deltaNorm(o *kernels.DeltaNorm) (step, error) {
 		return d.DV == 128 && o.ZStride%4 == 0 && o.ZCol%4 == 0 && l.dev.traits.many(sh.Rows, k)
 	}
 	return step{
-		check: func() error { return checkRows(s.Rows(), caps) },
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps)},
 		dispatches: either(many,
 			dispatch{"delta_norm_many", threads, args, func(sh Shape) [3]uint32 {
 				return [3]uint32{u32(up(d.HV, threads/32)), u32(sh.Rows), 1}

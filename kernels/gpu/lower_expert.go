@@ -145,7 +145,7 @@ func (l *lowering) expertProduct(o *kernels.ExpertProduct) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	st := step{check: func() error { return checkRows(s.Rows()*topK, caps) }, fault: fault}
+	st := step{checks: []check{roomFor(func() int { return s.Rows() * topK }, s.Dims.Rows*topK, caps)}, fault: fault}
 	for i, part := range o.Parts {
 		d, err := l.expertPart(o, part, len(o.Parts[0].W), index, y, fault)
 		if err != nil {
@@ -217,7 +217,7 @@ func (l *lowering) route(o *kernels.Route) (step, error) {
 	caps := []capacity{{logits.rows(o.Experts), "the logits"}, {index.rows(o.TopK), "the index"}, {weight.rows(o.TopK), "the weights"}}
 	p := words{}.u(o.Experts, o.TopK).flag(o.Normalize)
 	return step{
-		check: func() error { return checkRows(s.Rows(), caps) },
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps)},
 		dispatches: []dispatch{{
 			"route_rows", 32,
 			[]Arg{in(l.slotBuf), in(logits), out(index), out(weight), constants(p)},
@@ -250,7 +250,7 @@ func (l *lowering) combine(o *kernels.Combine) (step, error) {
 	}
 	p := words{}.u(topK, width).flag(o.Shared != nil)
 	return step{
-		check: func() error { return checkRows(s.Rows(), caps) },
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps)},
 		dispatches: []dispatch{{
 			"combine_rows", threads,
 			[]Arg{in(l.slotBuf), in(weight), in(y), in(gate), in(shared), out(x), constants(p)},

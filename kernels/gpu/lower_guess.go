@@ -29,14 +29,14 @@ func (l *lowering) guess(o *kernels.Guess) (step, error) {
 		rows = min(rows, lists.rows(1+o.Most))
 	}
 	return step{
-		check: func() error {
+		checks: []check{{hold: func() error {
 			for r := range s.Rows() {
 				if from := draws.At(r).Row; from < 0 || from >= rows {
 					return fmt.Errorf("row %d is drawn from row %d of %d", r, from, rows)
 				}
 			}
 			return nil
-		},
+		}}},
 		dispatches: []dispatch{{"guess_rows", 32, args, func(sh Shape) [3]uint32 { return [3]uint32{u32(sh.Rows), 1, 1} }}},
 	}, nil
 }

@@ -61,7 +61,7 @@ func (l *lowering) partProduct(o *kernels.PartProduct) (step, error) {
 	}
 	s := o.S
 	caps := []capacity{{o.X.MaxRows, "the activations"}, {y.rows(o.Stride), "the output"}}
-	st := step{check: func() error { return errors.Join(checkRows(s.Logits(), caps), lists.check(s.Logits())) }}
+	st := step{checks: []check{roomFor(s.Logits, s.Dims.Logits, caps), {hold: func() error { return lists.check(s.Logits()) }}}}
 	if o.First > 0 {
 		same := &kernels.Product{S: s, Map: kernels.LogitRow, X: o.X, Stride: o.Stride}
 		codes, err := l.whole(w)

@@ -45,7 +45,7 @@ func (l *lowering) product(o *kernels.Product) (step, error) {
 	}
 	s, m := o.S, o.Map
 	caps := []capacity{{o.X.MaxRows, "the activations"}, {y.rows(o.Stride), "the output"}}
-	st := step{check: func() error { return checkRows(m.Count(s), caps) }}
+	st := step{checks: []check{roomFor(func() int { return m.Count(s) }, countMost(s, m), caps)}}
 	parts := make([]part, 0, len(o.Parts))
 	for i, p := range o.Parts {
 		w, x, err := l.columns(o.X, p.W, p.Col, o.Stride)

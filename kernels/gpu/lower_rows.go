@@ -39,18 +39,19 @@ func (l *lowering) embed(o *kernels.Embed) (step, error) {
 		first, known = 0, false
 	}
 	p := words{}.slots(s).u(w.cols, w.rows, w.blocks, 4*w.block).flag(w.wide).u(w.sub, first)
-	return step{
-		check: func() error {
-			if !known {
-				return nil // the kernel leaves out what is outside the table
-			}
+	var checks []check
+	if known { // else the kernel leaves out what is outside the table
+		checks = []check{{hold: func() error {
 			for r := range s.Rows() {
 				if id := int(s.ID[r]); id < 0 || id >= rows {
 					return fmt.Errorf("row %d: token %d is outside the table of %d", r, id, rows)
 				}
 			}
 			return nil
-		},
+		}}}
+	}
+	return step{
+		checks: checks,
 		dispatches: []dispatch{{kernel, threads, []Arg{in(l.slotBuf), in(ids), table, out(y), constants(p)}, func(sh Shape) [3]uint32 {
 			return [3]uint32{u32(up(w.cols, threads)), u32(sh.Rows), 1}
 		}}},
@@ -84,21 +85,15 @@ func (l *lowering) norm(o *kernels.Norm) (step, error) {
 	args := append([]Arg{in(l.slotBuf), in(x), in(gain), out(y)}, append(a.args(), constants(p))...)
 	whole := func(sh Shape) [3]uint32 { return [3]uint32{1, u32(rowsOf(xMap, sh)), 1} } // a threadgroup a row
 	many := func(sh Shape) bool { return width <= normMany && l.dev.traits.many(rowsOf(xMap, sh), width) }
+	checks := []check{mapped(s, xMap, x.rows(width), "the input")}
+	if hasY {
+		checks = append(checks, mapped(s, yMap, y.rows(width), "the output"))
+	}
+	if a.forms != 0 {
+		checks = append(checks, roomFor(func() int { return xMap.Count(s) }, countMost(s, xMap), []capacity{{a.maxRows, "the activations"}}))
+	}
 	return step{
-		check: func() error {
-			if err := checkMap(s, xMap, x.rows(width), "the input"); err != nil {
-				return err
-			}
-			if hasY {
-				if err := checkMap(s, yMap, y.rows(width), "the output"); err != nil {
-					return err
-				}
-			}
-			if a.forms != 0 && xMap.Count(s) > a.maxRows {
-				return fmt.Errorf("%d rows, but the activations have room for %d", xMap.Count(s), a.maxRows)
-			}
-			return nil
-		},
+		checks: checks,
 		dispatches: either(many,
 			dispatch{"norm_many", threads, args, whole},
 			dispatch{"norm_rows", threads, args, func(sh Shape) [3]uint32 {
@@ -145,11 +140,9 @@ func (l *lowering) quantize(o *kernels.Quantize) (step, error) {
 	s, m := o.S, o.XMap
 	p := words{}.slots(s).acts(a).u(int(m))
 	return step{
-		check: func() error {
-			if m.Count(s) > a.maxRows {
-				return fmt.Errorf("%d rows, but the activations have room for %d", m.Count(s), a.maxRows)
-			}
-			return checkMap(s, m, x.rows(a.k), "the input")
+		checks: []check{
+			roomFor(func() int { return m.Count(s) }, countMost(s, m), []capacity{{a.maxRows, "the activations"}}),
+			mapped(s, m, x.rows(a.k), "the input"),
 		},
 		dispatches: []dispatch{{
 			"quantize_rows", threads, append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...),
@@ -173,12 +166,7 @@ func (l *lowering) headInput(o *kernels.HeadInput) (step, error) {
 	p := words{}.slots(s).acts(a).u(width).f(o.Eps)
 	caps := []capacity{{emb.rows(width), "the embedding"}, {a.maxRows, "the activations"}}
 	return step{
-		check: func() error {
-			if err := checkRows(s.Rows(), caps); err != nil {
-				return err
-			}
-			return checkMap(s, kernels.FromIn, pool.rows(width), "the hidden pool")
-		},
+		checks: []check{roomFor(s.Rows, s.Dims.Rows, caps), mapped(s, kernels.FromIn, pool.rows(width), "the hidden pool")},
 		dispatches: []dispatch{{
 			"head_input", threads, append([]Arg{in(l.slotBuf), in(emb), in(pool), in(embGain), in(hidGain)}, append(a.args(), constants(p))...),
 			func(sh Shape) [3]uint32 { return normGrid(2*width, sh.Rows) },
@@ -203,7 +191,7 @@ func (l *lowering) swiglu(o *kernels.SwiGLU) (step, error) {
 	args := append([]Arg{in(l.slotBuf), in(x)}, append(a.args(), constants(p))...)
 	caps := []capacity{{x.rows(2 * width), "the input"}, {a.maxRows, "the activations"}}
 	return step{
-		check: func() error { return checkRows(s.Rows()*times, caps) },
+		checks: []check{roomFor(func() int { return s.Rows() * times }, s.Dims.Rows*times, caps)},
 		dispatches: either(func(sh Shape) bool { return l.dev.traits.many(sh.Rows*times, width) },
 			dispatch{"swiglu_many", threads, args, func(sh Shape) [3]uint32 {
 				return [3]uint32{u32(up(width, 2*64*threads/32)), u32(sh.Rows * times), 1}

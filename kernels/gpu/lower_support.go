@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"errors"
 	"fmt"
 
 	"mtplx/kernels"
@@ -51,9 +50,9 @@ func (l *lowering) support(o *kernels.Support) (step, error) {
 		ds[i].args[2] = scratch
 	}
 	caps := []capacity{{logits.rows(o.Stride), "the logits"}}
-	check := func() error { return checkRows(s.Logits(), caps) }
+	checks := []check{roomFor(s.Logits, s.Dims.Logits, caps)}
 	if o.Blocks != nil {
-		check = func() error { return errors.Join(checkRows(s.Logits(), caps), lists.check(s.Logits())) }
+		checks = append(checks, check{hold: func() error { return lists.check(s.Logits()) }})
 	}
-	return step{check: check, dispatches: ds}, nil
+	return step{checks: checks, dispatches: ds}, nil
 }

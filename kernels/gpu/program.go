@@ -26,10 +26,18 @@ type program struct {
 	attends [mostSlots]bool // some step of these slots depends on Splits
 	scratch Memory
 	stores  []*store
+	checks  []owned
+	faults  []int // the steps that may raise one
 
 	mu       sync.Mutex
 	bank     bank
 	released bool
+}
+
+// owned is a check of a step, which is made where that runs.
+type owned struct {
+	slot, step int
+	hold       func() error
 }
 
 func (p *program) Label() string { return p.label }
@@ -71,13 +79,13 @@ func (p *program) run(s Stream, times *queue.Run) error {
 		}
 		key[i] = shapeOf(sl, p.attends[i], p.dev.traits.Queries == 1)
 	}
-	for i := range p.steps {
-		st := &p.steps[i]
-		if st.check == nil || key[st.slot] == (Shape{}) {
+	for i := range p.checks {
+		c := &p.checks[i]
+		if key[c.slot] == (Shape{}) {
 			continue
 		}
-		if err := st.check(); err != nil {
-			return fmt.Errorf("operation %d of %d, %q: %w", i+1, len(p.steps), st.kernel, err)
+		if err := c.hold(); err != nil {
+			return fmt.Errorf("operation %d of %d, %q: %w", c.step+1, len(p.steps), p.steps[c.step].kernel, err)
 		}
 	}
 	g, err := p.graph(key)
@@ -92,11 +100,8 @@ func (p *program) run(s Stream, times *queue.Run) error {
 	if err != nil {
 		return err
 	}
-	for i := range p.steps {
+	for _, i := range p.faults {
 		st := &p.steps[i]
-		if st.fault == nil {
-			continue
-		}
 		if b := st.fault.Bytes(); binary.LittleEndian.Uint32(b) != 0 {
 			clear(b)
 			return fmt.Errorf("operation %d of %d, %q: a row chose an expert outside the table", i+1, len(p.steps), st.kernel)
@@ -171,6 +176,10 @@ func (p *program) record(key shapes) (Graph, error) {
 // prompt's rows then share a graph: recording one takes twice what such a forward does, and the rest of its grid ends at once.
 const leastLogits = 8
 
+// leastSplits is how many splits there are at least in shapes of few rows. A text's first thousand tokens then are of one shape
+// instead of four; threadgroups of splits that are not there end at once, and all of them fit a device beside each other.
+const leastSplits = 8
+
 // shapeOf rounds the counts up. Operations whose slots count nothing are left out of a graph. attends says that some of
 // them depend on Splits, and tiled that tiles of queries take lanes of any length; see attnTiles.apart.
 func shapeOf(s *kernels.Slots, attends, tiled bool) Shape {
@@ -189,7 +198,11 @@ func shapeOf(s *kernels.Slots, attends, tiled bool) Shape {
 	for l := range s.Lanes() {
 		last = max(last, int(s.Base[l])+int(s.Count[l]))
 	}
-	sh.Splits = bucket(up(last, kernels.SplitTokens), maxSplits(s))
+	splits := up(last, kernels.SplitTokens)
+	if sh.Rows <= attnRowsMost {
+		splits = max(splits, leastSplits)
+	}
+	sh.Splits = bucket(splits, maxSplits(s))
 	return sh
 }
 
@@ -203,7 +216,8 @@ type commandBuffer struct {
 	label    string
 	p        program
 	before   [2]queue.Op // the last two
-	scratch  int         // bytes
+	claimed  map[any]bool
+	scratch  int // bytes
 	n        int
 	err      error
 	finished bool
@@ -245,9 +259,31 @@ func (c *commandBuffer) lower(op queue.Op) (err error) {
 	}
 	s.slot = i
 	c.p.attends[i] = c.p.attends[i] || l.attends
+	c.claim(&s)
 	c.p.steps = append(c.p.steps, s)
 	c.remember(op)
 	return nil
+}
+
+// claim keeps those checks of the next step that no step before it has made.
+func (c *commandBuffer) claim(s *step) {
+	n := len(c.p.steps)
+	if s.fault != nil {
+		c.p.faults = append(c.p.faults, n)
+	}
+	for _, k := range s.checks {
+		if k.hold == nil || k.same != nil && c.claimed[k.same] {
+			continue
+		}
+		if k.same != nil {
+			if c.claimed == nil {
+				c.claimed = map[any]bool{}
+			}
+			c.claimed[k.same] = true
+		}
+		c.p.checks = append(c.p.checks, owned{s.slot, n, k.hold})
+	}
+	s.checks = nil
 }
 
 func (c *commandBuffer) Finish() (queue.Program, error) {
@@ -255,7 +291,7 @@ func (c *commandBuffer) Finish() (queue.Program, error) {
 		return nil, fmt.Errorf("record %q: the command buffer is already finished", c.label)
 	}
 	c.finished = true
-	p := &program{dev: c.dev, label: c.label, steps: c.p.steps, slots: c.p.slots, attends: c.p.attends, stores: c.p.stores}
+	p := &program{dev: c.dev, label: c.label, steps: c.p.steps, slots: c.p.slots, attends: c.p.attends, stores: c.p.stores, checks: c.p.checks, faults: c.p.faults}
 	if c.err == nil && c.scratch > 0 {
 		p.scratch, c.err = c.dev.backend.Alloc(c.scratch, "scratch of "+c.label)
 	}

@@ -43,3 +43,22 @@ func TestPromptsNeedFewGraphs(t *testing.T) {
 		}
 	}
 }
+
+// TestShortTextsNeedOneShape: while a text has no more than a thousand tokens, its forwards of as many rows share a graph.
+func TestShortTextsNeedOneShape(t *testing.T) {
+	s := &kernels.Slots{Dims: kernels.SlotDims{Rows: 256, Lanes: 1, Logits: 9, Pages: 64}, Head: make([]int32, 8), Base: make([]int32, 1), Count: make([]int32, 1)}
+	s.Head[kernels.HeadRows], s.Head[kernels.HeadLanes], s.Head[kernels.HeadLogits], s.Count[0] = 4, 1, 4, 4
+	met := map[Shape]bool{}
+	for s.Base[0] = 0; s.Base[0] <= 1020; s.Base[0]++ {
+		met[shapeOf(s, true, false)] = true
+	}
+	if len(met) != 1 {
+		t.Errorf("texts of up to 1,024 tokens have %d shapes, want 1", len(met))
+	}
+	for ; s.Base[0] < 4000; s.Base[0]++ {
+		met[shapeOf(s, true, false)] = true
+	}
+	if len(met) != 3 {
+		t.Errorf("texts of up to 4,000 tokens have %d shapes, want 3", len(met))
+	}
+}
