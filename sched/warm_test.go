@@ -62,3 +62,32 @@ func TestJoiningPromptsMeetNoNewShapes(t *testing.T) {
 		t.Errorf("only %d gaps are longer without warming up: the test shows nothing", n)
 	}
 }
+
+// What Open times and warms up runs as the device replays it, and nothing after Open has it record what may never come again.
+func TestOnlyOpenRecordsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []bool
+		var counts []int
+		r := newRig(t, func(e *Env) {
+			e.Context, e.Rows, e.Calibrate = 3000, 512, time.Minute
+			verify := e.VerifyQueue.(*fake.Queue)
+			e.Recorded = func() uint64 { return 0 }
+			e.RecordAtOnce = func(on bool) {
+				asked, counts = append(asked, on), append(counts, verify.Count())
+			}
+		})
+		defer r.close(t)
+		opened := r.verify.Count()
+		q := request(10, 1)
+		s, err := r.Start(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := read(t.Context(), s); err != nil || got != plain(q) {
+			t.Errorf("the text is %q, %v", got, err)
+		}
+		if !slices.Equal(asked, []bool{true, false}) || counts[0] != 0 || counts[1] != opened || opened == 0 {
+			t.Errorf("recording at once was asked for by %v after %v forwards of the %d that Open ran; want on before the first and off after the last", asked, counts, opened)
+		}
+	})
+}

@@ -17,17 +17,19 @@ import (
 // backend is one GPU. Contexts belong to threads, so whoever calls the driver holds its thread
 // and enters first.
 type backend struct {
-	dev    int32
-	early  bool // kernels wait for their predecessors themselves
-	ctx    uintptr
-	module uintptr
-	copies uintptr // the stream of copies outside programs
+	dev      int32
+	early    bool // kernels wait for their predecessors themselves
+	ctx      uintptr
+	module   uintptr
+	copies   uintptr // the stream of copies outside programs
+	captures uintptr // the stream that graphs are captured on
 
 	mu        sync.Mutex
 	functions map[string]uintptr
 	lost      error
 
 	copying sync.Mutex    // one copy outside programs at a time
+	making  sync.Mutex    // one graph at a time
 	mirrors atomic.Uint64 // made so far
 }
 
@@ -109,8 +111,10 @@ func (b *backend) Copy(dst gpu.Memory, dstOff int, src gpu.Memory, srcOff, n int
 	})
 }
 
-// Close gives the GPU back.
+// Close gives the GPU back, once nobody is making a graph.
 func (b *backend) Close() error {
+	b.making.Lock()
+	defer b.making.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := b.enter(); err != nil {
@@ -118,6 +122,7 @@ func (b *backend) Close() error {
 	}
 	if b.alive() == nil {
 		cuStreamDestroy.call(b.copies)
+		cuStreamDestroy.call(b.captures)
 		cuModuleUnload.call(b.module)
 	}
 	return cuDevicePrimaryCtxRelease.must(uintptr(b.dev))

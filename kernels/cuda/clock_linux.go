@@ -82,7 +82,10 @@ func newEvent() (uintptr, error) {
 }
 
 // timed is a graph that notes when it begins, before its uploads, and when its last kernel has ended.
-type timed struct{ exec, begin, end uintptr }
+type timed struct {
+	exec       exec
+	begin, end uintptr
+}
 
 // events makes what notes, once.
 func (t *timed) events() (err error) {
@@ -98,9 +101,7 @@ func (t *timed) events() (err error) {
 }
 
 func (t *timed) release() {
-	if t.exec != 0 {
-		cuGraphExecDestroy.call(t.exec)
-	}
+	t.exec.release()
 	for _, e := range []uintptr{t.begin, t.end} {
 		if e != 0 {
 			cuEventDestroy.call(e)

@@ -88,15 +88,8 @@ func (r replaying) Record(label string, launches []gpu.Launch) (gpu.Graph, error
 		return nil, err
 	}
 	g := made.(*graph)
-	return g, r.within(func() error {
-		stream, err := newStream()
-		if err != nil {
-			return err
-		}
-		defer cuStreamDestroy.call(stream)
-		g.plain, err = g.instantiate(stream, 0, 0)
-		return err
-	})
+	g.Instantiate(true)
+	return g, r.within(func() error { return g.make(&g.plain, 0, 0) })
 }
 
 // TestReplays holds what is replayed to the same bits: elsewhere programs run so seldom that their launches are put one by one.

@@ -7,8 +7,9 @@
 //
 // Guarantees, beyond package gpu's:
 //
-//  1. A program is one CUDA graph for each shape of its slots; a replay is one launch, with the
-//     slots' upload inside it.
+//  1. A program is a list of launches for each shape of its slots, put on a stream with the slots' upload before them, and one
+//     CUDA graph captured from that list once the shape has come a few times, made while the device works for the run that
+//     asked for it. A replay is then one launch. Neither way allocates anything.
 //  2. Memory is plain device memory. A buffer has a pinned mirror from the first call of Bytes on;
 //     the mirror is level with what programs wrote when Bytes is called, not between its calls.
 //     Slots go to the device before each program. There is no managed memory.

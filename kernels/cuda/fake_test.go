@@ -42,7 +42,7 @@ var fakeCalls = map[string]func(f *fakeDriver, a [6]uintptr) int{
 	"cuDevicePrimaryCtxRetain": (*fakeDriver).handle, "cuStreamCreate": (*fakeDriver).handle, "cuStreamDestroy_v2": none,
 	"cuEventCreate": (*fakeDriver).handle, "cuEventDestroy_v2": none, "cuMemFree_v2": none, "cuMemFreeHost": none, "cuMemsetD8Async": none,
 	"cuMemAlloc_v2": (*fakeDriver).handle, "cuGraphUpload": none, "cuMemcpyDtoDAsync_v2": none,
-	"cuGraphDestroy": none, "cuGetErrorName": none, "cuGetErrorString": none,
+	"cuGraphDestroy": none, "cuGetErrorName": none, "cuMemGetInfo_v2": none, "cuGetErrorString": none,
 	"cuModuleGetFunction": func(f *fakeDriver, a [6]uintptr) int {
 		f.handle(a)
 		f.functions[*at[uintptr](a[0])] = cString(at[byte](a[2]))
@@ -83,6 +83,13 @@ func none(*fakeDriver, [6]uintptr) int { return success }
 
 // at is what lies at an address that the package passed.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
+
+// forget begins a run.
+func (f *fakeDriver) forget() {
+	f.Lock()
+	defer f.Unlock()
+	f.ran, f.downloads = nil, 0
+}
 
 func (f *fakeDriver) handle(a [6]uintptr) int {
 	f.handles += 4096

@@ -3,9 +3,8 @@
 package cuda
 
 import (
-	"fmt"
+	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"mtplx/kernels/gpu"
 )
@@ -24,9 +23,23 @@ type graph struct {
 	pushed, pulled []*memory
 	mirrors        uint64 // backend.mirrors when they were listed
 
-	wanted atomic.Bool // Instantiate was asked for
-	plain  uintptr     // replays; 0 until it is made
-	timed  timed       // the same with a clock
+	wanted atomic.Int32 // notYet and so on
+	plain  exec
+	timed  timed // the same with a clock
+	making sync.WaitGroup
+}
+
+// When what is replayed is to be made.
+const (
+	notYet = iota
+	beside
+	atOnce
+)
+
+// exec is what the driver replays, once it is made.
+type exec struct {
+	made   atomic.Uintptr // 0 until then
+	failed atomic.Pointer[error]
 }
 
 var _ gpu.Instantiable = (*graph)(nil)
@@ -64,22 +77,33 @@ func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error)
 	})
 }
 
-// Instantiate has the next run make what is replayed from then on, while the device works for that run.
-func (g *graph) Instantiate() { g.wanted.Store(true) }
+// Instantiate implements gpu.Instantiable.
+func (g *graph) Instantiate(now bool) {
+	if now {
+		g.wanted.Store(atOnce)
+	} else {
+		g.wanted.CompareAndSwap(notYet, beside)
+	}
+}
 
-// Release destroys what is replayed.
+// Release destroys what is replayed, once nobody is making it.
 func (g *graph) Release() {
+	g.making.Wait()
 	_ = g.b.within(func() error {
-		if g.plain != 0 {
-			cuGraphExecDestroy.call(g.plain)
-		}
+		g.plain.release()
 		g.timed.release()
 		return nil
 	})
 }
 
+func (e *exec) release() {
+	if x := e.made.Swap(0); x != 0 {
+		cuGraphExecDestroy.call(x)
+	}
+}
+
 // put puts uploads and launches on a stream, between two events unless they are 0. It allocates nothing.
-func (g *graph) put(stream, begin, end, flags uintptr) error {
+func (g *graph) put(launches []launch, stream, begin, end, flags uintptr) error {
 	if begin != 0 {
 		if err := cuEventRecordWithFlags.quick(begin, stream, flags, 0); err != nil {
 			return err
@@ -90,8 +114,8 @@ func (g *graph) put(stream, begin, end, flags uintptr) error {
 			return err
 		}
 	}
-	for i := range g.launches {
-		if err := g.launches[i].put(stream); err != nil {
+	for i := range launches {
+		if err := launches[i].put(stream); err != nil {
 			return err
 		}
 	}
@@ -99,27 +123,6 @@ func (g *graph) put(stream, begin, end, flags uintptr) error {
 		return cuEventRecordWithFlags.quick(end, stream, flags, 0)
 	}
 	return nil
-}
-
-// instantiate makes what a stream replays, by capturing what would be put on it. No other thread uses the stream.
-func (g *graph) instantiate(stream, begin, end uintptr) (uintptr, error) {
-	if err := cuStreamBeginCapture.must(stream, captureThread); err != nil {
-		return 0, err
-	}
-	err := g.put(stream, begin, end, recordExternal)
-	whole := new(uintptr)
-	if e := cuStreamEndCapture.must(stream, uintptr(unsafe.Pointer(whole))); err == nil {
-		err = e
-	}
-	if err != nil {
-		return 0, fmt.Errorf("capture %q: %w", g.label, err)
-	}
-	defer cuGraphDestroy.call(*whole)
-	exec := new(uintptr)
-	if err := cuGraphInstantiateWithFlags.must(uintptr(unsafe.Pointer(exec)), *whole, 0); err != nil {
-		return 0, g.b.explain(err, "device")
-	}
-	return *exec, nil
 }
 
 // mirrored lists the memories that have mirrors, anew where one was made since.

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"mtplx/kernels/gpu"
@@ -32,8 +33,61 @@ func twoKernels(t *testing.T, b *backend) (launches []gpu.Launch, seen, alone gp
 var twoSizes = map[string][]int{"one": {8, 8, 4}, "two": {8, 4, 8}}
 
 // TestReplayIsWhatWasPut: what a graph is made of are the same kernels, with the same arguments, in the same order, after the
-// same uploads as in the runs before; it is made once it is asked for, once, and while the device works.
+// same uploads as in the runs before. It is made once, when it is asked for: at once, while the device works for that run, or
+// beside runs, which go on as before until then.
 func TestReplayIsWhatWasPut(t *testing.T) {
+	for _, now := range []bool{true, false} {
+		f, b := newFake(t, twoSizes)
+		launches, _, _ := twoKernels(t, b)
+		made, err := b.Record("test", launches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := made.(*graph)
+		s, err := b.NewStream("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var runs [6][]string
+		for i := range runs {
+			f.forget()
+			if i == 2 {
+				g.Instantiate(now)
+			}
+			if err := s.Run(g); err != nil {
+				t.Fatal(err)
+			}
+			if i < 2 && f.made != 0 {
+				t.Fatalf("run %d made a graph that nobody asked for", i)
+			}
+			if !now {
+				g.making.Wait()
+			}
+			runs[i] = slices.Clone(f.ran)
+		}
+		for i, run := range runs {
+			if !slices.Equal(run, runs[0]) {
+				t.Errorf("run %d was %q, the first %q", i, run, runs[0])
+			}
+		}
+		if n := len(runs[0]); n != 3 {
+			t.Errorf("a run puts %d things on the stream, want an upload and two kernels: %q", n, runs[0])
+		}
+		if f.made != 1 || f.launches != 6 || f.replays != 3 {
+			t.Errorf("at once %v: %d graphs, %d launches put one by one and %d replays in 6 runs; want 1, 6 and 3", now, f.made, f.launches, f.replays)
+		}
+		if now && f.waiting != 2 {
+			t.Errorf("the graph was made beside %d launches, want 2", f.waiting)
+		}
+		g.Release()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTimedRunsAreMadeThemselves: runs with a clock replay a graph of their own, between two events, and nothing else is made.
+func TestTimedRunsAreMadeThemselves(t *testing.T) {
 	f, b := newFake(t, twoSizes)
 	launches, _, _ := twoKernels(t, b)
 	made, err := b.Record("test", launches)
@@ -41,39 +95,59 @@ func TestReplayIsWhatWasPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer made.Release()
-	g := made.(*graph)
 	s, err := b.NewStream("test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var runs [6][]string
-	for i := range runs {
-		f.ran = nil
-		if i == 2 {
-			g.Instantiate()
-		}
-		if err := s.Run(g); err != nil {
+	made.(*graph).Instantiate(true)
+	var first []string
+	for i := range 3 {
+		if err := s.(*stream).clock.set(s.(*stream).s); err != nil {
 			t.Fatal(err)
 		}
-		runs[i] = slices.Clone(f.ran)
-		if i < 2 && f.made != 0 {
-			t.Fatalf("run %d made a graph that nobody asked for", i)
+		f.forget()
+		if _, _, err := s.(*stream).RunTimed(made); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = slices.Clone(f.ran)
+		} else if !slices.Equal(f.ran, first) {
+			t.Errorf("run %d was %q, the first %q", i, f.ran, first)
 		}
 	}
-	for i, run := range runs {
-		if i > 0 && !slices.Equal(run[len(run)-3:], runs[0][len(runs[0])-3:]) {
-			t.Errorf("run %d was %q, the first %q", i, run, runs[0])
+	if len(first) != 5 || f.made != 1 || f.replays != 2 {
+		t.Errorf("%d graphs and %d replays in 3 runs of %q; want 1, 2 and an upload and two kernels between events", f.made, f.replays, first)
+	}
+}
+
+// TestGraphsThatCannotBeMade: the run after the driver has refused says why, and so does one that has it made itself.
+func TestGraphsThatCannotBeMade(t *testing.T) {
+	for _, now := range []bool{true, false} {
+		f, b := newFake(t, twoSizes)
+		launches, _, _ := twoKernels(t, b)
+		made, err := b.Record("test", launches)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if n := len(runs[1]); n != 3 {
-		t.Errorf("a run puts %d things on the stream, want an upload and two kernels: %q", n, runs[1])
-	}
-	if f.made != 1 || f.launches != 6 || f.replays != 3 {
-		t.Errorf("%d graphs, %d launches put one by one and %d replays in 6 runs; want 1, 6 and 3", f.made, f.launches, f.replays)
-	}
-	if f.waiting != 2 {
-		t.Errorf("the graph was made beside %d launches, want 2", f.waiting)
+		s, err := b.NewStream("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.fail = "cuGraphInstantiateWithFlags"
+		made.(*graph).Instantiate(now)
+		err = s.Run(made)
+		made.(*graph).making.Wait()
+		if !now && err == nil {
+			err = s.Run(made)
+		}
+		if err == nil || !strings.Contains(err.Error(), "instantiate") {
+			t.Errorf("at once %v: the error is %v", now, err)
+		}
+		made.Release()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -93,7 +167,7 @@ func TestNewMirrorsAreKeptLevel(t *testing.T) {
 	}
 	defer s.Close()
 	run := func() int {
-		f.ran, f.downloads = nil, 0
+		f.forget()
 		if err := s.Run(g); err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 	stream, err := newStream()
 	must(err)
 	defer cuStreamDestroy.call(stream)
-	spare, err := newStream()
+	spare, err := newStream() // nothing is made by itself here
 	must(err)
 	defer cuStreamDestroy.call(spare)
 	sync := func() { must(cuStreamSynchronize.quick(stream, 0, 0, 0)) }
@@ -101,14 +101,14 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 	}
 	for range 20 {
 		from := time.Now()
-		must(g.put(stream, 0, 0, 0))
+		must(g.put(g.launches, stream, 0, 0, 0))
 		note("us-put", from)
 		sync()
 		note("us-direct", from)
 	}
 	capture := func() uintptr {
 		must(cuStreamBeginCapture.must(spare, captureThread))
-		must(g.put(spare, 0, 0, 0))
+		must(g.put(g.launches, spare, 0, 0, 0))
 		whole := new(uintptr)
 		must(cuStreamEndCapture.must(spare, uintptr(unsafe.Pointer(whole))))
 		return *whole
@@ -118,22 +118,22 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 		must(cuGraphInstantiateWithFlags.must(uintptr(unsafe.Pointer(exec)), whole, 0))
 		return *exec
 	}
-	var exec uintptr
+	var replayed uintptr
 	for i := range 5 {
 		from := time.Now()
 		whole := capture()
 		note("us-capture", from)
 		from = time.Now()
-		exec = instantiate(whole)
+		replayed = instantiate(whole)
 		note("us-instantiate", from)
 		from = time.Now()
 		if i > 2 {
-			must(cuGraphUpload.quick(exec, stream, 0, 0))
+			must(cuGraphUpload.quick(replayed, stream, 0, 0))
 			sync()
 			note("us-upload", from)
 		}
 		from = time.Now()
-		must(cuGraphLaunch.quick(exec, stream, 0, 0))
+		must(cuGraphLaunch.quick(replayed, stream, 0, 0))
 		sync()
 		if i > 2 {
 			note("us-first-uploaded", from)
@@ -143,30 +143,30 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 		cuGraphDestroy.call(whole)
 		if i < 4 {
 			from = time.Now()
-			cuGraphExecDestroy.call(exec)
+			cuGraphExecDestroy.call(replayed)
 			note("us-destroy", from)
 		}
 	}
-	defer cuGraphExecDestroy.call(exec)
-	replay := func(name string) {
+	defer cuGraphExecDestroy.call(replayed)
+	again := func(name string) {
 		from := time.Now()
-		must(cuGraphLaunch.quick(exec, stream, 0, 0))
+		must(cuGraphLaunch.quick(replayed, stream, 0, 0))
 		note(name+"-handed", from)
 		sync()
 		note(name, from)
 	}
 	for range 20 {
-		replay("us-replay")
+		again("us-replay")
 	}
 	if err := updateProc(); err == nil {
 		for range 5 {
 			whole, info := capture(), new([8]uint64)
 			from := time.Now()
-			must(cuGraphExecUpdate.must(exec, whole, uintptr(unsafe.Pointer(info))))
+			must(cuGraphExecUpdate.must(replayed, whole, uintptr(unsafe.Pointer(info))))
 			note("us-update", from)
 			cuGraphDestroy.call(whole)
 			from = time.Now()
-			must(cuGraphLaunch.quick(exec, stream, 0, 0))
+			must(cuGraphLaunch.quick(replayed, stream, 0, 0))
 			sync()
 			note("us-first-updated", from)
 		}
@@ -182,12 +182,15 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 		}
 		for range 5 {
 			from := time.Now()
-			e, err := g.other(spare)
+			other := exec{}
+			s.making.Lock()
+			err := g.instantiate(&other, slices.Clone(g.launches), 0, 0)
+			s.making.Unlock()
 			if err != nil {
 				return
 			}
 			made <- time.Since(from)
-			cuGraphExecDestroy.call(e)
+			other.release()
 		}
 	}()
 	var beside []float64
@@ -199,7 +202,7 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 			}
 		default:
 			from := time.Now()
-			must(cuGraphLaunch.quick(exec, stream, 0, 0))
+			must(cuGraphLaunch.quick(replayed, stream, 0, 0))
 			sync()
 			beside = append(beside, time.Since(from).Seconds()*1e6)
 		}
@@ -207,12 +210,6 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 	slices.Sort(beside)
 	m["us-beside"], m["us-beside-most"] = beside[len(beside)/2], beside[len(beside)-1]
 	return m
-}
-
-// other makes what the graph replays from a copy of its launches, since those of one graph are for one thread at a time.
-func (g *graph) other(stream uintptr) (uintptr, error) {
-	c := &graph{b: g.b, label: g.label, live: g.live, launches: slices.Clone(g.launches)}
-	return c.instantiate(stream, 0, 0)
 }
 
 var cuGraphExecUpdate = &proc{name: "cuGraphExecUpdate_v2"}

@@ -12,7 +12,6 @@ import (
 type stream struct {
 	b     *backend
 	s     uintptr
-	spare uintptr // graphs are captured on it
 	clock clock
 }
 
@@ -20,12 +19,7 @@ type stream struct {
 func (b *backend) NewStream(string) (gpu.Stream, error) {
 	s := &stream{b: b}
 	return s, b.within(func() (err error) {
-		if s.s, err = newStream(); err != nil {
-			return err
-		}
-		if s.spare, err = newStream(); err != nil {
-			cuStreamDestroy.call(s.s)
-		}
+		s.s, err = newStream()
 		return err
 	})
 }
@@ -33,7 +27,6 @@ func (b *backend) NewStream(string) (gpu.Stream, error) {
 func (s *stream) Close() error {
 	return s.b.within(func() error {
 		s.clock.release()
-		cuStreamDestroy.call(s.spare)
 		return cuStreamDestroy.must(s.s)
 	})
 }
@@ -53,20 +46,23 @@ func (s *stream) Run(g gpu.Graph) error {
 	return s.b.judge(err)
 }
 
-// run replays exec, or where that is 0 puts the launches, between two events unless they are 0. Where exec is wanted it
-// is made meanwhile.
-func (s *stream) run(g *graph, exec *uintptr, begin, end uintptr) error {
+// run replays e, or where that is not made puts the launches, between two events unless they are 0.
+func (s *stream) run(g *graph, e *exec, begin, end uintptr) error {
+	if err := e.failed.Load(); err != nil {
+		return *err
+	}
 	g.mirrored()
 	for _, m := range g.pushed {
 		if err := m.push(s.s); err != nil {
 			return err
 		}
 	}
+	made := e.made.Load()
 	var err error
-	if *exec != 0 {
-		err = cuGraphLaunch.quick(*exec, s.s, 0, 0)
+	if made != 0 {
+		err = cuGraphLaunch.quick(made, s.s, 0, 0)
 	} else {
-		err = g.put(s.s, begin, end, 0)
+		err = g.put(g.launches, s.s, begin, end, 0)
 	}
 	if err != nil {
 		return err
@@ -76,13 +72,11 @@ func (s *stream) run(g *graph, exec *uintptr, begin, end uintptr) error {
 			return err
 		}
 	}
-	if *exec == 0 && g.wanted.Load() {
-		if *exec, err = g.instantiate(s.spare, begin, end); err == nil {
-			err = cuGraphUpload.quick(*exec, s.s, 0, 0) // else the first replay does it
-		}
+	if made == 0 {
+		err = g.make(e, begin, end) // the device works meanwhile
 	}
-	if e := cuStreamSynchronize.quick(s.s, 0, 0, 0); err == nil {
-		err = e
+	if ended := cuStreamSynchronize.quick(s.s, 0, 0, 0); err == nil {
+		err = ended
 	}
 	if err != nil {
 		return err

@@ -31,8 +31,8 @@ type Traits struct {
 	// are whole blocks of 64 and heads 128 by 128 (src/rows_many.metal, src/delta_long.metal): these keep a head's state and
 	// two keys in registers, some 250 a thread, and take 28 KB of threadgroup memory; 0: never.
 	Many int
-	// Direct is how many runs of a shape an Instantiable graph's launches are put one by one, before it is made what is
-	// replayed: that takes as long as many runs save.
+	// Direct is how many times a shape runs before what is replayed for it is made, where graphs are Instantiable: that takes a
+	// processor as long as several runs save, and many shapes come once.
 	Direct int
 }
 
@@ -70,8 +70,9 @@ type Graph interface{ Release() }
 // one go. Both give the same bits.
 type Instantiable interface {
 	Graph
-	// Instantiate has the next Run make it, while the device works for that run, and later ones replay it.
-	Instantiate()
+	// Instantiate has it made: with the next Run, so that the one after it replays, or else beside runs, whose launches are put one
+	// by one until then.
+	Instantiate(atOnce bool)
 }
 
 // Stream runs graphs one after another.

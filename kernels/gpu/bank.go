@@ -15,7 +15,7 @@ type entry struct {
 	graph Graph
 	runs  int
 	last  uint64 // the bank's run that it was in
-	made  bool   // it is replayed from the next run on, if it can be
+	made  bool   // or being made into what is replayed, if it can be
 }
 
 // find is the entry of a shape that is about to run, or nil.
@@ -61,19 +61,13 @@ func (b *bank) release() {
 	b.entries = nil
 }
 
-// ripe tells whether a graph that is about to run is to be replayed from then on: once it has run often enough for that to
-// be worth what it takes, or at once. Graphs that are only run are ripe when they are new.
-func (e *entry) ripe(direct int, atOnce bool) bool {
-	if e.made {
-		return false
-	}
-	i, can := e.graph.(Instantiable)
-	if can && !atOnce && e.runs <= direct {
-		return false
-	}
-	if can {
-		i.Instantiate()
+// ripen has a graph that is about to run made into what is replayed once the shape has come again often enough, or at once.
+func (e *entry) ripen(direct int, atOnce bool) {
+	if e.made || e.runs <= direct && !atOnce {
+		return
 	}
 	e.made = true
-	return true
+	if i, ok := e.graph.(Instantiable); ok {
+		i.Instantiate(atOnce)
+	}
 }

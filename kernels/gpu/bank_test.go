@@ -19,6 +19,7 @@ type lazy struct {
 type lazyGraph struct {
 	b     *lazy
 	asked int
+	once  bool
 }
 
 func (b *lazy) Record(string, []gpu.Launch) (gpu.Graph, error) {
@@ -28,7 +29,7 @@ func (b *lazy) Record(string, []gpu.Launch) (gpu.Graph, error) {
 }
 func (b *lazy) NewStream(string) (gpu.Stream, error) { return b, nil }
 func (b *lazy) Run(g gpu.Graph) error                { b.ran = g.(*lazyGraph); return nil }
-func (g *lazyGraph) Instantiate()                    { g.asked++; g.b.asked++ }
+func (g *lazyGraph) Instantiate(once bool)           { g.asked++; g.b.asked++; g.once = once }
 func (g *lazyGraph) Release()                        { g.b.live-- }
 
 // shaped is a program of one operation, and its slots, whose rows and logits make its shapes.
@@ -65,12 +66,12 @@ func TestShapesAreRecordedWhenTheyComeAgain(t *testing.T) {
 		if i >= 3 {
 			want = 2
 		}
-		if b.asked != want || d.Recorded() != uint64(want) {
-			t.Fatalf("after %d runs of two shapes %d graphs were asked for, and %d are counted; want %d", i+1, b.asked, d.Recorded(), want)
+		if b.asked != want || b.ran.once {
+			t.Fatalf("after %d runs of two shapes %d graphs were asked for, at once: %v; want %d, none of them at once", i+1, b.asked, b.ran.once, want)
 		}
 	}
-	if b.listed != 2 {
-		t.Errorf("launches were listed %d times for two shapes", b.listed)
+	if b.listed != 2 || d.Recorded() != 2 {
+		t.Errorf("launches were listed %d times for two shapes, and %d are counted", b.listed, d.Recorded())
 	}
 	run(100, 0) // a prompt's chunk that comes once
 	run(200, 0)
@@ -86,8 +87,8 @@ func TestRecordAtOnce(t *testing.T) {
 	d.RecordAtOnce(true)
 	run(1, 0)
 	run(1, 0)
-	if b.asked != 1 || d.Recorded() != 1 {
-		t.Errorf("after two runs %d graphs were asked for, and %d are counted; want 1", b.asked, d.Recorded())
+	if b.asked != 1 || !b.ran.once {
+		t.Errorf("after two runs %d graphs were asked for, at once: %v; want 1", b.asked, b.ran.once)
 	}
 	d.RecordAtOnce(false)
 	run(2, 0)
@@ -123,16 +124,5 @@ func TestGraphsHaveABound(t *testing.T) {
 	p.Release()
 	if b.live != 0 {
 		t.Errorf("a released program keeps %d graphs", b.live)
-	}
-}
-
-// TestOthersAreReadyAtOnce: graphs of a device that has no other way to run them count as recorded when they first run.
-func TestOthersAreReadyAtOnce(t *testing.T) {
-	d, _, run := shaped(t, &counter{launches: map[string]int{}})
-	run(1, 0)
-	run(1, 0)
-	run(2, 0)
-	if n := d.Recorded(); n != 2 {
-		t.Errorf("%d graphs are counted after two shapes", n)
 	}
 }

@@ -18,7 +18,7 @@ type Device struct {
 	dummy   operand // bound where a kernel's argument is not used
 	queues  atomic.Int32
 	graphs  atomic.Uint64 // recorded so far
-	atOnce  atomic.Bool   // shapes are recorded when they first run
+	atOnce  atomic.Bool   // what is replayed is made when a shape first runs
 	closed  atomic.Bool
 
 	mu      sync.Mutex
@@ -53,11 +53,11 @@ func (d *Device) Guesses() bool { return true }
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
 
-// Recorded is how many graphs were recorded so far: each takes longer than it runs.
+// Recorded is how many shapes programs have met so far: a run that meets one takes longer than others.
 func (d *Device) Recorded() uint64 { return d.graphs.Load() }
 
-// RecordAtOnce has shapes recorded when they first run, for who is to time what is replayed, or not before they have run a
-// few times, as is so unless it is asked for.
+// RecordAtOnce has what is replayed made when a shape first runs, for who is to time that. Unless it is on, a shape has to come
+// again.
 func (d *Device) RecordAtOnce(on bool) { d.atOnce.Store(on) }
 
 // Memory is what the backend says of its memory; 0 in all when it has no bound of its own.

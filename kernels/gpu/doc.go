@@ -13,8 +13,10 @@
 //     way, bits equal to kernels/ref. Only integer sums are left to matrix units, and those are exact in
 //     any order.
 //  2. A program is replayed with nothing rebuilt: what changes lies in slots. Grids are sized for
-//     the number of rows rounded up to a power of two; a program keeps one graph for each such
-//     size, made when it is first met.
+//     the number of rows rounded up to a power of two; a program keeps a graph for each of a bounded number of
+//     such sizes, whose launches are listed when it is first met. Where a device replays a graph faster than it is given its
+//     launches one by one (Instantiable), it makes what it replays once the size has come a few times, or at once where
+//     Device.RecordAtOnce was asked for; both are the same launches, and so the same bits.
 //  3. Slots and lists of blocks are checked on the host before a program runs, so that no wrong
 //     index reaches a device. An expert outside its table, which only the device sees, is a fault all the same.
 //     Operations whose slots count nothing are left out of the graph.

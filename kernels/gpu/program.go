@@ -134,10 +134,9 @@ func (p *program) graph(key shapes) (Graph, error) {
 			return nil, err
 		}
 		e = p.bank.add(key, g)
-	}
-	if e.ripe(p.dev.traits.Direct, p.dev.atOnce.Load()) {
 		p.dev.graphs.Add(1)
 	}
+	e.ripen(p.dev.traits.Direct, p.dev.atOnce.Load())
 	return e.graph, nil
 }
 
