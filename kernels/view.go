@@ -27,5 +27,17 @@ func NewView(b queue.Buffer, at, n int) (*View, error) {
 // Bytes is the host's view of the part.
 func (v *View) Bytes() []byte { return v.Of.Bytes()[v.At : v.At+v.Size : v.At+v.Size] }
 
+// Seen is Seen of the part.
+func (v *View) Seen(n int) []byte { return Seen(v.Of, v.At+n)[v.At:] }
+
+// Seen is the first n bytes of a buffer for who only reads them. A device with memory of its own then brings down no more than
+// about that, with the next program already where that was asked for after the last, and takes nothing for changed.
+func Seen(b queue.Buffer, n int) []byte {
+	if s, ok := b.(interface{ Seen(n int) []byte }); ok {
+		return s.Seen(n)
+	}
+	return b.Bytes()[:n:n]
+}
+
 // Release does nothing.
 func (*View) Release() {}

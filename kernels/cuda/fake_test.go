@@ -31,6 +31,7 @@ type fakeDriver struct {
 	waiting   int // launches since the last synchronisation, when something was instantiated
 	pending   int
 	downloads int
+	down      int    // bytes
 	fail      string // a call that fails
 }
 
@@ -57,8 +58,12 @@ var fakeCalls = map[string]func(f *fakeDriver, a [6]uintptr) int{
 	"cuMemcpyHtoDAsync_v2": func(f *fakeDriver, a [6]uintptr) int {
 		return f.note(a[3], fmt.Sprintf("upload %d bytes to %x", a[2], a[0]))
 	},
-	"cuEventRecordWithFlags":      func(f *fakeDriver, a [6]uintptr) int { return f.note(a[1], fmt.Sprintf("event %x", a[0])) },
-	"cuMemcpyDtoHAsync_v2":        func(f *fakeDriver, _ [6]uintptr) int { f.downloads++; return success },
+	"cuEventRecordWithFlags": func(f *fakeDriver, a [6]uintptr) int { return f.note(a[1], fmt.Sprintf("event %x", a[0])) },
+	"cuMemcpyDtoHAsync_v2": func(f *fakeDriver, a [6]uintptr) int {
+		f.downloads++
+		f.down += int(a[2])
+		return success
+	},
 	"cuEventElapsedTime":          func(_ *fakeDriver, a [6]uintptr) int { *at[float32](a[0]) = 1; return success },
 	"cuLaunchKernelEx":            (*fakeDriver).launch,
 	"cuStreamSynchronize":         func(f *fakeDriver, _ [6]uintptr) int { f.pending = 0; return success },
@@ -88,7 +93,7 @@ func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 func (f *fakeDriver) forget() {
 	f.Lock()
 	defer f.Unlock()
-	f.ran, f.downloads = nil, 0
+	f.ran, f.downloads, f.down = nil, 0, 0
 }
 
 func (f *fakeDriver) handle(a [6]uintptr) int {

@@ -184,3 +184,56 @@ func TestNewMirrorsAreKeptLevel(t *testing.T) {
 		t.Errorf("a run after the host has written puts %d things and brings %d down, want 4 and one", n, f.downloads)
 	}
 }
+
+// TestSeenComesDownInPart: of what the host only reads as much comes down with a program as was asked for after the one before,
+// in portions, and nothing goes up; more than that is brought when it is asked for.
+func TestSeenComesDownInPart(t *testing.T) {
+	f, b := newFake(t, map[string][]int{"one": {8}})
+	made, err := b.Alloc(1<<20, "results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Release()
+	m := made.(*memory)
+	g, err := b.Record("test", []gpu.Launch{{Kernel: "one", Grid: [3]uint32{1, 1, 1}, Threads: 32, Args: []gpu.Arg{{Mem: m, Write: true}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Release()
+	s, err := b.NewStream("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i, c := range []struct{ look, with, after int }{
+		{100, 0, 1 << 20}, // nobody had asked before
+		{portion, portion, 0},
+		{portion + 1, portion, 1 << 20}, // more than before
+		{1, 2 * portion, 0},
+		{2 << 20, portion, 1 << 20},
+		{0, 1 << 20, 0},
+	} {
+		f.forget()
+		if err := s.Run(g); err != nil {
+			t.Fatal(err)
+		}
+		with := f.down
+		if n := len(m.Seen(c.look)); n != min(c.look, 1<<20) {
+			t.Errorf("look %d: %d bytes are seen of %d", i, n, c.look)
+		}
+		if with != c.with || f.down-with != c.after {
+			t.Errorf("look %d at %d bytes: %d came down with the program and %d when they were asked for, want %d and %d", i, c.look, with, f.down-with, c.with, c.after)
+		}
+		if len(f.ran) != 1 {
+			t.Errorf("look %d: a run puts %q on the stream, want the kernel alone", i, f.ran)
+		}
+	}
+	m.Bytes()[0] = 1
+	f.forget()
+	if err := s.Run(g); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.ran) != 2 {
+		t.Errorf("what the host wrote did not go up: %q", f.ran)
+	}
+}

@@ -24,7 +24,9 @@ type memory struct {
 	hostNewer   bool   // the host may have written since the last upload
 	deviceNewer bool   // a program wrote since the last download
 	wanted      bool   // the host has looked since the last program that writes it
-	coming      bool   // a download follows the program that runs
+	asked       int    // bytes from the start that Seen was asked for since then
+	coming      int    // bytes from the start whose download follows the program that runs
+	brought     int    // bytes from the start that are level, although a program wrote
 	same        []byte // the mirror when it was last level with the device; empty when that is not known
 }
 
@@ -110,8 +112,35 @@ func (m *memory) level() bool {
 	return true
 }
 
-// pull makes the mirror level. The context is current.
-func (m *memory) pull() error {
+// portion is what Seen's sizes are rounded up to: how many rows of results there are differs from program to program.
+const portion = 64 << 10
+
+// Seen is the first n bytes of the mirror, level with the device.
+func (m *memory) Seen(n int) []byte {
+	if n > m.size {
+		n = m.size
+	}
+	if !m.saw(n) {
+		if err := m.b.within(func() error { return m.bring(false) }); err != nil && !m.saw(n) {
+			return make([]byte, n)
+		}
+	}
+	return m.view()[:n:n]
+}
+
+// saw tells whether so many bytes are level, and notes that they were asked for.
+func (m *memory) saw(n int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = max(m.asked, min((n+portion-1)/portion*portion, m.size))
+	return m.mirror != nil && (!m.deviceNewer || n <= m.brought)
+}
+
+// pull makes the mirror level for a host that may write to it. The context is current.
+func (m *memory) pull() error { return m.bring(true) }
+
+// bring makes the mirror level. writes tells that the host may write to it.
+func (m *memory) bring(writes bool) error {
 	m.b.copying.Lock()
 	defer m.b.copying.Unlock()
 	m.mu.Lock()
@@ -127,7 +156,7 @@ func (m *memory) pull() error {
 	if err := cuStreamSynchronize.quick(m.b.copies, 0, 0, 0); err != nil {
 		return err
 	}
-	m.hostNewer = true
+	m.hostNewer = m.hostNewer || writes
 	m.levelled()
 	return nil
 }
@@ -185,7 +214,7 @@ func (m *memory) push(stream uintptr) error {
 // written tells that the device's copy is the newer one.
 func (m *memory) written() {
 	m.mu.Lock()
-	m.deviceNewer = true
+	m.deviceNewer, m.brought = true, 0
 	m.mu.Unlock()
 }
 
@@ -193,23 +222,31 @@ func (m *memory) written() {
 func (m *memory) ran(stream uintptr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.deviceNewer = true
-	m.coming = m.wanted && m.mirror != nil && m.size <= followed && !m.live
-	m.wanted = false
-	if !m.coming {
+	m.deviceNewer, m.brought = true, 0
+	m.coming = m.asked
+	if m.wanted && m.size <= followed {
+		m.coming = m.size
+	}
+	m.wanted, m.asked = false, 0
+	if m.mirror == nil || m.live {
+		m.coming = 0
+	}
+	if m.coming == 0 {
 		return nil
 	}
-	return cuMemcpyDtoHAsync.quick(uintptr(m.mirror), m.ptr, uintptr(m.size), stream)
+	return cuMemcpyDtoHAsync.quick(uintptr(m.mirror), m.ptr, uintptr(m.coming), stream)
 }
 
 // arrived notes that the stream has come to its end.
 func (m *memory) arrived() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.coming {
-		m.coming = false
+	if m.coming == m.size {
 		m.levelled()
+	} else {
+		m.brought = m.coming
 	}
+	m.coming = 0
 }
 
 // Write uploads p.

@@ -63,6 +63,11 @@ type Memory interface {
 	Release()
 }
 
+// Seeable is a Memory that is a mirror, of which the host reads the first n bytes and writes none.
+type Seeable interface {
+	Seen(n int) []byte
+}
+
 // Graph is recorded launches.
 type Graph interface{ Release() }
 

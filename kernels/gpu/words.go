@@ -86,6 +86,14 @@ func (b *buffer) Bytes() []byte {
 	return b.mem.Bytes()
 }
 
+// Seen is kernels.Seen.
+func (b *buffer) Seen(n int) []byte {
+	if s, ok := b.mem.(Seeable); ok {
+		return s.Seen(n)
+	}
+	return b.Bytes()[:n:n]
+}
+
 func (b *buffer) Release() {
 	if b.mem != nil {
 		b.mem.Release()

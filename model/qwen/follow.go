@@ -107,7 +107,8 @@ func (f *Forward) Followed(n, i int) int { return n*f.m.each() + i }
 
 // Expected is the token that the row after one whose logits were wanted was forwarded for.
 func (f *Forward) Expected(row int) int32 {
-	return kernels.Int32s(f.support)[row*kernels.SupportWords+3]
+	w, _ := f.supported(row)
+	return w[3]
 }
 
 // followable says why rows cannot follow a span.

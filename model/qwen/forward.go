@@ -177,14 +177,20 @@ func (f *Forward) Submit(q queue.Queue, after, done queue.Point) error {
 // the best candidates (logit descending, id ascending), the greatest logit, and the sum of
 // exp((logit-max)/temperature) over the vocabulary. The slices are views, valid until Begin.
 func (f *Forward) Top(i int) (ids []int32, logits []float32, maxLogit, z float32) {
-	at := i * kernels.SupportWords
-	w, x := kernels.Int32s(f.support)[at:], kernels.Floats(f.support)[at:]
+	w, x := f.supported(i)
 	n := int(w[2])
 	ids, logits = w[4:4+n], x[4+kernels.SupportTop:4+kernels.SupportTop+n]
 	if f.first > 0 {
 		ids = f.named(i, ids)
 	}
 	return ids, logits, x[0], x[1]
+}
+
+// supported is row i of support, as integers and as floats.
+func (f *Forward) supported(i int) ([]int32, []float32) {
+	b := kernels.Seen(f.support, 4*(i+1)*kernels.SupportWords)[4*i*kernels.SupportWords:]
+	at := unsafe.Pointer(unsafe.SliceData(b))
+	return unsafe.Slice((*int32)(at), kernels.SupportWords), unsafe.Slice((*float32)(at), kernels.SupportWords)
 }
 
 // Narrow tells what part of the vocabulary the logits cover: the ids below first, and at most `most` blocks of
