@@ -113,16 +113,16 @@ func (f *fakeDriver) note(stream uintptr, what string) int {
 
 func (f *fakeDriver) launch(a [6]uintptr) int {
 	config, name := at[launchConfig](a[0]), f.functions[a[1]]
-	what := fmt.Sprintf("%s %v of %v, early %d:", name, config.grid, config.block, config.count)
+	what := fmt.Appendf(nil, "%s %v of %v, early %d:", name, config.grid, config.block, config.count)
 	params := unsafe.Slice(at[*byte](a[2]), len(f.sizes[name]))
 	for i, n := range f.sizes[name] {
-		what += fmt.Sprintf(" %x", unsafe.Slice(params[i], n))
+		what = fmt.Appendf(what, " %x", unsafe.Slice(params[i], n))
 	}
 	if _, ok := f.capturing[config.stream]; !ok {
 		f.launches++
 		f.pending++
 	}
-	return f.note(config.stream, what)
+	return f.note(config.stream, string(what))
 }
 
 func (f *fakeDriver) endCapture(a [6]uintptr) int {

@@ -73,6 +73,9 @@ func TestReplayIsWhatWasPut(t *testing.T) {
 		if n := len(runs[0]); n != 3 {
 			t.Errorf("a run puts %d things on the stream, want an upload and two kernels: %q", n, runs[0])
 		}
+		if n := len(runs[0]); n == 3 && (!strings.Contains(runs[0][1], "early 0") || !strings.Contains(runs[0][2], "early 1")) {
+			t.Errorf("not the second kernel alone may start before the one before it has ended: %q", runs[0])
+		}
 		if f.made != 1 || f.launches != 6 || f.replays != 3 {
 			t.Errorf("at once %v: %d graphs, %d launches put one by one and %d replays in 6 runs; want 1, 6 and 3", now, f.made, f.launches, f.replays)
 		}
