@@ -19,7 +19,7 @@ type graph struct {
 	named    []*memory // every other memory
 	written  []*memory
 
-	// Of those two, the memories that have mirrors: all others are the device's alone. A model names hundreds.
+	// Of those two lists, what has a mirror: all else is the device's alone. A model names hundreds.
 	pushed, pulled []*memory
 	mirrors        uint64 // backend.mirrors when they were listed
 
@@ -47,26 +47,23 @@ var _ gpu.Instantiable = (*graph)(nil)
 // Record lists launches: first the uploads of live memory, then the kernels, each after the one before.
 func (b *backend) Record(label string, launches []gpu.Launch) (gpu.Graph, error) {
 	g := &graph{b: b, label: label}
-	type use struct{ written bool }
-	uses := map[*memory]*use{}
+	uses := map[*memory]bool{} // whether they are written
 	for _, l := range launches {
 		for _, a := range l.Args {
 			if a.Mem == nil {
 				continue
 			}
 			m := a.Mem.(*memory)
-			u := uses[m]
-			if u == nil {
-				u = &use{}
-				uses[m] = u
-				if m.uploads() {
-					g.live = append(g.live, m)
-				} else {
-					g.named = append(g.named, m)
-				}
+			written, met := uses[m]
+			uses[m] = written || a.Write
+			switch {
+			case met:
+			case m.uploads():
+				g.live = append(g.live, m)
+			default:
+				g.named = append(g.named, m)
 			}
-			if a.Write && !u.written {
-				u.written = true
+			if a.Write && !written {
 				g.written = append(g.written, m)
 			}
 		}

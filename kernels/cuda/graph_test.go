@@ -214,7 +214,7 @@ func TestSeenComesDownInPart(t *testing.T) {
 		{portion + 1, portion, 1 << 20}, // more than before
 		{1, 2 * portion, 0},
 		{2 << 20, portion, 1 << 20},
-		{0, 1 << 20, 0},
+		{1, 1 << 20, 0},
 	} {
 		f.forget()
 		if err := s.Run(g); err != nil {

@@ -21,6 +21,7 @@ func (g *graph) make(e *exec, begin, end uintptr) error {
 		if e.made.Load() != 0 {
 			return nil
 		}
+		g.wanted.Store(beside) // the other of the two
 		return g.instantiate(e, g.launches, begin, end)
 	}
 	if !g.b.making.TryLock() {

@@ -117,8 +117,8 @@ const portion = 64 << 10
 
 // Seen is the first n bytes of the mirror, level with the device.
 func (m *memory) Seen(n int) []byte {
-	if n > m.size {
-		n = m.size
+	if n = min(n, m.size); n == 0 {
+		return []byte{}
 	}
 	if !m.saw(n) {
 		if err := m.b.within(func() error { return m.bring(false) }); err != nil && !m.saw(n) {
