@@ -122,11 +122,27 @@ type attnWorld struct {
 
 // attnText is what the tokens of a world are made of, alike on every device.
 type attnText struct {
-	pages        []int     // their order
-	rows         []float32 // [lanes][tokens][stride] of In
-	prefix       []float32 // [lanes][tokens][2][NKV*HeadDim]: keys and values that a host may put there
-	angle        []float32 // [tokens][Rotary]
+	seed         uint64
+	pages        []int                // their order
+	prefix       [attnLanes][]float32 // [tokens][2][NKV*HeadDim]: keys and values that a host may put there; nil until it does
+	angle        []float32            // [tokens][Rotary]
 	qGain, kGain []float32
+}
+
+// row makes what In holds of a lane's token.
+func (a *attnText) row(dst []float32, lane, pos int) {
+	rng := rand.New(rand.NewPCG(a.seed, uint64(lane)<<32|uint64(pos)))
+	for i := range dst {
+		dst[i] = float32(rng.NormFloat64())
+	}
+}
+
+// keysAndValues are a lane's.
+func (a *attnText) keysAndValues(lane, n int) []float32 {
+	if a.prefix[lane] == nil {
+		a.prefix[lane] = Normals(rand.New(rand.NewPCG(a.seed, 50+uint64(lane))), n, 1)
+	}
+	return a.prefix[lane]
 }
 
 // attnChunk is count rows of a lane from position base on.
@@ -136,12 +152,7 @@ const attnRows = 40
 
 func newAttnWorld(r *Rig, d kernels.AttnDims, seed uint64, tokens int) *attnWorld {
 	rng := rand.New(rand.NewPCG(seed, 33))
-	kv := d.NKV * d.HeadDim
-	text := &attnText{
-		pages:  rng.Perm(attnLanes*attnPages(tokens) + 1),
-		rows:   Normals(rng, attnLanes*tokens*attnStride(&d), 1),
-		prefix: Normals(rng, attnLanes*tokens*2*kv, 1),
-	}
+	text := &attnText{seed: seed, pages: rng.Perm(attnLanes*attnPages(tokens) + 1)}
 	for range tokens * d.Rotary {
 		text.angle = append(text.angle, rng.Float32()*6)
 	}
@@ -200,7 +211,7 @@ func (w *attnWorld) prep(chunks []attnChunk) {
 		s.First[c.lane], s.Count[c.lane], s.Base[c.lane] = int32(row), int32(c.count), int32(c.base)
 		for j := range c.count {
 			s.Lane[row] = int32(c.lane)
-			copy(in[row*w.stride:(row+1)*w.stride], w.text.rows[(c.lane*w.tokens+c.base+j)*w.stride:])
+			w.text.row(in[row*w.stride:(row+1)*w.stride], c.lane, c.base+j)
 			for a := range w.d.Rotary {
 				sin, cos := math.Sincos(float64(w.text.angle[(c.base+j)*w.d.Rotary+a]))
 				s.Cos[row*s.Dims.Rotary+a], s.Sin[row*s.Dims.Rotary+a] = float32(cos), float32(sin)

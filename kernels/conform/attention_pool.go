@@ -54,9 +54,10 @@ func (w *attnWorld) poolWords() []uint32 {
 // fill has the host write the lane's own keys and values for positions from..to-1.
 func (w *attnWorld) fill(lane, from, to int) {
 	kv, hd := w.d.NKV*w.d.HeadDim, w.d.HeadDim
+	text := w.text.keysAndValues(lane, w.tokens*2*kv)
 	for pos := from; pos < to; pos++ {
 		page, t := int(w.s.Pages[lane*w.s.Dims.Pages+pos/kernels.PageTokens]), pos%kernels.PageTokens
-		row := w.text.prefix[(lane*w.tokens+pos)*2*kv:][:2*kv]
+		row := text[pos*2*kv:][:2*kv]
 		for h := range w.d.NKV {
 			at := w.d.PageOffset(w.layer, page, h)
 			key, value := row[h*hd:][:hd], row[kv+h*hd:][:hd]
