@@ -66,9 +66,11 @@ long: ## tests of some hours: many steps and sessions, all prompts, the whole GP
 	MTPLX_GPU_FULL=1 $(GO) test -timeout 6h ./kernels/gpu/emulator ./kernels/metal
 
 # Tests under the race detector, the one thing here that needs cgo (and so a C compiler), in small doses: -short keeps
-# what has goroutines to watch. `make vet` vets.
+# what has goroutines to watch. `make vet` vets. A program waits a second for races as it ends, unless told otherwise, and
+# the tests start some two hundred.
 race: ## short tests under the race detector (needs a C compiler)
-	@pkgs=$$($(GO) list ./... | grep -vxF -e '' $(RACE_EXCLUDE:%=-e mtplx/%))
+	@export GORACE="atexit_sleep_ms=50 $${GORACE:-}"
+	pkgs=$$($(GO) list ./... | grep -vxF -e '' $(RACE_EXCLUDE:%=-e mtplx/%))
 	CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=mtplx/kernels/ref=-race=false -short -timeout 20m $(TESTFLAGS) $$pkgs
 
 # Every platform's view: it type-checks the NEON and Metal code that no machine here runs.

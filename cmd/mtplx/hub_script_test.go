@@ -34,6 +34,7 @@ func TestHubScripts(t *testing.T) {
 			},
 		},
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			c := make(chan struct{})
 			stalled.Store(e.Getenv("WORK"), c)
 			e.Setenv("HF_ENDPOINT", modelHub(t, tiny, c).URL)

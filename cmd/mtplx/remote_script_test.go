@@ -20,6 +20,7 @@ func TestRemoteScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"server": serveScript},
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("HOME", e.WorkDir+"/home")
 			for _, name := range []string{"MTPLX_AUTH", "NO_COLOR", "HF_TOKEN", "http_proxy", "https_proxy"} {
 				e.Setenv(name, "")

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"adapter": writeAdapter},
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", os.Getenv("GORACE")) // how long the race detector keeps a command that ends
 			wd, err := os.Getwd()
 			e.Setenv("REPO", wd+"/../..")
 			return err
