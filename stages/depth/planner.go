@@ -56,11 +56,11 @@ type Planner struct {
 	kept     keep    // the last plan that was searched for
 	load     load    // of the last plan
 	hoped    float64 // tokens that are expected of it
-	unheard  int     // cycles that it has been put off for
-	ventured bool    // there was some credit
-	started  bool    // something was put by for trials of lanes that decode plainly
-	saved    float64 // seconds that were put by for such trials
-	sounded  int     // how many lanes there were in it
+	unheard  int     // cycles for which the last sounding has waited until its lane had read
+	ventured bool    // credit has been given for the first time
+	started  bool    // something was put by for soundings
+	saved    float64 // seconds that were put by for soundings
+	sounded  int     // the lanes of the last sounding, the others included
 	credit   float64 // seconds that lanes which begin to draft may read for
 	held     bool    // some were not let draft for want of it
 	contest  int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
