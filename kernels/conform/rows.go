@@ -145,7 +145,7 @@ func (m *mappedRows) lay(rm kernels.RowMap, order []int) (buf queue.Buffer) {
 // checkSwiGLU checks the gated unit with one and several virtual rows a row.
 func checkSwiGLU(t T, d kernels.Device) {
 	cases := make([]rowCase, 0, 8)
-	for _, width := range []int{1, 16, 45, 96, 192} {
+	for _, width := range []int{1, 16, 45, 96, 192, 1100} {
 		for _, times := range []int{1, 3} {
 			cases = append(cases, rowCase{
 				name: fmt.Sprintf("width %d, %d virtual rows", width, times), rows: 9,

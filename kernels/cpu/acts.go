@@ -90,11 +90,26 @@ func (p *actsForm) scaleAt(row int) int { return row>>2*p.groups*p.sub*8 + row&3
 // put different rows at once.
 func (a *acts) put(rows, row int, x []float32) {
 	_ = rows
-	x = x[:a.k]
+	a.putPart(row, 0, x[:a.k])
+}
+
+// putPart writes values of a row from group `first` of 64 on, in whole groups or up to the row's end.
+func (a *acts) putPart(row, first int, x []float32) {
 	if a.f32 != nil {
-		copy(a.f32[row*a.k:(row+1)*a.k], x)
+		copy(a.f32[row*a.k : (row+1)*a.k][64*first:], x)
 	}
 	for i := range a.forms {
-		a.forms[i].quantise(row, x)
+		a.forms[i].quantise(row, first, x)
 	}
 }
+
+// partsOf is into how many parts of whole groups rows of k values are cut, each row alike, so that n workers have about the
+// same to do where rows are few. A part smaller than leastPart is not worth another unit.
+func partsOf(rows, k, n int) int {
+	if rows == 0 {
+		return 1
+	}
+	return max(1, min((2*n+rows-1)/rows, k/leastPart))
+}
+
+const leastPart = 256

@@ -42,14 +42,14 @@ func (q *codes) quantise(x []float32, limit float32) (s, b float32) {
 	return s, float32(s * float32(sum))
 }
 
-// quantise writes a row of inputs.
-func (p *actsForm) quantise(row int, x []float32) {
+// quantise writes inputs of a row from its group `first` on.
+func (p *actsForm) quantise(row, first int, x []float32) {
 	limit := p.kind.Max()
-	done := p.quantiseSIMD(row, x)
-	at, step := p.at(row)+done*p.step(row), p.step(row)
-	sc := p.scaleAt(row) + done*p.sub*8
+	done := p.quantiseSIMD(row, first, x)
+	at, step := p.at(row)+(first+done)*p.step(row), p.step(row)
+	sc := p.scaleAt(row) + (first+done)*p.sub*8
 	var q, part codes
-	for g := done; g < p.groups; g++ {
+	for g := done; 64*g < len(x); g++ {
 		in := x[g*64 : min(g*64+64, len(x))]
 		if p.sub == 1 {
 			s, b := q.quantise(in, limit)

@@ -13,14 +13,14 @@ type quantArgs struct {
 	limit            float32
 }
 
-// quantiseSIMD does the whole groups of 64 inputs at the row's beginning and returns how many.
-func (p *actsForm) quantiseSIMD(row int, x []float32) (groups int) {
+// quantiseSIMD does the whole groups of 64 inputs from the row's group `first` on and returns how many.
+func (p *actsForm) quantiseSIMD(row, first int, x []float32) (groups int) {
 	groups = len(x) / 64
 	if p.tier == tierPortable || p.sub != 1 || groups == 0 {
 		return 0
 	}
 	a := quantArgs{
-		x: unsafe.Pointer(&x[0]), codes: unsafe.Pointer(&p.codes[p.at(row)]), scales: unsafe.Pointer(&p.scales[p.scaleAt(row)]),
+		x: unsafe.Pointer(&x[0]), codes: unsafe.Pointer(&p.codes[p.at(row)+first*p.step(row)]), scales: unsafe.Pointer(&p.scales[p.scaleAt(row)+first*p.sub*8]),
 		groups: groups, step: p.step(row), limit: p.kind.Max(),
 	}
 	wide := p.tier.vectors() == tierVNNI && !p.tier.pairs()

@@ -2,4 +2,4 @@
 
 package cpu
 
-func (p *actsForm) quantiseSIMD(int, []float32) (groups int) { return 0 }
+func (p *actsForm) quantiseSIMD(int, int, []float32) (groups int) { return 0 }

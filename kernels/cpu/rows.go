@@ -119,7 +119,7 @@ func (s *headInput) run(t, n int) {
 	}
 }
 
-// swiglu is kernels.SwiGLU.
+// swiglu is kernels.SwiGLU. A unit is a row, or a part of one where there are few.
 type swiglu struct {
 	*kernels.SwiGLU
 	tier  tier
@@ -135,11 +135,15 @@ func compileSwiGLU(d *Device, op queue.Op) (step, error) {
 
 func (s *swiglu) run(t, n int) {
 	w, rows := s.Width, s.S.Rows()*s.Times
-	from, to := share(rows, t, n)
-	for i := from; i < to; i++ {
+	groups, parts := (w+63)/64, partsOf(rows, w, n)
+	from, to := share(rows*parts, t, n)
+	for u := from; u < to; u++ {
+		i, part := u/parts, u%parts
 		in := s.in[i*2*w : (i+1)*2*w]
-		y := s.lines.of(t, w)
-		swigluRow(s.tier, y, in[:w], in[w:])
-		s.acts.put(rows, i, y)
+		first := groups * part / parts
+		lo, hi := 64*first, min(w, groups*(part+1)/parts*64)
+		y := s.lines.of(t, hi-lo)
+		swigluRow(s.tier, y, in[lo:hi], in[w+lo:w+hi])
+		s.acts.putPart(i, first, y)
 	}
 }

@@ -50,7 +50,7 @@ func BenchmarkQuantise(b *testing.B) {
 				p := bindForm(form, k, 1, make([]byte, kernels.ActBytes(form, k, 1)), tr)
 				b.SetBytes(4 * k)
 				for b.Loop() {
-					p.quantise(0, x)
+					p.quantise(0, 0, x)
 				}
 			})
 		}
