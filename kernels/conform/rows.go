@@ -168,6 +168,7 @@ func prepareSwiGLU(r *Rig, rng *rand.Rand, rows, times, width int) play {
 			x[i] = 0
 		}
 	}
+	x[rng.IntN(2*width)] = nan // its group has no codes, and a scale that says so
 	s, in := r.RowSlots(rows, rows), r.Floats(len(x), 0)
 	p := newProbe(r, width, rows*times)
 	return func(order []int) [][]uint32 {

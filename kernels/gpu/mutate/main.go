@@ -87,7 +87,7 @@ var mistakes = []mutation{
 	replace("quad.h", "quad: sum of one half", "if (SUB == 1) sum = sum + simd_shuffle_xor(sum, 8);", ""),
 	replace("quad.h", "quad: greatest of one half", "const uint mx = above(half, simd_shuffle_xor(half, 8));", "const uint mx = half;"),
 	replace("quad.h", "quad: blocks past the last", "if (b >= nb) return;", ""),
-	replace("quad.h", "quad: NaN taken for a number", "const float bias = mx > 0x7f800000u ? s : s * float(sum);", "const float bias = s * float(sum);"),
+	replace("quad.h", "quad: NaN lost", "mx < 0x0d800000u ? 0.0f : as_type<float>(mx);", "0.0f;"),
 	replace("rows_many.metal", "norm of many: 64 values left over", "if (n & 64u) {", "if (false) {"),
 	replace("rows_many.metal", "norm of many: guard off by one", "const bool here = i < map_count(sl, p.xmap);", "const bool here = i <= map_count(sl, p.xmap);"),
 	replace("rows_many.metal", "norm of many: every value twice in a chain", "load8(x + (i + 1u) * 128u, u);", "load8(x + i * 128u, u);"),
