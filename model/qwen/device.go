@@ -25,9 +25,12 @@ func (x matrix) Floats(dst []float32, row int) {
 	}
 	codes := make([]uint8, x.m.In)
 	x.m.Codes(codes, row)
-	for i, c := range codes {
-		s, b := x.m.ScaleBias(row, i/x.m.Group)
-		dst[i] = kernels.FMA(float32(c), s, b)
+	for g := range x.m.In / x.m.Group {
+		s, b := x.m.ScaleBias(row, g)
+		out := dst[g*x.m.Group:][:x.m.Group]
+		for i, c := range codes[g*x.m.Group:][:len(out)] {
+			out[i] = kernels.FMA(float32(c), s, b)
+		}
 	}
 }
 
