@@ -100,7 +100,7 @@ func (e *exec) release() {
 }
 
 // put puts uploads and launches on a stream, between two events unless they are 0. It allocates nothing.
-func (g *graph) put(launches []launch, stream, begin, end, flags uintptr) error {
+func (g *graph) put(stream, begin, end, flags uintptr) error {
 	if begin != 0 {
 		if err := cuEventRecordWithFlags.quick(begin, stream, flags, 0); err != nil {
 			return err
@@ -111,8 +111,8 @@ func (g *graph) put(launches []launch, stream, begin, end, flags uintptr) error 
 			return err
 		}
 	}
-	for i := range launches {
-		if err := launches[i].put(stream); err != nil {
+	for i := range g.launches {
+		if err := g.launches[i].put(stream); err != nil {
 			return err
 		}
 	}

@@ -101,14 +101,14 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 	}
 	for range 20 {
 		from := time.Now()
-		must(g.put(g.launches, stream, 0, 0, 0))
+		must(g.put(stream, 0, 0, 0))
 		note("us-put", from)
 		sync()
 		note("us-direct", from)
 	}
 	capture := func() uintptr {
 		must(cuStreamBeginCapture.must(spare, captureThread))
-		must(g.put(g.launches, spare, 0, 0, 0))
+		must(g.put(spare, 0, 0, 0))
 		whole := new(uintptr)
 		must(cuStreamEndCapture.must(spare, uintptr(unsafe.Pointer(whole))))
 		return *whole
@@ -184,7 +184,11 @@ func (s *spy) measure(b *testing.B) map[string]float64 {
 			from := time.Now()
 			other := exec{}
 			s.making.Lock()
-			err := g.instantiate(&other, slices.Clone(g.launches), 0, 0)
+			c := &graph{b: g.b, label: g.label, live: g.live, launches: slices.Clone(g.launches)}
+			whole, err := c.capture(0, 0)
+			if err == nil {
+				err = c.instantiate(&other, whole)
+			}
 			s.making.Unlock()
 			if err != nil {
 				return

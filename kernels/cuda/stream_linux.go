@@ -62,7 +62,7 @@ func (s *stream) run(g *graph, e *exec, begin, end uintptr) error {
 	if made != 0 {
 		err = cuGraphLaunch.quick(made, s.s, 0, 0)
 	} else {
-		err = g.put(g.launches, s.s, begin, end, 0)
+		err = g.put(s.s, begin, end, 0)
 	}
 	if err != nil {
 		return err
