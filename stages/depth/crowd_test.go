@@ -9,7 +9,7 @@ import (
 type square struct {
 	verify             func(lanes, rows int) float64 // milliseconds
 	first, chain, rest func(lanes int) float64
-	read               float64 // a row that nobody drafts from
+	read, reads        float64 // a row that nobody drafts from, and a forward of them
 }
 
 // Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on two that take a draft's
@@ -46,6 +46,7 @@ var squares = map[string]square{
 		chain:  func(n int) float64 { return 0.10 + 0.0012*float64(n) },
 		rest:   func(n int) float64 { return 0.03 + 0.003*float64(n) },
 		read:   0.0002,
+		reads:  0.2,
 	},
 }
 
@@ -82,7 +83,7 @@ func newParty(s square, seed uint64) *party {
 		g.p.Costs.Verify.Observe(1, rows, timed(g.verify(1, rows)))
 	}
 	for _, rows := range []int{64, 256} {
-		g.p.Costs.Read.Observe(rows, timed(g.read*float64(rows)))
+		g.p.Costs.Read.Observe(rows, timed(g.reading(rows)))
 	}
 	g.p.Costs.First.Observe(1, timed(g.first(1)))
 	g.p.Costs.Chain.Observe(1, timed(g.chain(1)))
@@ -99,6 +100,14 @@ func (g *party) noisy(ms float64) float64 {
 
 // behindMost is how many rows a lane puts off at most.
 const behindMost = 700
+
+// reading is how long the head reads so many rows, if any.
+func (s *square) reading(rows int) float64 {
+	if rows == 0 {
+		return 0
+	}
+	return s.reads + s.read*float64(rows)
+}
 
 // write has n lanes write until so many tokens a lane have come, by the planner's choice, and returns what that takes where
 // nothing is noisy or wanders, in ms a token.
@@ -134,7 +143,7 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 		c := &g.p.Costs
 		c.Verify.Observe(n, rows, g.noisy(verify))
 		if reading > 0 {
-			c.Read.Observe(reading, g.noisy(g.read*float64(reading)))
+			c.Read.Observe(reading, g.noisy(g.reading(reading)))
 			g.paid += float64(reading)
 			c.Bare.Observe(n, g.noisy(g.read*float64(n))*(g.paid+256)/(g.paid+g.dropped+256))
 		}
@@ -150,7 +159,7 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 			}
 		}
 		c.Rest.Observe(n, g.noisy(rest))
-		took := verify + rest + first + chain + g.read*float64(reading)
+		took := verify + rest + first + chain + g.reading(reading)
 		came := 0
 		for i, l := range lanes {
 			stood := 0
@@ -167,7 +176,7 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 			at[i] += 1 + stood
 			came += 1 + stood
 		}
-		g.p.Yield(n, came, g.noisy(took-g.read*float64(reading)))
+		g.p.Yield(n, came, g.noisy(took-g.reading(reading)))
 		total += came
 		spent += took
 	}

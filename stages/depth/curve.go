@@ -15,6 +15,7 @@ type Curve struct {
 	known bool
 	sizes int     // that were measured
 	each  float64 // what a further one is expected to cost, by other curves; 0: not known
+	easy  float64 // and what it may cost at best
 }
 
 type cell struct {
@@ -33,6 +34,7 @@ const (
 	fading  = 0.998
 	faint   = 0.25 // the least that a measurement ever counts for
 	hope    = 0.08 // how far one measurement may lie from the truth, for Hopeful
+	unsure  = 1.5  // by how many of its errors a slope may be wrong, for Hopeful
 	guess   = 0.08 // what a further row costs, as a part of the nearest measured size, before anything is known
 )
 
@@ -157,6 +159,9 @@ type reading struct {
 
 func (c *Curve) read(hope float64) reading {
 	r := reading{cells: c.cells, hope: hope, each: c.each}
+	if hope > 0 {
+		r.each = c.easy
+	}
 	r.base, r.slope = c.line()
 	r.advance(-1)
 	return r
@@ -253,7 +258,7 @@ func (c *Costs) Clone() Costs {
 }
 
 func (c *Curve) clone() Curve {
-	return Curve{append([]cell(nil), c.cells...), c.known, c.sizes, c.each}
+	return Curve{append([]cell(nil), c.cells...), c.known, c.sizes, c.each, c.easy}
 }
 
 // least is the least that a further row is expected to cost, as a part of one.
@@ -265,15 +270,29 @@ func (c *Costs) relate(lanes int) {
 	if len(c.Verify.curves) < 2 || !c.Verify.curves[1].known {
 		return
 	}
-	base, slope := c.Verify.curves[1].line()
-	one := base + slope
+	one, slope, easy := c.Verify.curves[1].further()
 	if one <= 0 {
 		return
 	}
-	slope = max(slope, least*one)
 	if s := c.Verify.of(lanes); s != &c.Verify.curves[1] {
-		s.each = slope
+		s.each, s.easy = slope, easy
 	}
-	c.First.each = slope / one * c.First.At(1)
-	c.Chain.each = slope / one * c.Chain.At(1)
+	first, chain := c.First.At(1)/one, c.Chain.At(1)/one
+	c.First.each, c.First.easy = slope*first, easy*first
+	c.Chain.each, c.Chain.easy = slope*chain, easy*chain
+}
+
+// further is what one costs and what a further one is expected to, and may cost at best as far as measurements that err
+// tell: on a device whose rows are nearly free, a few of them say no more than that they are cheap.
+func (c *Curve) further() (one, each, easy float64) {
+	base, slope := c.line()
+	one = base + slope
+	var n, x, xx float64
+	for i := range c.cells {
+		o := &c.cells[i]
+		s := float64(o.size)
+		n, x, xx = n+o.n, x+o.n*s, xx+o.n*s*s
+	}
+	err := hope * one / math.Sqrt(max(xx-x*x/max(n, 1e-9), 1e-9))
+	return one, max(slope, least*one), max(slope-unsure*err, least*one)
 }

@@ -174,9 +174,9 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	for len(p.plain) <= len(lanes) {
 		p.plain = append(p.plain, plainly{})
 	}
-	c, promised := &p.plain[len(lanes)], 1.0
+	c, promised, hopeful := &p.plain[len(lanes)], 1.0, 1.0
 	if copies || drafts {
-		hopeful := p.top / max(p.rate(lanes, p.trial), 1e-9)
+		hopeful = p.top / max(p.rate(lanes, p.trial), 1e-9)
 		promised = p.promise(lanes)
 		promised += (hopeful - promised) * faith / (faith + c.plans.n)
 	}
@@ -199,7 +199,7 @@ func (p *Planner) settle(lanes []*Lane) bool {
 		return c.checks(promised)
 	}
 	c.idle, c.idled = min(2*c.idle+1, mostIdle), 0
-	if drafts && promised > least {
+	if drafts && max(promised, hopeful) > least {
 		c.doubt()
 	}
 	return true
@@ -245,7 +245,7 @@ func (p *Planner) enlist(lanes []*Lane, gain float64) {
 	}
 	more := plainest * max(gain*(1+p.plain[len(lanes)].plans.n), invested)
 	p.credit = min(p.credit+more, max(mostSpent*plainest, more))
-	drafting := false
+	drafting, owed := false, 0
 	for i, l := range lanes {
 		if p.drafts(i, l) && (l.Owed <= 2*len(p.prior) || l.enlisted) {
 			drafting = true
@@ -258,12 +258,16 @@ func (p *Planner) enlist(lanes []*Lane, gain float64) {
 		if !p.drafts(i, l) || l.Owed <= 2*len(p.prior) || l.enlisted {
 			continue
 		}
-		takes := p.Costs.Read.At(l.Owed)
+		takes := p.Costs.Read.At(owed + l.Owed)
+		if owed > 0 {
+			takes -= p.Costs.Read.At(owed) // they are read in one forward
+		}
 		if drafting && (takes > p.credit || !p.Costs.Read.Known()) {
 			p.best[i], p.held = 0, true
 			continue
 		}
 		p.credit, drafting, l.enlisted = p.credit-takes, true, true
+		owed += l.Owed
 	}
 }
 

@@ -206,14 +206,20 @@ func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 	for k := range p.shared {
 		p.rates[k] = p.shared[k].Rates(p.rates[k][:0], p.prior)
 	}
-	most, left := 0, room
+	most, left, owed := 0, room, 0
+	for _, l := range lanes {
+		if l.Owed > 2*len(p.prior) {
+			owed += l.Owed
+		}
+	}
+	each := p.Costs.Read.At(owed) / float64(max(owed, 1)) // many lanes' rows are read in one forward
 	for i, l := range lanes {
 		d := 0
 		l.Limit = min(l.Limit, len(p.prior))
 		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
 		l.entry = 0
 		if l.Owed > 2*len(p.prior) {
-			l.entry = p.Costs.Read.At(l.Owed) / p.horizon(l)
+			l.entry = each * float64(l.Owed) / p.horizon(l)
 		}
 		if l.policy != nil {
 			d = min(l.policy.Depth(l.Limit), left)
