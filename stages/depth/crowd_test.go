@@ -9,11 +9,13 @@ import (
 type square struct {
 	verify             func(lanes, rows int) float64 // milliseconds
 	first, chain, rest func(lanes int) float64
+	bursts             bool    // others use it, too, now and then
 	read, reads        float64 // a row that nobody drafts from, and a forward of them
 }
 
 // Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on two that take a draft's
-// row for less than half of what a lane's first takes, so that many lanes gain or lose a few percent by drafts; on sixteen;
+// row for less than half of what a lane's first takes, so that many lanes gain or lose a few percent by drafts, and which
+// others slow down now and then, for a while; on sixteen;
 // and on an H100, where rows are nearly free and the host is not.
 var squares = map[string]square{
 	"two cores, even": {
@@ -21,6 +23,7 @@ var squares = map[string]square{
 		first:  func(n int) float64 { return 0.13 + 0.08*float64(n) },
 		chain:  func(n int) float64 { return 0.07 + 0.065*float64(n) },
 		rest:   func(n int) float64 { return 0.03 + 0.004*float64(n) },
+		bursts: true,
 		read:   0.011,
 	},
 	"two cores": {
@@ -70,6 +73,7 @@ type party struct {
 	rng   *rand.Rand
 	level float64
 	owed  map[*Lane]int
+	burst int // cycles for which others use the machine, too
 	// Rows that lanes put off, by what became of them: an engine counts them so, too.
 	paid, dropped float64
 }
@@ -92,6 +96,9 @@ func newParty(s square, seed uint64) *party {
 
 func (g *party) noisy(ms float64) float64 {
 	x := g.level + 0.08*g.rng.NormFloat64()
+	if g.burst > 0 {
+		x += 0.4
+	}
 	if g.rng.IntN(50) == 0 {
 		x += 1.2
 	}
@@ -120,6 +127,9 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 	total, spent := 0, 0.0
 	for total < n*tokens {
 		g.level += -0.004*g.level + 0.02*g.rng.NormFloat64()
+		if g.burst--; g.bursts && g.burst < 0 && g.rng.IntN(150) == 0 {
+			g.burst = 10 + g.rng.IntN(60)
+		}
 		for _, l := range lanes {
 			l.Limit, l.Owed = deepest, g.owed[l]
 		}

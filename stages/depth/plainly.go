@@ -8,13 +8,16 @@ package depth
 // few drafts in between, so that what is expected stays true.
 type plainly struct {
 	plans, plains ledger
-	following     bool // a plan was in force last
-	failed        int  // how often in a row plans were left soon
-	lasted        int  // cycles for which plans are in force
-	check         int  // cycles of plans until one decodes plainly, so that what that costs stays known
-	idle, idled   int  // cycles for which nothing is planned, and of them those that have passed
-	wait          int  // cycles until a lane tries drafts
-	gap           int  // between the last two
+	// near is what the last plans took, and beside what cycles of plain decoding did among them, each as a part of near: a
+	// machine that others slow down for a while slows both.
+	near, beside ledger
+	following    bool // a plan was in force last
+	failed       int  // how often in a row plans were left soon
+	lasted       int  // cycles for which plans are in force
+	check        int  // cycles of plans until one decodes plainly, so that what that costs stays known
+	idle, idled  int  // cycles for which nothing is planned, and of them those that have passed
+	wait         int  // cycles until a lane tries drafts
+	gap          int  // between the last two
 }
 
 // ledger is what cycles brought, as parts of what was expected of them: moving averages.
@@ -25,33 +28,35 @@ type ledger struct {
 }
 
 const (
-	tempting   = 0.25  // copies a lane that are expected to stand, for a plan where none paid lately
-	mostFailed = 4     // mistakes in a row that count
-	sounding   = 32    // the first gap between soundings
-	soonest    = 8     // cycles between soundings, at least
-	soundings  = 512   // and at most
-	listening  = 0.01  // the part of the time that is put by for them
-	saves      = 16    // plain cycles' worth of it at most
-	heard      = 0.9   // what observations of all lanes still weigh after a sounding
-	deepSound  = 2     // drafts of one
-	mostIdle   = 15    // cycles without a plan, where plans are plain decoding
-	enterAt    = 1.035 // how much more than plain decoding a plan must be expected to bring to be followed
-	leaveAt    = 1.015 // and to be followed further
-	faith      = 4     // cycles that a plan's word weighs
-	hopes      = 12    // and those that its tokens do, which texts that change make wrong for a while
-	booked     = 24    // and cycles that the ledger of plans rests on at most
-	checked    = 24    // and that of plain ones
-	checking   = 0.005 // the part of the tokens that checks may cost
-	checkMost  = 256   // cycles between checks at most
-	checkLeast = 8     // and at least
-	forgiving  = 0.8   // what ledgers still weigh after a plan that was not followed, at first
-	settled    = 16    // cycles that a plan stays in force when following it was no mistake
-	leastPart  = 0.1   // what plans are taken to bring at least
-	mostPart   = 1.25  // and at most
-	invested   = 0.1   // the part of the time that lanes which begin to draft may read for at least
-	venture    = 16    // and at first, in cycles, as a multiple of what a plan is expected to gain
-	mostSpent  = 4     // and at most
-	retries    = 16    // cycles in which a sounding may wait until its lane has read
+	tempting    = 0.25  // copies a lane that are expected to stand, for a plan where none paid lately
+	mostFailed  = 4     // mistakes in a row that count
+	sounding    = 32    // the first gap between soundings
+	soonest     = 8     // cycles between soundings, at least
+	soundings   = 512   // and at most
+	listening   = 0.01  // the part of the time that is put by for them
+	saves       = 16    // plain cycles' worth of it at most
+	heard       = 0.9   // what observations of all lanes still weigh after a sounding
+	deepSound   = 2     // drafts of one
+	mostIdle    = 15    // cycles without a plan, where plans are plain decoding
+	enterAt     = 1.035 // how much more than plain decoding a plan must be expected to bring to be followed
+	leaveAt     = 1.015 // and to be followed further
+	faith       = 4     // cycles that a plan's word weighs
+	hopes       = 12    // and those that its tokens do, which texts that change make wrong for a while
+	booked      = 24    // and cycles that the ledger of plans rests on at most
+	checked     = 24    // and that of plain ones
+	nearby      = 8     // and what plain ones are set beside
+	leastBeside = 3     // from so many of those on
+	checking    = 0.005 // the part of the tokens that checks may cost
+	checkMost   = 256   // cycles between checks at most
+	checkLeast  = 8     // and at least
+	forgiving   = 0.8   // what ledgers still weigh after a plan that was not followed, at first
+	settled     = 16    // cycles that a plan stays in force when following it was no mistake
+	leastPart   = 0.1   // what plans are taken to bring at least
+	mostPart    = 1.25  // and at most
+	invested    = 0.1   // the part of the time that lanes which begin to draft may read for at least
+	venture     = 16    // and at first, in cycles, as a multiple of what a plan is expected to gain
+	mostSpent   = 4     // and at most
+	retries     = 16    // cycles in which a sounding may wait until its lane has read
 )
 
 // add books a cycle.
@@ -73,6 +78,9 @@ func (x *ledger) drawn(average, faith float64) float64 { return (x.n*average + f
 // part is what plans are taken to bring of what they promise.
 func (c *plainly) part() float64 {
 	slower := c.plans.drawn(c.plans.seconds, faith) / c.plains.drawn(c.plains.seconds, faith)
+	if c.beside.n >= leastBeside {
+		slower = 1 / c.beside.drawn(c.beside.seconds, faith)
+	}
 	return min(max(c.plans.drawn(c.plans.tokens, hopes)/slower, leastPart), mostPart)
 }
 
@@ -84,6 +92,7 @@ func (c *plainly) doubt() {
 	keep := 1 - (1-forgiving)/float64(int(1)<<min(c.failed, mostFailed))
 	c.plans.n *= keep
 	c.plains.n = max(c.plains.n*keep, min(c.plains.n, usual))
+	c.beside.n *= keep
 }
 
 // follow puts a plan in force, or plain decoding.
@@ -100,6 +109,7 @@ func (c *plainly) follow(plan bool) {
 	}
 	if plan != c.following {
 		c.gap, c.wait, c.check = sounding, sounding/2, checkLeast
+		c.near = ledger{}
 	}
 	c.following = plan
 }
@@ -368,7 +378,11 @@ func (p *Planner) book(lanes, tokens int, seconds float64) {
 	}
 	if p.load.rows == lanes {
 		c.plains.add(1, seconds/expected, checked)
+		if c.following && c.near.n >= usual {
+			c.beside.add(1, seconds/expected/c.near.seconds, checked)
+		}
 		return
 	}
 	c.plans.add(float64(tokens)/p.hoped, seconds/expected, booked)
+	c.near.add(1, seconds/expected, nearby)
 }
