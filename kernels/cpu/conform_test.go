@@ -10,7 +10,8 @@ import (
 
 // TestConformance holds every tier this machine has, with one worker and with two, to the bits
 // of kernels/ref. Two workers cut every operation's work in other places than one does, and alike on all tiers: one
-// worker, and the slowest tier, are tried on fewer shapes.
+// worker, the slowest tier, and the one whose kernels are those of two others, which whole suites hold, are tried on
+// fewer shapes.
 func TestConformance(t *testing.T) {
 	for _, tier := range Tiers() {
 		for _, threads := range []int{1, 2} {
@@ -21,7 +22,7 @@ func TestConformance(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s/%d threads", tier, threads), func(t *testing.T) {
 				run := conform.Run
-				if threads == 1 || tier == tierPortable.String() {
+				if threads == 1 || tier == tierPortable.String() || tier == tierAVX512.String() && haveTier(tierVNNI) {
 					run = conform.RunBriefly
 				}
 				run(t, func(t *testing.T) kernels.Device {
