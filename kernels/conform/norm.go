@@ -28,6 +28,7 @@ func checkNorm(t T, d kernels.Device) {
 	for _, width := range []int{192, 320} { // whole blocks
 		add(5, width, kernels.FromIn, kernels.FromOut, true, true)
 	}
+	add(2, 6208, kernels.Direct, kernels.Direct, true, false) // more than a GPU's threadgroup holds at once
 	for _, xMap := range []kernels.RowMap{kernels.Direct, kernels.FromIn, kernels.FromOut} {
 		for _, yMap := range []kernels.RowMap{kernels.Direct, kernels.FromOut} {
 			add(9, 48, xMap, yMap, true, xMap == kernels.FromIn)
