@@ -54,8 +54,8 @@ const (
 	leastPart   = 0.1   // what plans are taken to bring at least
 	mostPart    = 1.25  // and at most
 	invested    = 0.1   // the part of the time that lanes which begin to draft may read for at least
-	venture     = 16    // and at first, in cycles, as a multiple of what a plan is expected to gain
-	mostSpent   = 4     // and at most
+	venture     = 16    // cycles' worth of it that there is at first, as a multiple of the part that a plan is expected to gain
+	mostSpent   = 4     // and that are put by at most
 	retries     = 16    // cycles in which a sounding may wait until its lane has read
 )
 
