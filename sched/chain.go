@@ -33,8 +33,8 @@ func ParseChain(name string) (Chain, error) {
 	return ChainAuto, fmt.Errorf("unknown chain %q; known are auto, on and off", name)
 }
 
-// oftenEnough is how often a shape must be wanted before its chain is recorded. On an H100 a graph of the default head
-// takes a millisecond or several, and saves some 20 us a row that follows.
+// oftenEnough is how often a shape must be wanted before its chain is run. It was set when a graph of the default head took an
+// H100 a millisecond or several, which is over, and each row that follows saved some 20 us; see kernels/cuda/MEASURED.md.
 const oftenEnough = 32
 
 // crowd is the most lanes of a cycle whose drafts follow one another in one run. On an H100 the default model gained 13 % by it
