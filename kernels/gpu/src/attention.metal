@@ -49,7 +49,7 @@ GPU_FN void attn_unit(gptr<const int> sl, gptr<const float> in, gptr<const float
     pos = row_position(sl, p.s, row);
     if (!query) at = page_at(sl, p.s, p.d, uint(sl[p.s.lane + row]), pos, h) + (value ? p.d.halfelems : 0u);
   }
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> line = in + (ulong(row) * p.stride + (query ? p.q + h * 2u * HD : value ? p.v + h * HD : p.k + h * HD));
   if (value) {
@@ -349,7 +349,7 @@ GPU_FN void attn_block(gptr<const int> sl, gptr<const float> query, gptr<const u
     pages = pages_of<WAY::WIDE != 0>(sl, p.s, p.d, l, split * SPLIT, n, kv);
     if (tid < (n > PAGE ? 4u : 2u)) bring(pool + ((tid < 2u ? pages.a : pages.b) + (tid & 1u) * half), (tid & 1u) ? values * 4u : half * 4u);
   }
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   for (uint item = tid; item < quads * HD; item += 256u) {  // the last quad repeats its last head
     const uint g = item / HD * 4u, i = item % HD, most = heads - 1u;
@@ -556,7 +556,7 @@ KERNEL_SLOTS(attention_merge, IN(int, sl), IN(float, scratch), IN(float, gates),
   const uint row = tg.y, b = tg.x * 2u + sg, K = p.d.NQ * p.d.HD, k = 64u * b + lane;
   uint splits = 0;
   const bool here = merge_here(sl, p, row, b, splits);
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   float y0 = 0.0f, y1 = 0.0f, z0 = 0.0f, z1 = 0.0f;
   merge_block(scratch, gates, p, row, b, splits, lane, y0, y1, z0, z1);

@@ -57,7 +57,7 @@ KERNEL_SLOTS(delta_prep, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(f
     tap[j] = 0.0f;
     if (channels && tid.x < width) tap[j] = taps[(ch0 + tid.x) * TAPS + j];
   }
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!known) return;
   if (tg.z == 1u) {
     for (uint j = t.certain; j < TAPS - 1u; j++)
@@ -133,7 +133,7 @@ KERNEL_SLOTS_AS(128, 8, delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float
   const uint u = tg.x, vfirst = 2u * HK;
   if (tg.y >= p.groups) {
     const uint l = tg.y - p.groups;
-    GRID_WAIT();
+    GRID_WAIT(); GRID_RELEASE();
     if (l >= lanes) return;
     const lane_slots t = lane_of(sl, p.s, p.d, l);
     for (uint j = t.certain; j < TAPS - 1u; j++)
@@ -145,7 +145,7 @@ KERNEL_SLOTS_AS(128, 8, delta_prep_rows, IN(int, sl), IN(float, in), FIXED(float
   UNROLL
   for (uint r = 0; r < PREP_ROWS; r++) of[r] = row0 + r < rows ? uint(sl[p.s.lane + row0 + r]) : lanes;
   const lane_slots first = lane_of(sl, p.s, p.d, of[0] < lanes ? of[0] : 0u);
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (u == vfirst + p.vblocks) {  // the gates
     for (uint at = tid.x; at < PREP_ROWS * HV; at += 128u) {
       const uint r = at / HV, h = at % HV, row = row0 + r;
@@ -314,7 +314,7 @@ GPU_FN void delta_lane(gptr<const int> sl, gptr<const float> in, gptr<const floa
   const lane_slots t = lane_of(sl, p.s, p.d, here ? l : 0u);
   const ulong block = ulong(uint(sl[p.s.state + (here ? l : 0u)])) * p.d.statestep + p.d.stateat + ulong(h * p.d.strips + strip) * DK * 16u, state = block + c;
   if (here && lane == 0u && t.base != 0u) bring(states + block, DK * 64u);
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> oldkey = tapes + (t.tapein + p.d.tapek + hk * DK), oldd = tapes + (t.tapein + p.d.taped + h * wide + col), oldg = tapes + (t.tapein + p.d.tapeg + h);
   gptr<const float> line = in + ulong(t.first) * p.d.conv, gate = gates + (ulong(t.first) * 2u * HV + h);

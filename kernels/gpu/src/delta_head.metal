@@ -55,7 +55,7 @@ KERNEL_SLOTS(delta_head, IN(int, sl), IN(float, in), FIXED(float, taps), FIXED(f
   const float g0 = gain[(sg & 1u) * 64u + lane], g1 = gain[(sg & 1u) * 64u + lane + 32u];
   const ulong block = ulong(uint(sl[p.s.state + (here ? l : 0u)])) * p.d.statestep + p.d.stateat + ulong(h * 8u + sg) * HEAD * 16u, state = block + c;
   if (here && lane == 0u && t.base != 0u) bring(states + block, HEAD * 64u);
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> line = in + (ulong(t.first) * p.stride + p.qkv);
   UNROLL

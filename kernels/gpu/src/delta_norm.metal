@@ -32,7 +32,7 @@ KERNEL_SLOTS(delta_norm, IN(int, sl), IN(float, o), IN(float, z), FIXED(float, g
   const uint row = tg.y, K = p.HV * p.DV, b = tg.x * 2u + sg, k0 = 64u * b + lane, k1 = k0 + 32u;
   const bool here = row < uint(sl[SLOT_ROWS]) && b * 64u < K;
   const float g0 = gain[k0 % p.DV], g1 = gain[k1 % p.DV];
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> x = o + ulong(row) * K, zr = z + (ulong(row) * p.zstride + p.zcol);
   float z0 = 0.0f, z1 = 0.0f, y0 = 0.0f, y1 = 0.0f;
@@ -65,7 +65,7 @@ KERNEL_SLOTS_AS(256, 6, delta_norm_many, IN(int, sl), IN(float, o), IN(float, z)
   const uint row = tg.y, h = tg.x * 8u + sg;
   const bool here = row < uint(sl[SLOT_ROWS]) && h < p.HV;
   const float4 g = ((gptr<const float4>)gain)[lane];
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> x = o + (ulong(row) * p.HV + h) * 128u;
   gptr<const float4> zr = (gptr<const float4>)(z + (ulong(row) * p.zstride + p.zcol + h * 128u));

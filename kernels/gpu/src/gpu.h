@@ -82,6 +82,7 @@ template <class T> using cref = constant T&;
 #define KERNEL_SLOTS KERNEL
 #define KERNEL_SLOTS_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define GRID_WAIT()
+#define GRID_RELEASE()
 #define GPU_DECL_IN_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_FIXED_(i, T, n) device const T *n [[buffer(i)]]
 #define GPU_DECL_OUT_(i, T, n) device T *n [[buffer(i)]]
@@ -133,7 +134,8 @@ template <class T> using cref = const T&;
 #define GPU_BODY_TG_(i, T, n) T *n
 #define GPU_BODY(i, t) GPU_AT(GPU_BODY_, i, t)
 #define GPU_IDS uint3 tid, uint3 tg, uint3 ntid, uint3 ntg, uint lane, uint sg
-// A kernel may start while the one before it in a graph still runs (sm_90 and up): it lets its own follower start at once
+// A kernel may start while the one before it in a graph still runs (sm_90 and up): it lets its own follower start, a product
+// at once and others after their wait, so that what waits for what waits takes no places from what runs,
 // and waits for its predecessor's end and writes before it touches memory. Every thread must wait, since the follower's
 // wait reaches back no further than this kernel's. KERNEL waits first of all; a KERNEL_EARLY or KERNEL_SLOTS may read what
 // no kernel writes, weights and slots (which are uploaded before a program's first kernel), before its own GRID_WAIT. It
@@ -145,9 +147,9 @@ template <class T> using cref = const T&;
 #define GRID_RELEASE()
 #define GRID_WAIT()
 #endif
-#define KERNEL(name, ...) GPU_ENTRY(name, , GRID_RELEASE(); GRID_WAIT();, __VA_ARGS__)
+#define KERNEL(name, ...) GPU_ENTRY(name, , GRID_WAIT(); GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 3), GRID_RELEASE();, __VA_ARGS__)
-#define KERNEL_SLOTS(name, ...) GPU_ENTRY(name, , GRID_RELEASE();, __VA_ARGS__)
+#define KERNEL_SLOTS(name, ...) GPU_ENTRY(name, , , __VA_ARGS__)
 #define KERNEL_SLOTS_AS(threads, groups, name, ...) GPU_ENTRY(name, __launch_bounds__(threads, groups), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_AS(threads, groups, name, ...) GPU_ENTRY(name, __launch_bounds__(threads, groups), GRID_RELEASE();, __VA_ARGS__)
 #define KERNEL_EARLY_LARGE(name, ...) GPU_ENTRY(name, __launch_bounds__(256, 2), GRID_RELEASE();, __VA_ARGS__)
@@ -178,6 +180,7 @@ template <class T> using cref = const T&;
 #define KERNEL_SLOTS KERNEL
 #define KERNEL_SLOTS_AS(threads, groups, ...) KERNEL(__VA_ARGS__)
 #define GRID_WAIT()
+#define GRID_RELEASE()
 #define THREADGROUP(T, n, N) emu::tgarray<T> n(N, #n, __COUNTER__)
 #define GPU_DECL_IN_(i, T, n) emu::ptr<const T, emu::DEVICE> n
 #define GPU_DECL_FIXED_(i, T, n) emu::ptr<const T, emu::DEVICE> n

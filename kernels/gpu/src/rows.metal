@@ -77,7 +77,7 @@ KERNEL_SLOTS(norm_rows, IN(int, sl), IN(float, x), FIXED(float, gain), INOUT(flo
   float g0 = 0.0f, g1 = 0.0f;
   if (64u * b0 + lane < p.width) g0 = gain[64u * b0 + lane];
   if (64u * b0 + lane + 32u < p.width) g1 = gain[64u * b0 + lane + 32u];
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   const float r = norm_factor(sum_squares(x + from, p.width, chunk, one, tid.x, sg), p.width, p.eps);
   const bool kept = p.width <= NORM_CHUNK;
@@ -114,7 +114,7 @@ KERNEL_SLOTS(quantize_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(quantize_ar
   const uint i = tg.y, b = tg.x * 8u + sg;
   const bool here = i < map_count(sl, p.xmap) && b * 64u < p.a.K;
   const ulong from = here ? ulong(map_row(sl, p.s, p.xmap, i)) * p.a.K : 0;
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   const uint k = 64u * b + lane;
   float y0 = 0.0f, y1 = 0.0f;
@@ -142,7 +142,7 @@ KERNEL_SLOTS(head_input, IN(int, sl), IN(float, emb), IN(float, pool), FIXED(flo
   const uint i = tg.y, w = p.width;
   const bool here = i < uint(sl[SLOT_ROWS]);
   const uint hidden = here ? uint(sl[p.s.in + i]) : 0u;
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> e = emb + ulong(i) * w;
   gptr<const float> h = pool + ulong(hidden) * w;
@@ -165,7 +165,7 @@ struct swiglu_args {
 KERNEL_SLOTS(swiglu_rows, IN(int, sl), IN(float, x), ACTS_OUT, ARG(swiglu_args, p)) {  // 64 threads
   const uint v = tg.y, b = tg.x * 2u + sg;
   const bool here = v < uint(sl[SLOT_ROWS]) * p.times && b * 64u < p.width;
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> row = x + ulong(v) * (2u * p.width);
   const uint k = 64u * b + lane;

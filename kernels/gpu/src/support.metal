@@ -119,7 +119,7 @@ KERNEL_SLOTS(support_chunk, IN(int, sl), IN(float, logits), INOUT(uint, scratch)
   const uint row = tg.y, c = tg.x, from = c * CHUNK;
   const bool here = row < uint(sl[SLOT_LOGITS]);
   const float inv = here ? as_type<float>(sl[p.s.invt + row]) : 0.0f;
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<uint> cand = scratch + (ulong(p.cand) + (ulong(row) * p.count + c) * TOP);
   const uint entries = entries_of(lists, p, row);
@@ -226,7 +226,7 @@ KERNEL_SLOTS(support_narrow, IN(int, sl), IN(float, logits), INOUT(uint, scratch
   THREADGROUP(uint, sums, 12);
   const uint row = tg.y, c = tg.x;
   const bool here = row < uint(sl[SLOT_LOGITS]);
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> x = logits + ulong(row) * p.stride;
   gptr<const uint> in = scratch + (ulong(p.cand) + (ulong(row) * p.count * TOP + c * CHUNK));
@@ -287,7 +287,7 @@ KERNEL_SLOTS(support_top, IN(int, sl), IN(float, logits), IN(uint, scratch), IN(
   const uint row = tg.y;
   const bool here = row < uint(sl[SLOT_LOGITS]);
   const float inv = here ? as_type<float>(sl[p.s.invt + row]) : 0.0f;
-  GRID_WAIT();
+  GRID_WAIT(); GRID_RELEASE();
   if (!here) return;
   gptr<const float> x = logits + ulong(row) * p.stride;
   gptr<const uint> in = scratch + (ulong(p.cand) + ulong(row) * p.count * TOP);
