@@ -181,8 +181,8 @@ func TestPlansOfManyLanesMustYieldWhatTheyPromise(t *testing.T) {
 		low, up  float64 // bounds of the part of cycles that propose anything
 		ofCopies bool    // and most of that is copied
 	}{
-		"dear rows":             {1, 0.01, 0, 0.2, false},
-		"dear rows, cheap head": {0.0001, 0.01, 0, 0.2, false},
+		"dear rows":             {1, 0.01, 0, 0.15, false},
+		"dear rows, cheap head": {0.0001, 0.01, 0, 0.15, false},
 		"cheap rows":            {1, 0.0001, 0.85, 1, true},
 	} {
 		p := priced(0.00005, c.step)

@@ -10,12 +10,11 @@ func TestCrowdRegret(t *testing.T) {
 	if testing.Short() {
 		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
 	}
-	const games, tokens, prompt = 8, 200, 300
+	const games, tokens, prompt = 4, 200, 300
 	for name, c := range map[string]struct{ plain, plainly, best, mean [2]float64 }{ // cold and warm
-		"two cores":       {plain: [2]float64{0.97, 0.98}, plainly: [2]float64{0.985, 0.995}, best: [2]float64{0.92, 0.94}, mean: [2]float64{0.98, 0.99}},
-		"two cores, even": {plain: [2]float64{0.93, 0.94}, plainly: [2]float64{0.957, 0.984}, best: [2]float64{0.79, 0.85}, mean: [2]float64{0.935, 0.957}},
-		"sixteen cores":   {plain: [2]float64{0.935, 0.96}, plainly: [2]float64{0.967, 0.99}, best: [2]float64{0.84, 0.86}, mean: [2]float64{0.945, 0.955}},
-		"H100":            {plain: [2]float64{0.96, 0.98}, plainly: [2]float64{0.97, 0.99}, best: [2]float64{0.78, 0.79}, mean: [2]float64{0.93, 0.935}},
+		"two cores":     {plain: [2]float64{0.96, 0.97}, plainly: [2]float64{0.98, 0.99}, best: [2]float64{0.92, 0.94}, mean: [2]float64{0.98, 0.99}},
+		"sixteen cores": {plain: [2]float64{0.93, 0.95}, plainly: [2]float64{0.95, 0.98}, best: [2]float64{0.84, 0.86}, mean: [2]float64{0.94, 0.95}},
+		"H100":          {plain: [2]float64{0.96, 0.97}, plainly: [2]float64{0.97, 0.98}, best: [2]float64{0.85, 0.80}, mean: [2]float64{0.95, 0.95}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,28 +61,5 @@ func TestCrowdRegret(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A large crowd on a device whose rows are nearly free finds that out, whatever errors the few forwards before the first
-// cycle were timed with: it tries drafts that may pay by them, though not by the likeliest price of a row.
-func TestCrowdsTryWhatMayPay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("arithmetic without a goroutine of its own, slow under the race detector")
-	}
-	const machines, lanes = 40, 64
-	for _, mix := range []string{"code", "chat"} {
-		s := squares["H100"]
-		_, best, _ := s.known(mixes[mix], lanes)
-		stuck := 0
-		for seed := range uint64(machines) {
-			if best/newParty(s, seed).write(mixes[mix], lanes, 200, 150) < 0.8 {
-				stuck++
-			}
-		}
-		t.Logf("%s: %d of %d crowds are far behind the best depths", mix, stuck, machines)
-		if stuck > machines/10 {
-			t.Errorf("%s: %d of %d crowds never come near the best depths", mix, stuck, machines)
-		}
 	}
 }

@@ -9,23 +9,12 @@ import (
 type square struct {
 	verify             func(lanes, rows int) float64 // milliseconds
 	first, chain, rest func(lanes int) float64
-	bursts             bool    // others use it, too, now and then
-	read, reads        float64 // a row that nobody drafts from, and a forward of them
+	read               float64 // a row that nobody drafts from
 }
 
-// Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on two that take a draft's
-// row for less than half of what a lane's first takes, so that many lanes gain or lose a few percent by drafts, and which
-// others slow down now and then, for a while; on sixteen;
-// and on an H100, where rows are nearly free and the host is not.
+// Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on sixteen; and on an
+// H100, where rows are nearly free and the host is not.
 var squares = map[string]square{
-	"two cores, even": {
-		verify: func(n, r int) float64 { return 0.2 + 0.19*float64(n) + 0.145*float64(r) },
-		first:  func(n int) float64 { return 0.13 + 0.08*float64(n) },
-		chain:  func(n int) float64 { return 0.07 + 0.065*float64(n) },
-		rest:   func(n int) float64 { return 0.03 + 0.004*float64(n) },
-		bursts: true,
-		read:   0.011,
-	},
 	"two cores": {
 		verify: func(n, r int) float64 {
 			w := worlds["two cores"]
@@ -49,7 +38,6 @@ var squares = map[string]square{
 		chain:  func(n int) float64 { return 0.10 + 0.0012*float64(n) },
 		rest:   func(n int) float64 { return 0.03 + 0.003*float64(n) },
 		read:   0.0002,
-		reads:  0.2,
 	},
 }
 
@@ -73,32 +61,21 @@ type party struct {
 	rng   *rand.Rand
 	level float64
 	owed  map[*Lane]int
-	burst int // cycles for which others use the machine, too
-	// Rows that lanes put off, by what became of them: an engine counts them so, too.
-	paid, dropped float64
 }
 
 func newParty(s square, seed uint64) *party {
 	g := &party{square: s, p: NewPlanner([]float64{0.75, 0.7, 0.65}, 8), rng: rand.New(rand.NewPCG(seed, 11)), owed: map[*Lane]int{}}
 	g.p.Alone = true
-	// What an engine measures before it begins: each twice, of which the lesser counts.
-	timed := func(ms float64) float64 { return min(g.noisy(ms), g.noisy(ms)) }
-	for _, rows := range []int{1, 2, 3, 4, 5, 8} {
-		g.p.Costs.Verify.Observe(1, rows, timed(g.verify(1, rows)))
+	for _, rows := range []int{1, 2, 3, 4, 5, 8} { // what an engine measures before it begins
+		g.p.Costs.Verify.Observe(1, rows, g.noisy(g.verify(1, rows)))
 	}
-	for _, rows := range []int{64, 256} {
-		g.p.Costs.Read.Observe(rows, timed(g.reading(rows)))
-	}
-	g.p.Costs.First.Observe(1, timed(g.first(1)))
-	g.p.Costs.Chain.Observe(1, timed(g.chain(1)))
+	g.p.Costs.First.Observe(1, g.noisy(g.first(1)))
+	g.p.Costs.Chain.Observe(1, g.noisy(g.chain(1)))
 	return g
 }
 
 func (g *party) noisy(ms float64) float64 {
 	x := g.level + 0.08*g.rng.NormFloat64()
-	if g.burst > 0 {
-		x += 0.4
-	}
 	if g.rng.IntN(50) == 0 {
 		x += 1.2
 	}
@@ -107,14 +84,6 @@ func (g *party) noisy(ms float64) float64 {
 
 // behindMost is how many rows a lane puts off at most.
 const behindMost = 700
-
-// reading is how long the head reads so many rows, if any.
-func (s *square) reading(rows int) float64 {
-	if rows == 0 {
-		return 0
-	}
-	return s.reads + s.read*float64(rows)
-}
 
 // write has n lanes write until so many tokens a lane have come, by the planner's choice, and returns what that takes where
 // nothing is noisy or wanders, in ms a token.
@@ -127,9 +96,6 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 	total, spent := 0, 0.0
 	for total < n*tokens {
 		g.level += -0.004*g.level + 0.02*g.rng.NormFloat64()
-		if g.burst--; g.bursts && g.burst < 0 && g.rng.IntN(150) == 0 {
-			g.burst = 10 + g.rng.IntN(60)
-		}
 		for _, l := range lanes {
 			l.Limit, l.Owed = deepest, g.owed[l]
 		}
@@ -153,9 +119,8 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 		c := &g.p.Costs
 		c.Verify.Observe(n, rows, g.noisy(verify))
 		if reading > 0 {
-			c.Read.Observe(reading, g.noisy(g.reading(reading)))
-			g.paid += float64(reading)
-			c.Bare.Observe(n, g.noisy(g.read*float64(n))*(g.paid+256)/(g.paid+g.dropped+256))
+			c.Read.Observe(reading, g.noisy(g.read*float64(reading)))
+			c.Bare.Observe(n, g.noisy(g.read*float64(n)))
 		}
 		if drafting > 0 {
 			first = g.first(drafting)
@@ -169,7 +134,7 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 			}
 		}
 		c.Rest.Observe(n, g.noisy(rest))
-		took := verify + rest + first + chain + g.reading(reading)
+		took := verify + rest + first + chain + g.read*float64(reading)
 		came := 0
 		for i, l := range lanes {
 			stood := 0
@@ -186,12 +151,9 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 			at[i] += 1 + stood
 			came += 1 + stood
 		}
-		g.p.Yield(n, came, g.noisy(took-g.reading(reading)))
+		g.p.Yield(n, came, g.noisy(took-g.read*float64(reading)))
 		total += came
 		spent += took
-	}
-	for _, l := range lanes {
-		g.dropped += float64(g.owed[l])
 	}
 	return spent / float64(total)
 }

@@ -13,9 +13,7 @@ import (
 type Curve struct {
 	cells []cell // by key(size)
 	known bool
-	sizes int     // that were measured
 	each  float64 // what a further one is expected to cost, by other curves; 0: not known
-	easy  float64 // and what it may cost at best
 }
 
 type cell struct {
@@ -27,14 +25,12 @@ type cell struct {
 const (
 	window  = 128 // measurements that a cell averages over
 	outlier = 3.0 // a measurement counts as at most this multiple of what was expected, and at least its inverse
-	doubted = 1.6 // and the first of a size among others as at most this
 	usual   = 4   // and, once a cell rests on so many,
 	spread  = 1.5 // as at most this
 	wander  = 0.1 // how uncertain a machine's speed is from one measurement to the next: the part of a measurement's variance
 	fading  = 0.998
 	faint   = 0.25 // the least that a measurement ever counts for
 	hope    = 0.08 // how far one measurement may lie from the truth, for Hopeful
-	unsure  = 1.5  // by how many of its errors a slope may be wrong, for Hopeful
 	guess   = 0.08 // what a further row costs, as a part of the nearest measured size, before anything is known
 )
 
@@ -58,15 +54,10 @@ func (c *Curve) Observe(size int, seconds float64) {
 	for len(c.cells) <= k {
 		c.cells = append(c.cells, cell{})
 	}
-	others := c.sizes
 	c.known = true
 	x := &c.cells[k]
 	if x.n == 0 {
-		if others > 1 { // it may have been a hiccup
-			seconds = min(seconds, doubted*c.At(size))
-		}
 		*x = cell{size: size, cost: seconds, n: 1}
-		c.sizes++
 		return
 	}
 	expected := x.cost
@@ -159,9 +150,6 @@ type reading struct {
 
 func (c *Curve) read(hope float64) reading {
 	r := reading{cells: c.cells, hope: hope, each: c.each}
-	if hope > 0 {
-		r.each = c.easy
-	}
 	r.base, r.slope = c.line()
 	r.advance(-1)
 	return r
@@ -231,7 +219,7 @@ func (r *reading) further() float64 {
 		return max(x.cost-r.lower.cost, 0) / apart
 	}
 	err := hope * x.cost * math.Sqrt(1/x.n+1/r.lower.n) / apart
-	trust := step * step / (step*step + 4*err*err)
+	trust := step * step / (step*step + err*err)
 	return step + trust*(max(x.cost-r.lower.cost, 0)/apart-step)
 }
 
@@ -257,9 +245,7 @@ func (c *Costs) Clone() Costs {
 	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone()}
 }
 
-func (c *Curve) clone() Curve {
-	return Curve{append([]cell(nil), c.cells...), c.known, c.sizes, c.each, c.easy}
-}
+func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known, c.each} }
 
 // least is the least that a further row is expected to cost, as a part of one.
 const least = 1e-4
@@ -270,29 +256,15 @@ func (c *Costs) relate(lanes int) {
 	if len(c.Verify.curves) < 2 || !c.Verify.curves[1].known {
 		return
 	}
-	one, slope, easy := c.Verify.curves[1].further()
+	base, slope := c.Verify.curves[1].line()
+	one := base + slope
 	if one <= 0 {
 		return
 	}
+	slope = max(slope, least*one)
 	if s := c.Verify.of(lanes); s != &c.Verify.curves[1] {
-		s.each, s.easy = slope, easy
+		s.each = slope
 	}
-	first, chain := c.First.At(1)/one, c.Chain.At(1)/one
-	c.First.each, c.First.easy = slope*first, easy*first
-	c.Chain.each, c.Chain.easy = slope*chain, easy*chain
-}
-
-// further is what one costs and what a further one is expected to, and may cost at best as far as measurements that err
-// tell: on a device whose rows are nearly free, a few of them say no more than that they are cheap.
-func (c *Curve) further() (one, each, easy float64) {
-	base, slope := c.line()
-	one = base + slope
-	var n, x, xx float64
-	for i := range c.cells {
-		o := &c.cells[i]
-		s := float64(o.size)
-		n, x, xx = n+o.n, x+o.n*s, xx+o.n*s*s
-	}
-	err := hope * one / math.Sqrt(max(xx-x*x/max(n, 1e-9), 1e-9))
-	return one, max(slope, least*one), max(slope-unsure*err, least*one)
+	c.First.each = slope / one * c.First.At(1)
+	c.Chain.each = slope / one * c.Chain.At(1)
 }

@@ -18,10 +18,6 @@ func (p *Planner) keep(lanes []*Lane) {
 		sum += l.base
 	}
 	n := len(lanes)
-	if p.held { // more of them are to draft in the next
-		p.kept = keep{}
-		return
-	}
 	p.kept = keep{lanes: n, left: n/keptBy - 1, usual: (2*sum + n) / (2 * n)}
 }
 

@@ -8,64 +8,50 @@ package depth
 // few drafts in between, so that what is expected stays true.
 type plainly struct {
 	plans, plains ledger
-	// near is what the last plans took, and beside what cycles of plain decoding did among them, each as a part of near: a
-	// machine that others slow down for a while slows both.
-	near, beside ledger
-	following    bool // a plan was in force last
-	failed       int  // how often in a row plans were left soon
-	lasted       int  // cycles for which plans are in force
-	check        int  // cycles of plans until one decodes plainly, so that what that costs stays known
-	idle, idled  int  // cycles for which nothing is planned, and of them those that have passed
-	wait         int  // cycles until a lane tries drafts
-	gap          int  // between the last two
+	following     bool // a plan was in force last
+	failed        int  // how often in a row plans were left soon
+	lasted        int  // cycles for which plans are in force
+	check         int  // cycles of plans until one decodes plainly, so that what that costs stays known
+	idle, idled   int  // cycles for which nothing is planned, and of them those that have passed
+	wait          int  // cycles until a lane tries drafts
+	gap           int  // between the last two
 }
 
 // ledger is what cycles brought, as parts of what was expected of them: moving averages.
 type ledger struct {
 	tokens, seconds float64
 	n               float64 // cycles that they rest on
-	high            bool    // the last took far longer than it was expected to
 }
 
 const (
-	tempting    = 0.25  // copies a lane that are expected to stand, for a plan where none paid lately
-	mostFailed  = 4     // mistakes in a row that count
-	sounding    = 32    // the first gap between soundings
-	soonest     = 8     // cycles between soundings, at least
-	soundings   = 512   // and at most
-	listening   = 0.01  // the part of the time that is put by for them
-	saves       = 16    // plain cycles' worth of it at most
-	heard       = 0.9   // what observations of all lanes still weigh after a sounding
-	deepSound   = 2     // drafts of one
-	mostIdle    = 15    // cycles without a plan, where plans are plain decoding
-	enterAt     = 1.035 // how much more than plain decoding a plan must be expected to bring to be followed
-	leaveAt     = 1.015 // and to be followed further
-	faith       = 4     // cycles that a plan's word weighs
-	hopes       = 12    // and those that its tokens do, which texts that change make wrong for a while
-	booked      = 24    // and cycles that the ledger of plans rests on at most
-	checked     = 24    // and that of plain ones
-	nearby      = 8     // and what plain ones are set beside
-	leastBeside = 3     // from so many of those on
-	checking    = 0.005 // the part of the tokens that checks may cost
-	checkMost   = 256   // cycles between checks at most
-	checkLeast  = 8     // and at least
-	forgiving   = 0.8   // what ledgers still weigh after a plan that was not followed, at first
-	settled     = 16    // cycles that a plan stays in force when following it was no mistake
-	leastPart   = 0.1   // what plans are taken to bring at least
-	mostPart    = 1.25  // and at most
-	invested    = 0.1   // the part of the time that lanes which begin to draft may read for at least
-	venture     = 16    // cycles' worth of it that there is at first, as a multiple of the part that a plan is expected to gain
-	mostSpent   = 4     // and that are put by at most
-	retries     = 16    // cycles in which a sounding may wait until its lane has read
+	tempting   = 0.25  // copies a lane that are expected to stand, for a plan where none paid lately
+	mostFailed = 4     // mistakes in a row that count
+	sounding   = 32    // the first gap between soundings
+	soonest    = 8     // cycles between soundings, at least
+	soundings  = 512   // and at most
+	heard      = 0.9   // what observations of all lanes still weigh after a sounding
+	deepSound  = 2     // drafts of one
+	mostIdle   = 15    // cycles without a plan, where plans are plain decoding
+	enterAt    = 1.025 // how much more than plain decoding a plan must be expected to bring to be followed
+	leaveAt    = 1.01  // and to be followed further
+	faith      = 4     // cycles that a plan's word weighs
+	hopes      = 12    // and those that its tokens do, which texts that change make wrong for a while
+	booked     = 24    // and cycles that the ledger of plans rests on at most
+	checked    = 8     // and that of plain ones
+	checking   = 0.005 // the part of the tokens that checks may cost
+	checkMost  = 256   // cycles between checks at most
+	checkLeast = 8     // and at least
+	forgiving  = 0.8   // what ledgers still weigh after a plan that was not followed, at first
+	settled    = 16    // cycles that a plan stays in force when following it was no mistake
+	leastPart  = 0.1   // what plans are taken to bring at least
+	mostPart   = 1.25  // and at most
 )
 
 // add books a cycle.
 func (x *ledger) add(tokens, seconds, memory float64) {
-	far := spread * max(x.seconds, 1)
-	if high := seconds > far; x.high && high { // one may be a hiccup, two are not
-		far = spike * max(x.seconds, 1)
-	} else {
-		x.high = high
+	far := float64(spike)
+	if x.n >= usual {
+		far = spread * x.seconds
 	}
 	x.n = min(x.n+1, memory)
 	x.tokens += (tokens - x.tokens) / x.n
@@ -78,9 +64,6 @@ func (x *ledger) drawn(average, faith float64) float64 { return (x.n*average + f
 // part is what plans are taken to bring of what they promise.
 func (c *plainly) part() float64 {
 	slower := c.plans.drawn(c.plans.seconds, faith) / c.plains.drawn(c.plains.seconds, faith)
-	if c.beside.n >= leastBeside {
-		slower = 1 / c.beside.drawn(c.beside.seconds, faith)
-	}
 	return min(max(c.plans.drawn(c.plans.tokens, hopes)/slower, leastPart), mostPart)
 }
 
@@ -92,7 +75,6 @@ func (c *plainly) doubt() {
 	keep := 1 - (1-forgiving)/float64(int(1)<<min(c.failed, mostFailed))
 	c.plans.n *= keep
 	c.plains.n = max(c.plains.n*keep, min(c.plains.n, usual))
-	c.beside.n *= keep
 }
 
 // follow puts a plan in force, or plain decoding.
@@ -109,7 +91,6 @@ func (c *plainly) follow(plan bool) {
 	}
 	if plan != c.following {
 		c.gap, c.wait, c.check = sounding, sounding/2, checkLeast
-		c.near = ledger{}
 	}
 	c.following = plan
 }
@@ -184,11 +165,9 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	for len(p.plain) <= len(lanes) {
 		p.plain = append(p.plain, plainly{})
 	}
-	c, promised, hopeful := &p.plain[len(lanes)], 1.0, 1.0
+	c, promised := &p.plain[len(lanes)], 1.0
 	if copies || drafts {
-		hopeful = p.top / max(p.rate(lanes, p.trial), 1e-9)
-		promised = p.promise(lanes)
-		promised += (hopeful - promised) * faith / (faith + c.plans.n)
+		promised = p.top / max(p.rate(lanes, p.trial), 1e-9)
 	}
 	if !drafts && !copies && p.copied > 0 { // the contest of copies is to see what going without them yields
 		return false
@@ -205,94 +184,21 @@ func (p *Planner) settle(lanes []*Lane) bool {
 	c.follow(follow)
 	if follow {
 		c.idle = 0
-		p.enlist(lanes, promised*c.part()-1)
 		return c.checks(promised)
 	}
 	c.idle, c.idled = min(2*c.idle+1, mostIdle), 0
-	if drafts && max(promised, hopeful) > least {
+	if drafts && promised > least {
 		c.doubt()
 	}
 	return true
 }
 
-// promise is how many times as many tokens a second as plain decoding, in p.trial, the plan at hand is expected to bring. The
-// search takes what was seldom measured for as cheap as it may be and finds what errs so; that is no reason to follow it.
-func (p *Planner) promise(lanes []*Lane) float64 {
-	c := &p.Costs
-	before := load{lanes: len(lanes), rows: len(lanes)}
-	tokens, plainly := 0.0, 0.0
-	after := before
-	entry := 0.0
-	for i, l := range lanes {
-		d := p.trial[i]
-		plainly += 1 + l.gained(d)
-		before.add(d)
-		if n := p.taken[i]; n > 0 {
-			tokens += 1 + sum(l.stands[:min(n, len(l.stands))])
-			after.rows += n
-			continue
-		}
-		d = p.best[i]
-		tokens += 1 + l.gained(d)
-		after.add(d)
-		if d > p.trial[i] {
-			entry += l.entry
-		}
-	}
-	seconds := [2]float64{c.seconds(&before, false), c.seconds(&after, false) + entry}
-	for i, w := range []*load{&before, &after} {
-		seconds[i] += c.Bare.At(len(lanes)) * float64(len(lanes)-w.drafting) / float64(len(lanes))
-	}
-	return tokens / max(seconds[1], 1e-9) / max(plainly/max(seconds[0], 1e-9), 1e-9)
-}
-
-// enlist has lanes whose heads have much to read begin to draft a few at a time, as fast as the plan's gain, or a part of the
-// time, pays for it: where a plan turns out to bring nothing, most of them have read nothing for it.
-func (p *Planner) enlist(lanes []*Lane, gain float64) {
-	plainest := p.Plainest(len(lanes))
-	if !p.ventured {
-		p.ventured, p.credit = true, min(venture*gain, mostSpent)*plainest
-	}
-	more := plainest * max(gain*(1+p.plain[len(lanes)].plans.n), invested)
-	p.credit = min(p.credit+more, max(mostSpent*plainest, more))
-	drafting, owed := false, 0
-	for i, l := range lanes {
-		if p.drafts(i, l) && (l.Owed <= 2*len(p.prior) || l.enlisted) {
-			drafting = true
-		}
-	}
-	for i, l := range lanes {
-		if l.Owed <= 2*len(p.prior) {
-			l.enlisted = false
-		}
-		if !p.drafts(i, l) || l.Owed <= 2*len(p.prior) || l.enlisted {
-			continue
-		}
-		takes := p.Costs.Read.At(owed + l.Owed)
-		if owed > 0 {
-			takes -= p.Costs.Read.At(owed) // they are read in one forward
-		}
-		if drafting && (takes > p.credit || !p.Costs.Read.Known()) {
-			p.best[i], p.held = 0, true
-			continue
-		}
-		p.credit, drafting, l.enlisted = p.credit-takes, true, true
-		owed += l.Owed
-	}
-}
-
-// drafts tells whether the head is to draft for a lane by the planner's own choice.
-func (p *Planner) drafts(i int, l *Lane) bool {
-	return l.policy == nil && p.best[i] > 0 && p.taken[i] == 0
-}
-
 // rest makes the plan of lanes that decode plainly, but for those whose policies want otherwise.
 func (p *Planner) rest(lanes []*Lane, room int) {
 	p.copied = 0
-	again := false
+	p.sounder = nil
 	for _, l := range lanes {
-		again = again || l.sounds
-		l.Depth, l.Copying, l.enlisted = 0, false, false
+		l.Depth, l.Copying = 0, false
 		l.accept.forget(0)
 		if l.policy != nil {
 			l.Depth = min(l.policy.Depth(min(l.Limit, len(p.prior))), room)
@@ -300,67 +206,30 @@ func (p *Planner) rest(lanes []*Lane, room int) {
 		}
 	}
 	c := &p.plain[len(lanes)]
-	plainest := p.Plainest(len(lanes))
-	if !p.started {
-		p.started, p.saved = true, plainest
-	}
-	p.saved = min(p.saved+listening*plainest, saves*plainest)
-	if again && p.unheard < retries { // it has still to read what it owes
-		p.unheard++
-		p.resound(lanes, room)
+	if c.wait--; c.wait > 0 || c.following {
 		return
 	}
-	for _, l := range lanes {
-		l.sounds = false
-	}
-	if c.wait--; c.wait <= 0 && !c.following {
-		p.sound(lanes, room)
-	}
-}
-
-// resound lets the lane of a sounding that was put off try its drafts.
-func (p *Planner) resound(lanes []*Lane, room int) {
-	for _, l := range lanes {
-		if l.sounds {
-			l.Depth = min(deepSound, l.Limit, len(p.prior), room)
-			p.contest = 0
-			l.sounds = l.Depth > 0
-			return
-		}
-	}
-}
-
-// sound lets the lane that it costs least try a few drafts, where what was put by pays for that, or could never.
-func (p *Planner) sound(lanes []*Lane, room int) {
 	l := lanes[0]
-	for _, o := range lanes[1:] {
+	for _, o := range lanes[1:] { // the one that it costs least
 		if o.policy == nil && (l.policy != nil || o.Owed < l.Owed) {
 			l = o
 		}
 	}
-	deep := min(deepSound, l.Limit, len(p.prior), room)
-	if l.policy != nil || deep <= 0 {
-		return
+	if l.policy == nil && l.Limit > 0 && room > 0 {
+		l.Depth = min(deepSound, l.Limit, len(p.prior), room)
+		c.gap = min(2*max(c.gap, soonest), soundings)
+		c.wait = c.gap
+		p.contest = 0 // what this yields says nothing of either way
+		p.rates[l.kind] = p.shared[l.kind].Rates(p.rates[l.kind][:0], p.prior)
+		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
+		p.sounder, p.sounded = l, len(lanes)
 	}
-	takes := p.Costs.Read.At(l.Owed) + p.Costs.First.At(1) + float64(deep-1)*p.Costs.Chain.At(1)
-	if takes > p.saved && takes < saves*p.Plainest(len(lanes)) {
-		return
-	}
-	p.saved = max(p.saved-takes, 0)
-	l.Depth, l.sounds = deep, true
-	p.rates[l.kind] = p.shared[l.kind].Rates(p.rates[l.kind][:0], p.prior)
-	l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
-	c := &p.plain[len(lanes)]
-	c.gap = min(2*max(c.gap, soonest), soundings)
-	c.wait = c.gap
-	p.contest = 0 // what this yields says nothing of either way
-	p.sounded, p.unheard = len(lanes), 0
 }
 
 // hear takes the outcome of a sounding. It is one of few, so that what was seen before counts for less; and where more
 // drafts stand than were expected to, the next is soon.
 func (p *Planner) hear(l *Lane, drafted, accepted int) {
-	l.sounds = false
+	p.sounder = nil
 	p.shared[l.kind].fade(0, heard)
 	c := &p.plain[p.sounded]
 	if accepted == drafted && l.gained(drafted) < 1 {
@@ -378,11 +247,7 @@ func (p *Planner) book(lanes, tokens int, seconds float64) {
 	}
 	if p.load.rows == lanes {
 		c.plains.add(1, seconds/expected, checked)
-		if c.following && c.near.n >= usual {
-			c.beside.add(1, seconds/expected/c.near.seconds, checked)
-		}
 		return
 	}
 	c.plans.add(float64(tokens)/p.hoped, seconds/expected, booked)
-	c.near.add(1, seconds/expected, nearby)
 }

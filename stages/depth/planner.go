@@ -15,19 +15,17 @@ type Lane struct {
 	Depth   int
 	Copying bool
 
-	policy   Policy // nil: the planner's own choice
-	accept   *Acceptance
-	kind     int  // which prior its outcomes feed
-	base     int  // the depth chosen last, probes aside
-	sounds   bool // it tries drafts beside others that decode plainly
-	enlisted bool // it has been let draft, once its head has read what it owes
-	probe    probe
-	fresh    bool // nothing was planned yet
-	planned  int  // cycles
-	rates    []float64
-	entry    float64   // seconds of a cycle that what is owed comes to, if it were paid over the cycles to come
-	copies   *copies   // nil until something was seen
-	stands   []float64 // of the copies at hand
+	policy  Policy // nil: the planner's own choice
+	accept  *Acceptance
+	kind    int // which prior its outcomes feed
+	base    int // the depth chosen last, probes aside
+	probe   probe
+	fresh   bool // nothing was planned yet
+	planned int  // cycles
+	rates   []float64
+	entry   float64   // seconds of a cycle that what is owed comes to, if it were paid over the cycles to come
+	copies  *copies   // nil until something was seen
+	stands  []float64 // of the copies at hand
 }
 
 // Planner plans cycles. Its zero value is not ready; see NewPlanner.
@@ -52,18 +50,13 @@ type Planner struct {
 	top            float64 // tokens a second that the plan promises
 
 	// plain is, by numbers of lanes, what plans bring beside plain decoding.
-	plain    []plainly
-	kept     keep    // the last plan that was searched for
-	load     load    // of the last plan
-	hoped    float64 // tokens that are expected of it
-	unheard  int     // cycles for which the last sounding has waited until its lane had read
-	ventured bool    // credit has been given for the first time
-	started  bool    // something was put by for soundings
-	saved    float64 // seconds that were put by for soundings
-	sounded  int     // the lanes of the last sounding, the others included
-	credit   float64 // seconds that lanes which begin to draft may read for
-	held     bool    // some were not let draft for want of it
-	contest  int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
+	plain   []plainly
+	kept    keep    // the last plan that was searched for
+	load    load    // of the last plan
+	hoped   float64 // tokens that are expected of it
+	sounder *Lane   // the lane that the last plan let try drafts beside others that decode plainly
+	sounded int     // and how many lanes there were
+	contest int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
 	// pays is the contest between copies, which is in force at first, and going without them.
 	pays   []Contest
 	copied int // the number of lanes whose contest of copies the last plan was part of; 0: none
@@ -109,7 +102,7 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 	if l.policy != nil {
 		l.policy.Observe(drafted, accepted)
 	}
-	if l.sounds {
+	if l == p.sounder {
 		p.hear(l, drafted, accepted)
 	}
 }
@@ -118,7 +111,7 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 // at least one.
 func (p *Planner) Plan(lanes []*Lane, rows int) {
 	room := max(rows-len(lanes), 0)
-	p.contest, p.copied, p.held = 0, 0, false
+	p.contest, p.copied = 0, 0
 	defer p.expectation(lanes)
 	if p.forced(lanes) {
 		p.rest(lanes, room)
@@ -206,20 +199,14 @@ func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 	for k := range p.shared {
 		p.rates[k] = p.shared[k].Rates(p.rates[k][:0], p.prior)
 	}
-	most, left, owed := 0, room, 0
-	for _, l := range lanes {
-		if l.Owed > 2*len(p.prior) {
-			owed += l.Owed
-		}
-	}
-	each := p.Costs.Read.At(owed) / float64(max(owed, 1)) // many lanes' rows are read in one forward
+	most, left := 0, room
 	for i, l := range lanes {
 		d := 0
 		l.Limit = min(l.Limit, len(p.prior))
 		l.rates = l.accept.Rates(l.rates[:0], p.rates[l.kind])
 		l.entry = 0
 		if l.Owed > 2*len(p.prior) {
-			l.entry = each * float64(l.Owed) / p.horizon(l)
+			l.entry = p.Costs.Read.At(l.Owed) / p.horizon(l)
 		}
 		if l.policy != nil {
 			d = min(l.policy.Depth(l.Limit), left)
@@ -289,23 +276,14 @@ type load struct{ lanes, rows, drafting, deepest, steps int }
 func loadOf(lanes []*Lane) load {
 	w := load{lanes: len(lanes), rows: len(lanes)}
 	for _, l := range lanes {
-		if l.Copying {
-			w.rows += l.Depth
-		} else {
-			w.add(l.Depth)
+		w.rows += l.Depth
+		if l.Depth > 0 && !l.Copying {
+			w.drafting++
+			w.deepest = max(w.deepest, l.Depth)
+			w.steps += l.Depth - 1
 		}
 	}
 	return w
-}
-
-// add makes a lane of these draft so many tokens.
-func (w *load) add(depth int) {
-	if depth > 0 {
-		w.rows += depth
-		w.drafting++
-		w.deepest = max(w.deepest, depth)
-		w.steps += depth - 1
-	}
 }
 
 func (c *Costs) seconds(w *load, foreseen bool) float64 {

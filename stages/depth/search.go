@@ -28,10 +28,7 @@ func (t *tariff) read(c *Costs, lanes, rows int) {
 	t.fixed = c.Rest.Hopeful(lanes)
 	t.verify = c.Verify.appendHopeful(t.verify[:0], lanes, lanes, lanes+rows)
 	t.bare = c.Bare.Hopeful(lanes)
-	t.first = c.First.appendHopeful(append(t.first[:0], 0), 1, lanes)
-	for i := range t.first { // lanes that do not draft fall behind
-		t.first[i] += t.bare * float64(lanes-i) / float64(lanes)
-	}
+	t.first = c.First.appendHopeful(append(t.first[:0], t.bare), 1, lanes)
 	t.chain = c.Chain.appendHopeful(append(t.chain[:0], 0), 1, lanes)
 }
 
