@@ -7,6 +7,7 @@ const (
 	attnTileQueries = 32 // QUERIES
 	attnTileThreads = 128
 	attnTileHold    = 2 // threadgroups a processor from which rows fill the device without their splits being apart
+	attnTileFew     = 8 // rows that lose by tiles in the first thousand tokens: on an H100 a forward of the 4B shape by a tenth
 )
 
 // attnTiles decides which attention is by tiles of query vectors, and whose splits are computed apart.
@@ -45,10 +46,16 @@ func (t attnTiles) all(sh Shape) bool {
 // some tells whether tiles have a lane. A lone threadgroup of a processor takes long for a split, so where it goes through
 // all of them and there are tiles for less than two processors in three, a threadgroup a row was faster.
 func (t attnTiles) some(sh Shape) bool {
-	if t.least == 0 || sh.Rows < t.least {
+	if t.least == 0 || sh.Rows < t.least || t.short(sh) {
 		return false
 	}
 	return t.apart(sh) && t.all(sh) || 3*t.groups(sh.Rows) >= 2*t.units
+}
+
+// short tells whether a lane has so few rows and so few tokens that a threadgroup a row was faster: a tile takes as long for a
+// split however many of its queries are there.
+func (t attnTiles) short(sh Shape) bool {
+	return t.least > 1 && sh.Rows <= attnTileFew && sh.Splits <= leastSplits
 }
 
 // from is what the kernels are told: the rows from which a lane is a tile's; 0: none is.

@@ -17,6 +17,8 @@ func TestAttentionTiles(t *testing.T) {
 	}{
 		{"one row", Shape{Rows: 1, Lanes: 1, Splits: 8}, 0, true},
 		{"a lane's few rows", Shape{Rows: 8, Lanes: 1, Splits: 32}, 1, true},
+		{"the same in a text's first thousand tokens", Shape{Rows: 8, Lanes: 1, Splits: leastSplits}, 0, true},
+		{"more rows there", Shape{Rows: 16, Lanes: 1, Splits: leastSplits}, 1, true},
 		{"two lanes' few rows", Shape{Rows: 16, Lanes: 2, Splits: 32}, 0, true},
 		{"a chunk that leaves processors idle", Shape{Rows: 64, Lanes: 1, Splits: 32}, 1, true},
 		{"the same far on, where scratch is short", Shape{Rows: 64, Lanes: 1, Splits: 128}, 0, false},
