@@ -61,13 +61,16 @@ func (b *bank) release() {
 	b.entries = nil
 }
 
-// ripen has a graph that is about to run made into what is replayed once the shape has come again often enough, or at once.
-func (e *entry) ripen(direct int, atOnce bool) {
+// ripen has a graph that is about to run made into what is replayed once the shape has come again often enough, or at once. It
+// tells whether that is now.
+func (e *entry) ripen(direct int, atOnce bool) bool {
 	if e.made || e.runs <= direct && !atOnce {
-		return
+		return false
 	}
 	e.made = true
-	if i, ok := e.graph.(Instantiable); ok {
+	i, ok := e.graph.(Instantiable)
+	if ok {
 		i.Instantiate(atOnce)
 	}
+	return ok
 }

@@ -17,7 +17,7 @@ type Device struct {
 	backend Backend
 	dummy   operand // bound where a kernel's argument is not used
 	queues  atomic.Int32
-	graphs  atomic.Uint64 // recorded so far
+	graphs  atomic.Uint64 // runs that listed a shape's launches or had a graph made of them
 	atOnce  atomic.Bool   // what is replayed is made when a shape first runs
 	closed  atomic.Bool
 
@@ -53,7 +53,7 @@ func (d *Device) Guesses() bool { return true }
 // Tier names what its kernels were compiled for.
 func (d *Device) Tier() string { return d.traits.Tier }
 
-// Recorded is how many shapes programs have met so far: a run that meets one takes longer than others.
+// Recorded counts runs that met a shape for the first time or had a graph made of its launches: they take longer than others.
 func (d *Device) Recorded() uint64 { return d.graphs.Load() }
 
 // RecordAtOnce has what is replayed made when a shape first runs, for who is to time that. Unless it is on, a shape has to come

@@ -128,15 +128,18 @@ func (p *program) graph(key shapes) (Graph, error) {
 		return nil, errors.New("the program was released")
 	}
 	e := p.bank.find(key)
-	if e == nil {
+	first := e == nil
+	if first {
 		g, err := p.record(key)
 		if err != nil {
 			return nil, err
 		}
 		e = p.bank.add(key, g)
+	}
+	// Neither the run that lists launches nor the one that has them made into a graph takes what later ones do.
+	if e.ripen(p.dev.traits.Direct, p.dev.atOnce.Load()) || first {
 		p.dev.graphs.Add(1)
 	}
-	e.ripen(p.dev.traits.Direct, p.dev.atOnce.Load())
 	return e.graph, nil
 }
 
