@@ -144,14 +144,11 @@ func (s *Stage) history(ctx context.Context, c *stages.Cycle) error {
 			continue // it has read what this lane is to read
 		}
 		from, to := s.unread(l)
-		if to <= from || s.waits(l) {
-			continue
-		}
 		from, err := s.catchUp(ctx, c, l, from, to)
 		if err != nil {
 			return err
 		}
-		if l.Err != nil {
+		if to <= from {
 			continue
 		}
 		span := s.stretch(l, from, to)
@@ -185,14 +182,11 @@ func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
 			}
 			to--
 		}
-		if to <= from || s.waits(l) {
-			continue
-		}
 		from, err := s.catchUp(ctx, c, l, from, to)
 		if err != nil {
 			return err
 		}
-		if l.Err != nil {
+		if to <= from {
 			continue
 		}
 		if err := s.add(ctx, l, s.stretch(l, from, to)); err != nil {
@@ -211,24 +205,31 @@ func (s *Stage) read(ctx context.Context, c *stages.Cycle) error {
 	return err
 }
 
-// catchUp reads what a lane lacks beyond one forward's rows, in forwards of its own, and returns where it is then.
+// catchUp reads what a lane lacks beyond one forward's rows, in forwards of its own, and returns from where on the forward at
+// hand is to read the rest: to, if it is to read nothing.
 func (s *Stage) catchUp(ctx context.Context, c *stages.Cycle, l *stages.Lane, from, to int) (int, error) {
+	if to <= from || s.waits(l) {
+		return to, nil
+	}
 	for ; s.Rows > 0 && to-from > s.Rows && l.Err == nil; from += s.Rows {
 		if err := s.flush(ctx); err != nil {
-			return from, err
+			return to, err
 		}
 		s.begin(s.at)
 		if err := s.add(ctx, l, s.stretch(l, from, from+s.Rows)); err != nil || l.Err != nil {
-			return from, err
+			return to, err
 		}
 		l.State.SetHeadLen(from + s.Rows)
 		c.Read += s.Rows
 		if err := s.flush(ctx); err != nil {
-			return from, err
+			return to, err
 		}
 		s.begin(s.at)
 	}
-	return from, nil
+	if l.Err == nil {
+		to = from
+	}
+	return to, nil
 }
 
 // unread is the rows of a lane that the head could read in this cycle and has not.
