@@ -62,7 +62,7 @@ func paired(plain, mtp []Width) *Paired {
 	for i := range plain {
 		p.Ratios = append(p.Ratios, mtp[i].TokS/plain[i].TokS)
 	}
-	p.Ratio, p.Q1, p.Q3 = within(p.Ratios, 0.5), within(p.Ratios, 0.25), within(p.Ratios, 0.75)
+	p.Ratio, p.Q1, p.Q3 = median(p.Ratios), interpolated(p.Ratios, 0.25), interpolated(p.Ratios, 0.75)
 	return p
 }
 
@@ -316,8 +316,8 @@ func quantile(x []float64, q float64) float64 {
 	return s[min(int(q*float64(len(s))), len(s)-1)]
 }
 
-// within is the value below which the share q of x lies, between its two neighbours.
-func within(x []float64, q float64) float64 {
+// interpolated is the value below which the share q of x lies, between its two neighbours: x is too short for quantile.
+func interpolated(x []float64, q float64) float64 {
 	s := slices.Clone(x)
 	slices.Sort(s)
 	at := q * float64(len(s)-1)

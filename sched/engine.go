@@ -50,8 +50,8 @@ type Env struct {
 	// Calibrate is how long Open may time forwards, so that the first plans know what rows cost (0: not
 	// at all; what cycles take is measured in any case).
 	Calibrate time.Duration
-	// Recorded, when set, counts what the device has made ready for shapes that it met for the first time. A cycle during
-	// which it did so says nothing of what cycles cost.
+	// Recorded, when set, counts how often the device met a shape for the first time or made something ready for one. A cycle
+	// during which it did so says nothing of what cycles cost.
 	Recorded func() uint64
 	// RecordAtOnce, when set, has the device make ready what it meets when it first runs it, as long as that is on, and
 	// otherwise once that has run a few times.

@@ -62,12 +62,17 @@ func openDevice(t testing.TB) *gpu.Device {
 		}
 		t.Skipf("the CUDA device is not tested here: %v", err)
 	}
+	closeAtEnd(t, d)
+	return d
+}
+
+func closeAtEnd(t testing.TB, d *gpu.Device) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return d
 }
 
 // TestConformance holds the GPU to the bits of kernels/ref.
@@ -105,11 +110,7 @@ func TestReplays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		closeAtEnd(t, d)
 		return d
 	})
 }

@@ -30,6 +30,20 @@ func twoKernels(t *testing.T, b *backend) (launches []gpu.Launch, seen, alone gp
 	}, all[1], all[2]
 }
 
+// listed is what a backend makes of launches, and a stream to run it on. The caller releases and closes them.
+func listed(t *testing.T, b *backend, launches []gpu.Launch) (*graph, *stream) {
+	t.Helper()
+	g, err := b.Record("test", launches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.NewStream("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.(*graph), s.(*stream)
+}
+
 var twoSizes = map[string][]int{"one": {8, 8, 4}, "two": {8, 4, 8}}
 
 // TestReplayIsWhatWasPut: what a graph is made of are the same kernels, with the same arguments, in the same order, after the
@@ -39,15 +53,7 @@ func TestReplayIsWhatWasPut(t *testing.T) {
 	for _, now := range []bool{true, false} {
 		f, b := newFake(t, twoSizes)
 		launches, _, _ := twoKernels(t, b)
-		made, err := b.Record("test", launches)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := made.(*graph)
-		s, err := b.NewStream("test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		g, s := listed(t, b, launches)
 		var runs [6][]string
 		for i := range runs {
 			f.forget()
@@ -93,24 +99,17 @@ func TestReplayIsWhatWasPut(t *testing.T) {
 func TestTimedRunsAreMadeThemselves(t *testing.T) {
 	f, b := newFake(t, twoSizes)
 	launches, _, _ := twoKernels(t, b)
-	made, err := b.Record("test", launches)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer made.Release()
-	s, err := b.NewStream("test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g, s := listed(t, b, launches)
+	defer g.Release()
 	defer s.Close()
-	made.(*graph).Instantiate(true)
+	g.Instantiate(true)
 	var first []string
 	for i := range 3 {
-		if err := s.(*stream).clock.set(s.(*stream).s); err != nil {
+		if err := s.clock.set(s.s); err != nil {
 			t.Fatal(err)
 		}
 		f.forget()
-		if _, _, err := s.(*stream).RunTimed(made); err != nil {
+		if _, _, err := s.RunTimed(g); err != nil {
 			t.Fatal(err)
 		}
 		if i == 0 {
@@ -129,25 +128,18 @@ func TestGraphsThatCannotBeMade(t *testing.T) {
 	for _, now := range []bool{true, false} {
 		f, b := newFake(t, twoSizes)
 		launches, _, _ := twoKernels(t, b)
-		made, err := b.Record("test", launches)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := b.NewStream("test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		g, s := listed(t, b, launches)
 		f.fail = "cuGraphInstantiateWithFlags"
-		made.(*graph).Instantiate(now)
-		err = s.Run(made)
-		made.(*graph).making.Wait()
+		g.Instantiate(now)
+		err := s.Run(g)
+		g.making.Wait()
 		if !now && err == nil {
-			err = s.Run(made)
+			err = s.Run(g)
 		}
 		if err == nil || !strings.Contains(err.Error(), "instantiate") {
 			t.Errorf("at once %v: the error is %v", now, err)
 		}
-		made.Release()
+		g.Release()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
@@ -159,15 +151,8 @@ func TestGraphsThatCannotBeMade(t *testing.T) {
 func TestNewMirrorsAreKeptLevel(t *testing.T) {
 	f, b := newFake(t, twoSizes)
 	launches, _, alone := twoKernels(t, b)
-	g, err := b.Record("test", launches)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g, s := listed(t, b, launches)
 	defer g.Release()
-	s, err := b.NewStream("test")
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer s.Close()
 	run := func() int {
 		f.forget()
@@ -198,15 +183,8 @@ func TestSeenComesDownInPart(t *testing.T) {
 	}
 	defer made.Release()
 	m := made.(*memory)
-	g, err := b.Record("test", []gpu.Launch{{Kernel: "one", Grid: [3]uint32{1, 1, 1}, Threads: 32, Args: []gpu.Arg{{Mem: m, Write: true}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g, s := listed(t, b, []gpu.Launch{{Kernel: "one", Grid: [3]uint32{1, 1, 1}, Threads: 32, Args: []gpu.Arg{{Mem: m, Write: true}}}})
 	defer g.Release()
-	s, err := b.NewStream("test")
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer s.Close()
 	for i, c := range []struct{ look, with, after int }{
 		{100, 0, 1 << 20}, // nobody had asked before
