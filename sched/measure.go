@@ -281,5 +281,8 @@ func (e *Engine) calibrate(b *board, trunk, head, reader stages.Forward) error {
 			costs.Chain.Observe(1, max(whole-took, took/leastShare)/float64(follow.Follow))
 		}
 	}
-	return nil
+	if e.env.Lanes < 2 || spent > e.env.Calibrate {
+		return nil
+	}
+	return e.crowds(b, trunk, head, costs.Verify.At(1, 1))
 }

@@ -3,6 +3,7 @@ package depth
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Curve is a cost by size, in seconds. Each size has an average of its own, drawn towards the straight line that fits
@@ -14,6 +15,8 @@ type Curve struct {
 	cells []cell // by key(size)
 	known bool
 	each  float64 // what a further one is expected to cost, by other curves; 0: not known
+	lanes int     // of rows of so many lanes steps tells what further ones are expected to cost; 0: of none
+	steps steps
 }
 
 type cell struct {
@@ -141,7 +144,8 @@ const drawn = 2
 type reading struct {
 	cells       []cell
 	base, slope float64 // of the line
-	hope, each  float64
+	hope        float64
+	of          *Curve
 
 	next         int   // the first cell that no size has reached
 	lower, below *cell // the nearest two measured up to the size
@@ -149,7 +153,7 @@ type reading struct {
 }
 
 func (c *Curve) read(hope float64) reading {
-	r := reading{cells: c.cells, hope: hope, each: c.each}
+	r := reading{cells: c.cells, hope: hope, of: c}
 	r.base, r.slope = c.line()
 	r.advance(-1)
 	return r
@@ -190,24 +194,31 @@ func (r *reading) at(size int) float64 {
 		above = &r.cells[r.next]
 	}
 	switch below := r.below; {
+	case below != nil && below.size == size:
+		return r.left
 	case below != nil && above != nil:
 		t := float64(size-below.size) / float64(above.size-below.size)
 		return r.left + t*(r.right-r.left)
 	case below != nil:
-		return r.left + r.further()*float64(size-below.size)
+		return r.left + r.further(size)*float64(size-below.size)
 	case above != nil && r.hope > 0: // at best, only rows cost
 		return r.right * float64(size) / float64(above.size)
+	case above != nil && r.of.lanes > 0:
+		return max(0.5*r.right, r.right-r.of.steps.between(r.of.lanes, size, above.size))
 	case above != nil:
 		return r.right * max(0.5, 1-guess*float64(above.size-size))
 	}
 	return 0
 }
 
-// further is what one more costs beyond the largest size: what the last two sizes differ by, as far as that is more than
-// their error, and else what other curves, or experience, let expect. Two sizes that are close say little: taken at their
-// word they keep a crowd from drafting, or have it draft what no device can do.
-func (r *reading) further() float64 {
-	x, step := r.below, r.each
+// further is what one more costs up to a size beyond the largest: what the last two sizes differ by, as far as that is more
+// than their error, and else what other curves, or experience, let expect. Two sizes that are close say little: taken at
+// their word they keep a crowd from drafting, or have it draft what no device can do.
+func (r *reading) further(size int) float64 {
+	x, step := r.below, r.of.each
+	if r.of.lanes > 0 {
+		step = r.of.steps.between(r.of.lanes, x.size, size) / float64(size-x.size)
+	}
 	if r.lower == nil {
 		if step == 0 {
 			step = guess * x.cost
@@ -238,20 +249,26 @@ type Costs struct {
 	Chain Curve
 	// Rest is everything else, by lanes.
 	Rest Curve
+
+	further []further // by lanes, what was timed of several; never changed once there are cycles
 }
 
 // Clone copies costs, so that another way of running cycles can start from them.
 func (c *Costs) Clone() Costs {
-	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone()}
+	return Costs{c.Verify.clone(), c.Chunk.clone(), c.First.clone(), c.Read.clone(), c.Bare.clone(), c.Chain.clone(), c.Rest.clone(), c.further}
 }
 
-func (c *Curve) clone() Curve { return Curve{append([]cell(nil), c.cells...), c.known, c.each} }
+func (c *Curve) clone() Curve {
+	out := *c
+	out.cells = slices.Clone(c.cells)
+	return out
+}
 
 // least is the least that a further row is expected to cost, as a part of one.
 const least = 1e-4
 
-// relate tells the curves that know few sizes what a further row costs: for any number of lanes what it does for one,
-// which is timed before there are cycles, and for the head as much as for the trunk beside the first row.
+// relate tells the curves that know few sizes what a further row costs: for any number of lanes what was timed of about as
+// many, or of one, before there were cycles, and for the head as much as for a lone lane's trunk beside the first row.
 func (c *Costs) relate(lanes int) {
 	if len(c.Verify.curves) < 2 || !c.Verify.curves[1].known {
 		return
@@ -263,7 +280,7 @@ func (c *Costs) relate(lanes int) {
 	}
 	slope = max(slope, least*one)
 	if s := c.Verify.of(lanes); s != &c.Verify.curves[1] {
-		s.each = slope
+		s.lanes, s.steps = lanes, c.stepsOf(lanes, slope)
 	}
 	c.First.each = slope / one * c.First.At(1)
 	c.Chain.each = slope / one * c.Chain.At(1)

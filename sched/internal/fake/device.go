@@ -76,6 +76,8 @@ var ErrFault = errors.New("fake device fault")
 type Queue struct {
 	queue.Queue
 	Time, PerRow, PerLane time.Duration
+	// Takes, when set, is the time of a forward of so many lanes and rows instead.
+	Takes func(lanes, rows int) time.Duration
 	// Aging is how much longer each forward takes than the one before it.
 	Aging time.Duration
 	// Recording is how much longer a forward takes that is of another shape than all before it, as GPUs round shapes.
@@ -105,6 +107,9 @@ func NewQueue(d time.Duration) *Queue {
 
 // takes is the time of a forward, its age aside.
 func (q *Queue) takes(lanes, rows int) time.Duration {
+	if q.Takes != nil {
+		return q.Takes(lanes, rows)
+	}
 	return q.Time + time.Duration(rows-1)*q.PerRow + time.Duration(lanes-1)*q.PerLane
 }
 
