@@ -13,7 +13,7 @@ type square struct {
 }
 
 // Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on sixteen; and on an
-// H100, where rows are nearly free and the host is not.
+// H100, where a lone lane's rows are dear, a crowd's nearly free, and the host is not.
 var squares = map[string]square{
 	"two cores": {
 		verify: func(n, r int) float64 {
@@ -33,12 +33,27 @@ var squares = map[string]square{
 		read:   0.001,
 	},
 	"H100": {
-		verify: func(n, r int) float64 { return 0.55 + 0.0008*float64(r) + 0.003*float64(n) },
-		first:  func(n int) float64 { return 0.12 + 0.0012*float64(n) },
-		chain:  func(n int) float64 { return 0.10 + 0.0012*float64(n) },
-		rest:   func(n int) float64 { return 0.03 + 0.003*float64(n) },
-		read:   0.0002,
+		verify: func(n, r int) float64 {
+			return 0.0023*float64(n) + through([]float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}, []float64{0.42, 0.48, 0.56, 0.70, 0.74, 0.88, 0.93, 1.08, 1.52, 2.25, 3.70}, float64(r))
+		},
+		first: func(n int) float64 {
+			return through([]float64{1, 16, 64, 256}, []float64{0.10, 0.18, 0.29, 0.91}, float64(n))
+		},
+		chain: func(n int) float64 {
+			return through([]float64{1, 16, 64, 256}, []float64{0.06, 0.095, 0.26, 0.75}, float64(n))
+		},
+		rest: func(n int) float64 { return 0.02 + 0.0018*float64(n) },
+		read: 0.0002,
 	},
+}
+
+// through goes straight from one point to the next, and on beyond the last.
+func through(x, y []float64, at float64) float64 {
+	i := 1
+	for i < len(x)-1 && x[i] < at {
+		i++
+	}
+	return y[i-1] + (at-x[i-1])*(y[i]-y[i-1])/(x[i]-x[i-1])
 }
 
 // mixes are what the lanes write: lane i the text i modulo the length.
@@ -71,6 +86,15 @@ func newParty(s square, seed uint64) *party {
 	}
 	g.p.Costs.First.Observe(1, g.noisy(g.first(1)))
 	g.p.Costs.Chain.Observe(1, g.noisy(g.chain(1)))
+	for _, n := range []int{4, 16, 64} {
+		rows, took := []int{1, 2, 4}, make([]float64, 3)
+		for i, r := range rows {
+			took[i] = g.noisy(g.verify(n, n*r))
+		}
+		g.p.Costs.ObserveFurther(n, rows, took)
+		g.p.Costs.First.Observe(n, g.noisy(g.first(n)))
+		g.p.Costs.Chain.Observe(n, g.noisy(g.chain(n)))
+	}
 	return g
 }
 

@@ -201,10 +201,10 @@ func (r *reading) at(size int) float64 {
 		return r.left + t*(r.right-r.left)
 	case below != nil:
 		return r.left + r.further(size)*float64(size-below.size)
-	case above != nil && r.hope > 0: // at best, only rows cost
-		return r.right * float64(size) / float64(above.size)
 	case above != nil && r.of.lanes > 0:
 		return max(0.5*r.right, r.right-r.of.steps.between(r.of.lanes, size, above.size))
+	case above != nil && r.hope > 0: // at best, only rows cost
+		return r.right * float64(size) / float64(above.size)
 	case above != nil:
 		return r.right * max(0.5, 1-guess*float64(above.size-size))
 	}
