@@ -62,3 +62,30 @@ func TestShortTextsNeedOneShape(t *testing.T) {
 		t.Errorf("texts of up to 4,000 tokens have %d shapes, want 3", len(met))
 	}
 }
+
+// TestStepsOfFewLanesAreEven: however lanes that draft to different depths end, the steps that follow a span have the shape of
+// the first; those of many lanes have their own, and so has what is no step.
+func TestStepsOfFewLanesAreEven(t *testing.T) {
+	shape := func(rows, lanes, logits int) (Shape, *kernels.Slots) {
+		s := &kernels.Slots{Dims: kernels.SlotDims{Rows: 64, Lanes: 64, Logits: 64, Pages: 64}, Head: make([]int32, 8), Base: make([]int32, 64), Count: make([]int32, 64)}
+		s.Head[kernels.HeadRows], s.Head[kernels.HeadLanes], s.Head[kernels.HeadLogits] = int32(rows), int32(lanes), int32(logits)
+		return shapeOf(s, true, false), s
+	}
+	for _, x := range []struct{ before, rows, lanes, logits, want int }{
+		{13, 9, 9, 9, 16},
+		{13, 2, 2, 2, 16},
+		{16, 1, 1, 1, 16},
+		{2, 1, 1, 1, 2},
+		{40, 9, 9, 9, 16},
+		{40, 2, 2, 2, 2}, // kernels of two rows take far less than those of dozens
+		{13, 0, 0, 0, 0},
+		{13, 4, 2, 2, 2}, // two rows a lane
+	} {
+		before, _ := shape(2*x.before, x.before, x.before)
+		got, s := shape(x.rows, x.lanes, x.logits)
+		got.even(&before, s)
+		if got.Lanes != x.want || got.Logits != x.want {
+			t.Errorf("after %d lanes, %d rows of %d with %d logits have the shape %+v, want %d lanes", x.before, x.rows, x.lanes, x.logits, got, x.want)
+		}
+	}
+}
