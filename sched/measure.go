@@ -57,7 +57,9 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 	whole, read := time.Since(t.Formed), t.Read
 	costs := &b.planner.Costs
 	b.joining.observe(costs, streams, rows, prompts, (t.Verify + t.Accept).Seconds())
-	observeForward(costs, b.joining.streams.factor(), streams, rows, prompts, (t.Verify + t.Accept).Seconds())
+	if prompts > 0 || !b.planner.Unsettled() {
+		observeForward(costs, b.joining.streams.factor(), streams, rows, prompts, (t.Verify + t.Accept).Seconds())
+	}
 	together := c.Read > 0 && t.Read == 0 // without a forward of its own
 	if together && drafting == 0 {
 		t.Read, t.History = t.History, 0

@@ -10,6 +10,7 @@ type square struct {
 	verify             func(lanes, rows int) float64 // milliseconds
 	first, chain, rest func(lanes int) float64
 	read               float64 // a row that nobody drafts from
+	cold               float64 // the part by which a plain forward right after drafts takes longer, which is gone some eight later
 }
 
 // Measured, in ms: the default model on two cores, where a row of many is hardly cheaper than one; on sixteen; and on an
@@ -24,6 +25,7 @@ var squares = map[string]square{
 		chain: func(n int) float64 { return 0.07 + 0.065*float64(n) },
 		rest:  func(n int) float64 { return 0.03 + 0.004*float64(n) },
 		read:  0.003,
+		cold:  0.15,
 	},
 	"sixteen cores": {
 		verify: func(n, r int) float64 { return 0.30 + 0.02*float64(r) + 0.01*float64(n) },
@@ -44,6 +46,7 @@ var squares = map[string]square{
 		},
 		rest: func(n int) float64 { return 0.02 + 0.0018*float64(n) },
 		read: 0.0002,
+		cold: 0.06,
 	},
 }
 
@@ -76,6 +79,7 @@ type party struct {
 	rng   *rand.Rand
 	level float64
 	owed  map[*Lane]int
+	plain int // cycles in a row without drafts
 }
 
 func newParty(s square, seed uint64) *party {
@@ -140,8 +144,16 @@ func (g *party) write(mix []string, n, tokens, prompt int) float64 {
 			}
 		}
 		verify, rest, first, chain := g.verify(n, rows), g.rest(n), 0.0, 0.0
+		if rows > n {
+			g.plain = 0
+		} else {
+			verify *= 1 + g.cold*math.Exp(-float64(g.plain)/4)
+			g.plain++
+		}
 		c := &g.p.Costs
-		c.Verify.Observe(n, rows, g.noisy(verify))
+		if !g.p.Unsettled() {
+			c.Verify.Observe(n, rows, g.noisy(verify))
+		}
 		if reading > 0 {
 			c.Read.Observe(reading, g.noisy(g.read*float64(reading)))
 			c.Bare.Observe(n, g.noisy(g.read*float64(n)))

@@ -26,15 +26,16 @@ type cell struct {
 }
 
 const (
-	window  = 128 // measurements that a cell averages over
-	outlier = 3.0 // a measurement counts as at most this multiple of what was expected, and at least its inverse
-	usual   = 4   // and, once a cell rests on so many,
-	spread  = 1.5 // as at most this
-	wander  = 0.1 // how uncertain a machine's speed is from one measurement to the next: the part of a measurement's variance
-	fading  = 0.998
-	faint   = 0.25 // the least that a measurement ever counts for
-	hope    = 0.08 // how far one measurement may lie from the truth, for Hopeful
-	guess   = 0.08 // what a further row costs, as a part of the nearest measured size, before anything is known
+	window   = 128 // measurements that a cell averages over
+	outlier  = 3.0 // a measurement counts as at most this multiple of what was expected, and at least its inverse
+	usual    = 4   // and, once a cell rests on so many,
+	spread   = 1.5 // as at most this
+	surprise = 2   // and, where it is the first of its size, as at most this
+	wander   = 0.1 // how uncertain a machine's speed is from one measurement to the next: the part of a measurement's variance
+	fading   = 0.998
+	faint    = 0.25 // the least that a measurement ever counts for
+	hope     = 0.08 // how far one measurement may lie from the truth, for Hopeful
+	guess    = 0.08 // what a further row costs, as a part of the nearest measured size, before anything is known
 )
 
 // key is the cell of a size: every size up to 16 has its own, and every octave above has eight.
@@ -57,10 +58,13 @@ func (c *Curve) Observe(size int, seconds float64) {
 	for len(c.cells) <= k {
 		c.cells = append(c.cells, cell{})
 	}
-	c.known = true
 	x := &c.cells[k]
 	if x.n == 0 {
+		if expected := c.At(size); c.lanes > 1 && expected > 0 { // a crowd that meets a hiccup would never ask for a second measurement
+			seconds = min(max(seconds, expected/surprise), expected*surprise)
+		}
 		*x = cell{size: size, cost: seconds, n: 1}
+		c.known = true
 		return
 	}
 	expected := x.cost

@@ -30,7 +30,7 @@ func (p *Planner) keeps(lanes []*Lane, room int) bool {
 	}
 	k.left--
 	c := &p.plain[len(lanes)]
-	if !c.following || c.check <= 1 || p.tempted(lanes) {
+	if !c.following || p.tempted(lanes) {
 		return false
 	}
 	for _, l := range lanes {
@@ -50,7 +50,7 @@ func (p *Planner) keeps(lanes []*Lane, room int) bool {
 		l.Limit = min(l.Limit, len(p.prior))
 		l.Depth, l.Copying = min(l.base, l.Limit), false
 	}
-	c.check--
+	c.check++
 	c.follow(true)
 	p.contest = len(lanes)
 	return true

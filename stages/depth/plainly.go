@@ -11,7 +11,8 @@ type plainly struct {
 	following     bool // a plan was in force last
 	failed        int  // how often in a row plans were left soon
 	lasted        int  // cycles for which plans are in force
-	check         int  // cycles of plans until one decodes plainly, so that what that costs stays known
+	check         int  // cycles of plans since some decoded plainly, so that what that costs stays known
+	left          int  // plain cycles that are left of the check under way
 	idle, idled   int  // cycles for which nothing is planned, and of them those that have passed
 	wait          int  // cycles until a lane tries drafts
 	gap           int  // between the last two
@@ -39,7 +40,11 @@ const (
 	booked     = 24    // and cycles that the ledger of plans rests on at most
 	checked    = 8     // and that of plain ones
 	checking   = 0.005 // the part of the tokens that checks may cost
-	checkMost  = 256   // cycles between checks at most
+	eager      = 0.05  // and while none was made: what plain decoding is thought to take may be of another hour
+	checkFor   = 8     // plain cycles of a check
+	unsettling = 5     // plain cycles after drafts that say nothing: their forwards take longer, by 5 to 30 % at first
+	stirring   = 0.25  // the part of the lanes whose drafts have that effect
+	checkMost  = 1024  // cycles between checks at most
 	checkLeast = 8     // and at least
 	forgiving  = 0.8   // what ledgers still weigh after a plan that was not followed, at first
 	settled    = 16    // cycles that a plan stays in force when following it was no mistake
@@ -90,17 +95,24 @@ func (c *plainly) follow(plan bool) {
 		c.failed++
 	}
 	if plan != c.following {
-		c.gap, c.wait, c.check = sounding, sounding/2, checkLeast
+		c.gap, c.wait, c.check, c.left = sounding, sounding/2, 0, 0
 	}
 	c.following = plan
 }
 
-// checks tells whether lanes decode plainly in this cycle though a plan promises more.
+// checks tells whether lanes decode plainly from this cycle on, for a check, though a plan promises more: once what that
+// loses, by what is promised, was put by.
 func (c *plainly) checks(promised float64) bool {
-	if c.check--; c.check > 0 {
+	c.check++
+	part := checking
+	if c.plains.n < checkFor-unsettling {
+		part = eager
+	}
+	loss := checkFor * (promised*c.part() - 1)
+	if c.check < checkLeast || part*float64(c.check) < loss && c.check < checkMost {
 		return false
 	}
-	c.check = int(min(max((promised*c.part()-1)/checking, checkLeast), checkMost))
+	c.check, c.left = 0, checkFor-1
 	return true
 }
 
@@ -110,13 +122,14 @@ func (p *Planner) forced(lanes []*Lane) bool {
 		return false
 	}
 	c := &p.plain[len(lanes)]
-	if !c.resting() {
+	switch {
+	case c.left > 0:
+		c.left--
+	case c.resting() && !p.tempted(lanes):
+		c.idled++
+	default:
 		return false
 	}
-	if p.tempted(lanes) {
-		return false
-	}
-	c.idled++
 	p.contest = len(lanes)
 	return true
 }
@@ -206,7 +219,7 @@ func (p *Planner) rest(lanes []*Lane, room int) {
 		}
 	}
 	c := &p.plain[len(lanes)]
-	if c.wait--; c.wait > 0 || c.following {
+	if c.wait--; c.wait > 0 || c.following || c.left > 0 {
 		return
 	}
 	l := lanes[0]

@@ -65,3 +65,56 @@ func TestPlainDecodingIsLeftAloneWhereItYieldsFarMore(t *testing.T) {
 		}
 	}
 }
+
+// A check of a plan of many lanes is several plain cycles, and what the first of them take, right after drafts, is booked
+// nowhere; nor is it when a plan is left.
+func TestChecksWaitUntilPlainCyclesAreUsual(t *testing.T) {
+	p := NewPlanner([]float64{0.9, 0.9}, 2)
+	p.Alone = true
+	p.Costs.ObserveFurther(16, []int{1, 2, 3}, []float64{1, 1.3, 1.6})
+	p.Costs.Verify.Observe(1, 1, 0.5)
+	lanes := make([]*Lane, 16)
+	for i := range lanes {
+		lanes[i] = p.NewLane(nil, true)
+	}
+	plain, drafted, runs := 0, false, []int{}
+	for range 3000 {
+		for _, l := range lanes {
+			l.Limit = 2
+		}
+		p.Plan(lanes, 64)
+		rows := loadOf(lanes).rows
+		switch {
+		case rows == 16:
+			plain++
+		case drafted && plain > 0:
+			runs = append(runs, plain)
+			fallthrough
+		default:
+			plain, drafted = 0, true
+		}
+		if want := rows == 16 && plain <= unsettling && drafted; p.Unsettled() != want {
+			t.Fatalf("plain cycle %d after drafts, unsettled: %v, want %v", plain, p.Unsettled(), want)
+		}
+		took := 0.7 + 0.3*float64(rows)/16
+		before := p.plain[16].plains.n
+		if !p.Unsettled() {
+			p.Costs.Verify.Observe(16, rows, took)
+		}
+		for _, l := range lanes {
+			p.Observe(l, l.Depth, l.Depth)
+		}
+		p.Yield(16, rows, took)
+		if after := p.plain[16].plains.n; p.Unsettled() && after != before {
+			t.Fatalf("plain cycle %d after drafts was booked", plain)
+		}
+	}
+	if len(runs) < 2 {
+		t.Fatalf("%d checks in 3000 cycles", len(runs))
+	}
+	for _, n := range runs {
+		if n != checkFor {
+			t.Errorf("a check of %d plain cycles, want %d", n, checkFor)
+		}
+	}
+}

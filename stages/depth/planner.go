@@ -50,13 +50,15 @@ type Planner struct {
 	top            float64 // tokens a second that the plan promises
 
 	// plain is, by numbers of lanes, what plans bring beside plain decoding.
-	plain   []plainly
-	kept    keep    // the last plan that was searched for
-	load    load    // of the last plan
-	hoped   float64 // tokens that are expected of it
-	sounder *Lane   // the lane that the last plan let try drafts beside others that decode plainly
-	sounded int     // and how many lanes there were
-	contest int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
+	plain     []plainly
+	kept      keep    // the last plan that was searched for
+	load      load    // of the last plan
+	hoped     float64 // tokens that are expected of it
+	sounder   *Lane   // the lane that the last plan let try drafts beside others that decode plainly
+	sounded   int     // and how many lanes there were
+	since     int     // plain cycles since drafts
+	unsettled bool    // see Unsettled
+	contest   int     // the number of lanes of the last plan, if what it brings is to be booked; 0: it is not
 	// pays is the contest between copies, which is in force at first, and going without them.
 	pays   []Contest
 	copied int // the number of lanes whose contest of copies the last plan was part of; 0: none
@@ -75,7 +77,7 @@ const (
 // NewPlanner makes a planner for depths up to `deepest`. prior is the expected acceptance by depth, as far as
 // it is known.
 func NewPlanner(prior []float64, deepest int) *Planner {
-	p := &Planner{Margin: 0.01, gap: shortest, prior: Falling(prior, 0.75, 0.05, deepest)}
+	p := &Planner{Margin: 0.01, gap: shortest, since: unsettling, prior: Falling(prior, 0.75, 0.05, deepest)}
 	for i := range p.shared {
 		p.shared[i] = *NewAcceptance(2*trust, sharedMemory)
 	}
@@ -229,10 +231,19 @@ func (p *Planner) prepare(lanes []*Lane, room int) (deepest int) {
 
 // expectation keeps what is expected of a cycle whose outcome is to be booked.
 func (p *Planner) expectation(lanes []*Lane) {
+	p.load = loadOf(lanes)
+	switch {
+	case float64(p.load.rows-p.load.lanes) > stirring*float64(p.load.lanes):
+		p.since = 0
+	case p.load.rows == p.load.lanes:
+		p.since++
+	}
+	if p.unsettled = len(lanes) > 1 && p.load.rows == p.load.lanes && p.since <= unsettling; p.unsettled {
+		p.contest = 0
+	}
 	if p.contest == 0 {
 		return
 	}
-	p.load = loadOf(lanes)
 	p.hoped = float64(len(lanes))
 	if p.load.rows == len(lanes) {
 		return
@@ -257,6 +268,10 @@ func (p *Planner) Yield(lanes, tokens int, seconds float64) {
 		p.pays[lanes].Observe(tokens, seconds)
 	}
 }
+
+// Unsettled tells that what the cycle of the last plan takes says nothing of what such cycles take: it is one of the first
+// plain ones after drafting.
+func (p *Planner) Unsettled() bool { return p.unsettled }
 
 // Seconds is how long the cycle of a plan is expected to take. Where foreseen is true the head has drafted before, as far
 // as anyone hopes, so that its time does not count.
