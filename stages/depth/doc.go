@@ -15,7 +15,7 @@
 // come back in what is left to write. Rows that the head has still to read before a lane's first draft count as what they
 // take, spread over the cycles to come, so that an answer that drafts gain little does not pay for them. A plan is
 // left only for one that promises clearly more. What plans of several lanes promise is corrected by what such plans have
-// brought of it, which single cycles of plain decoding in between are set against; and while plain decoding is in force
+// brought of it, which a few cycles of plain decoding in between are set against; and while plain decoding is in force
 // next to nothing is planned, looked up or drafted.
 //
 // Policies that look at one lane alone, the fixed depth among them, stand beside: Fixed, Streak, Threshold.
