@@ -10,6 +10,7 @@ import (
 	"mtplx/cmd/mtplx/cooling"
 	"mtplx/cmd/mtplx/runtime"
 	"mtplx/sched"
+	"mtplx/stages/sample"
 )
 
 // benchDepthsCmd compares the depth that is chosen cycle by cycle with fixed ones.
@@ -36,6 +37,9 @@ func (c *benchDepthsCmd) Run(ctx context.Context, s command.Streams) (err error)
 	f, err := compare("auto", c.Rounds, &c.SamplingFlags, c.Suite)
 	if err != nil {
 		return err
+	}
+	if f.base.Rule == sample.Auto {
+		f.base.Rule = sample.Coupled // all depths write the same texts
 	}
 	cool, err := c.Begin(ctx, cooling.On(s.Err), cooling.Use{For: "bench depths", Wait: true})
 	if err != nil {
