@@ -48,7 +48,11 @@ func (e *Engine) measure(b *board, c *stages.Cycle, usual bool) {
 			drafting++
 			deepest = max(deepest, n)
 			steps += n - 1
-			b.planner.Observe(s.plan, n, l.Accepted)
+			if l.Foreseen && b.overlap.way == onward && e.env.Overlap == OverlapAuto {
+				b.planner.ObserveAhead(s.plan, n, l.Accepted)
+			} else {
+				b.planner.Observe(s.plan, n, l.Accepted)
+			}
 		}
 	}
 	if len(c.Lanes) == 0 || !c.Busy || !usual || t.Formed.Before(b.overlap.switched) {

@@ -147,13 +147,18 @@ func (e *Engine) score(b *board, c *stages.Cycle, usual bool) {
 		contest(&k.cohorts, n).Observe(tokens, seconds)
 	}
 	if e.env.Overlap == OverlapAuto && k.way != many && !k.hopeless && drafting > 0 && len(b.plans) == len(c.Lanes) {
-		// What stands of drafts is the texts' own, and how many there are is the plans': two stretches of cycles are
-		// compared by what each would have taken in turn.
+		// How hard the texts are is their own, and how many drafts there are is the plans': two stretches of cycles are
+		// compared by what each would have taken in turn, less what drafts that were guessed are known to stand less often.
 		costs := &b.planner.Costs
 		if k.way != inTurn {
 			costs = &k.costs[inTurn]
 		}
-		k.contestGuesses(n).ObserveWork(costs.Seconds(b.plans, false), seconds)
+		whole, had := 0.0, 0.0
+		for i, l := range c.Lanes {
+			whole += b.planner.Expected(b.plans[i], false)
+			had += b.planner.Expected(b.plans[i], l.Foreseen)
+		}
+		k.contestGuesses(n).ObserveWork(costs.Seconds(b.plans, false)*had/whole, seconds)
 	}
 }
 

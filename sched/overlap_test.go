@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mtplx/sched/internal/fake"
+	"mtplx/sched/queue"
 	"mtplx/stages"
 	"mtplx/stages/sample"
 )
@@ -131,6 +132,72 @@ func TestGuessesAreKeptWhereTheyPay(t *testing.T) {
 	}
 	if _, found = sessions(t, 1, 0.5, calibrated); found.Guesses != 0 {
 		t.Errorf("%d guesses were tried although both queues were seen to take turns", found.Guesses)
+	}
+}
+
+// hasty is a head that is right less often in what it drafts while a verify runs: it goes by its own outputs there.
+type hasty struct {
+	stages.Forward
+	m             *fake.Model
+	verify        *fake.Queue
+	alike, beside float64
+}
+
+func (h *hasty) Submit(q queue.Queue, wait, done queue.Point) error {
+	if h.m.Agreement = h.alike; h.verify.Busy() {
+		h.m.Agreement = h.beside
+	}
+	return h.Forward.Submit(q, wait, done)
+}
+
+// Drafts that were guessed are left to be made in turn where they fall so much more often that the time they save is lost:
+// neither does it count for nothing, nor is it put down to the texts.
+func TestGuessesAreLeftWhereTheyFallMoreOften(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of cycles of an engine that others watch at work, too")
+	}
+	took := func(o Overlap) (d time.Duration, sum stages.Stats) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRigOf(t, func(e *Env, m *fake.Model) {
+				e.Context, e.Rows, e.Overlap = 4000, 100, o
+				verify, draft := e.VerifyQueue.(*fake.Queue), e.DraftQueue.(*fake.Queue)
+				verify.Time, draft.Time = 30*time.Millisecond, time.Millisecond
+				e.NewHead = func(q queue.Queue) (stages.Forward, error) {
+					f, err := m.Head(q)
+					return &hasty{f, m, verify, 0.97, 0.6}, err
+				}
+			})
+			defer r.draft.Close()
+			defer r.verify.Close()
+			defer r.Close()
+			start := time.Now()
+			for i := range 4 {
+				q := request(3, uint64(i+1))
+				q.Limits.MaxTokens = 3000
+				s, err := r.Start(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, _, err := read(t.Context(), s); err != nil || got != plain(q) {
+					t.Errorf("session %d: %v", i, err)
+				}
+				st := s.Stats()
+				sum.Cycles += st.Cycles
+				sum.Foreseen += st.Foreseen
+			}
+			d = time.Since(start)
+		})
+		return d, sum
+	}
+	off, _ := took(OverlapOff)
+	on, _ := took(OverlapOptimistic)
+	auto, found := took(OverlapAuto)
+	t.Logf("off %v, optimistic %v, auto %v with %d of %d cycles foreseen", off, on, auto, found.Foreseen, found.Cycles)
+	if on < off*102/100 {
+		t.Fatalf("guesses took %v, without %v: the test shows nothing", on, off)
+	}
+	if auto > off*102/100 {
+		t.Errorf("auto took %v, without guesses %v", auto, off)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"mtplx/kernels"
+	"mtplx/kernels/cpu"
 	"mtplx/model/qwen"
 	"mtplx/sched/page"
 )
@@ -50,5 +52,46 @@ func TestDraftVocabularyStopsWhereTheTokensEnd(t *testing.T) {
 	}
 	if err := sameBits(rows[true], rows[false]); err != nil {
 		t.Error(err)
+	}
+}
+
+// apart is a device with memory of its own.
+type apart struct{ kernels.Device }
+
+func (apart) Memory() (free, total int64, err error) { return 1 << 40, 0, nil }
+
+// A head proposes from a part of the vocabulary where nobody says otherwise, and from all of it on a device with memory of its
+// own where that is next to nothing to read.
+func TestAutoDraftVocabularyIsTheDevices(t *testing.T) {
+	ck := openDemo(t)
+	dev, err := cpu.New(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dev.Close() }()
+	for _, x := range []struct {
+		what       string
+		dev        kernels.Device
+		wide       int
+		asks, want int
+	}{
+		{"the processor", dev, 1, qwen.AutoDraftVocabulary, 4096},
+		{"a device of its own memory", apart{dev}, 1, qwen.AutoDraftVocabulary, 0},
+		{"a device of its own memory, a large vocabulary", apart{dev}, 16, qwen.AutoDraftVocabulary, 32768},
+		{"a device of its own memory that is told", apart{dev}, 1, 8192, 8192},
+	} {
+		c := ck.Config
+		c.VocabSize *= x.wide
+		if got := c.DraftVocabularyOn(x.dev, x.asks, 4); got != x.want {
+			t.Errorf("%s: the head proposes from %d ids, want %d", x.what, got, x.want)
+		}
+	}
+	m, err := qwen.New(apart{dev}, ck, qwen.Options{Rows: 16, Logits: 4, Context: 64, DraftHeadBits: 4, DraftVocabulary: qwen.AutoDraftVocabulary})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if n := m.Options().DraftVocabulary; n != 0 {
+		t.Errorf("a model on a device of its own memory proposes from %d ids, want all", n)
 	}
 }

@@ -37,10 +37,12 @@ type Planner struct {
 	// Margin is how much more a plan must promise than the one in force (default 0.01).
 	Margin float64
 
-	prior  []float64     // of everything, by depth
-	shared [2]Acceptance // outcomes of all lanes, greedy ones and others: the prior of the next
-	rates  [2][]float64  // theirs, as of this plan
-	gap    int           // probe interval that new lanes start with
+	prior   []float64     // of everything, by depth
+	shared  [2]Acceptance // outcomes of all lanes, greedy ones and others: the prior of the next
+	ahead   [2]Acceptance // outcomes of drafts that were guessed while the cycle before was verified
+	rates   [2][]float64  // theirs, as of this plan
+	guessed []float64     // scratch of Expected
+	gap     int           // probe interval that new lanes start with
 
 	// The search: what it may add, what that costs, and plans by lane.
 	order, spare   []candidate
@@ -80,6 +82,7 @@ func NewPlanner(prior []float64, deepest int) *Planner {
 	p := &Planner{Margin: 0.01, gap: shortest, since: unsettling, prior: Falling(prior, 0.75, 0.05, deepest)}
 	for i := range p.shared {
 		p.shared[i] = *NewAcceptance(2*trust, sharedMemory)
+		p.ahead[i] = *NewAcceptance(2*trust, sharedMemory)
 	}
 	return p
 }
@@ -107,6 +110,38 @@ func (p *Planner) Observe(l *Lane, drafted, accepted int) {
 	if l == p.sounder {
 		p.hear(l, drafted, accepted)
 	}
+}
+
+// ObserveAhead books the outcome of a verify of drafts that were guessed while the cycle before was verified. Such drafts go
+// by the head's own outputs for longer and stand less often, which must not speak for what it drafts otherwise.
+func (p *Planner) ObserveAhead(l *Lane, drafted, accepted int) {
+	p.ahead[l.kind].Observe(drafted, accepted)
+	if l.policy != nil {
+		l.policy.Observe(drafted, accepted)
+	}
+	if l == p.sounder {
+		p.hear(l, drafted, accepted)
+	}
+}
+
+// Expected is how many tokens the last plan of a lane is expected to bring; ahead says that its drafts were guessed while the
+// cycle before was verified.
+func (p *Planner) Expected(l *Lane, ahead bool) float64 {
+	switch {
+	case l.Depth == 0:
+		return 1
+	case l.Copying:
+		return 1 + sum(l.stands[:min(l.Depth, len(l.stands))])
+	case !ahead:
+		return 1 + l.gained(l.Depth)
+	}
+	p.guessed = p.ahead[l.kind].Rates(p.guessed[:0], l.rates)
+	all, tokens := 1.0, 1.0
+	for _, r := range p.guessed[:min(l.Depth, len(p.guessed))] {
+		all *= r
+		tokens += all
+	}
+	return tokens
 }
 
 // Plan sets the Depth of every lane of a cycle, whose trunk forward has room for `rows` rows of these lanes. Each brings

@@ -41,7 +41,7 @@ func emulated(t *testing.T) (gpu, cpu Options) {
 	if err := shape.Write(t.Context(), dir, synthetic.Options{Bits: 4}); err != nil {
 		t.Fatal(err)
 	}
-	cpu = Options{Model: dir, Context: 256, Sessions: 3, Device: "cpu", Profile: Profiles[0], Chain: sched.ChainOn}
+	cpu = Options{Model: dir, Context: 256, Sessions: 3, Device: "cpu", Profile: Profiles[0], Chain: sched.ChainOn, DraftVocab: "4096"}
 	gpu = cpu
 	gpu.open = func() (kernels.Device, Choice, error) {
 		d, err := emulator.Open(t.Context(), emulator.Options{Matrix: true, Seed: 3})

@@ -40,8 +40,8 @@ type Options struct {
 	Profile Profile
 	// DraftHead overrides the profile's draft head: "" (keep), "off", "4" or "3".
 	DraftHead string
-	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary, at least 4,096), "all",
-	// or a number.
+	// DraftVocab is how many tokens the head proposes from: "" and "auto" (an eighth of the vocabulary, at least 4,096, or all
+	// where a GPU reads that in no time), "all", or a number.
 	DraftVocab string
 	Mode       string // overrides the profile's numeric mode when set
 	KV         string // how keys and values are kept; "" is plain

@@ -90,6 +90,7 @@ type Queue struct {
 	mu    sync.Mutex
 	err   error
 	count int
+	done  int
 	met   map[[2]int]bool // shapes: lanes and rows, in powers of two
 }
 
@@ -134,6 +135,9 @@ func (q *Queue) run(lanes, rows int, f func(), done queue.Point) error {
 			q.mu.Unlock()
 		}
 		f()
+		q.mu.Lock()
+		q.done++
+		q.mu.Unlock()
 		if done.Event != nil {
 			done.Event.Signal(done.Value)
 		}
@@ -146,6 +150,13 @@ func (q *Queue) Count() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.count
+}
+
+// Busy tells whether a forward was submitted that has not ended.
+func (q *Queue) Busy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.done < q.count
 }
 
 // Recorded is how many shapes were met, where that counts.
