@@ -126,7 +126,7 @@ func TestAnswersOnATerminalAreInterrupted(t *testing.T) {
 		e := emulator.New(t, 80, 30)
 		cmd := onTerminal(t, e, t.TempDir(), name, "--temperature", "3", "--top-p", "1", "--top-k", "0", "--seed", "1", "--depth", "0", "--threads", "1", // words without end
 			"--max-tokens", "3500", "Write a function that adds two numbers.")
-		e.Wait("an answer", func(screen string) bool { return strings.TrimSpace(screen) != "" })
+		e.Wait("an answer of some lines", func(screen string) bool { return len(strings.TrimSpace(screen)) > 300 }) // and not what is shown before it
 		e.Type("\x03")
 		if c := code(t, cmd); c != 130 {
 			t.Errorf("%s: exit code %d", name, c)
